@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which hosts there are, and which of them may be shown a secret. Host names are built from a
+ * validated region and compared exactly, never by suffix.
+ */
+#ifndef AQ_WIRE_ENDPOINT_H
+#define AQ_WIRE_ENDPOINT_H
+
+#include "base/buf.h"
+
+#include <amazonq/status.h>
+#include <stdbool.h>
+
+/* ^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$, at most 32 bytes. */
+bool endpoint_region_valid(struct aq_str region);
+
+/* Fourth field of an ARN ("arn:aws:codewhisperer:us-east-1:..."); empty if there is none or it is
+ * not a valid region. */
+struct aq_str endpoint_region_of_arn(struct aq_str arn);
+
+/* Append "https://oidc.REGION.amazonaws.com" or "https://q.REGION.amazonaws.com". AQ_E_INVALID if
+ * the region is not valid; object names what the region belongs to, for the error text. */
+aq_status endpoint_oidc(struct aq_str object, struct aq_str region, struct buf *out,
+                        struct aq_error *err);
+aq_status endpoint_service(struct aq_str object, struct aq_str region, struct buf *out,
+                           struct aq_error *err);
+
+/*
+ * Check a base URL that is about to be sent a secret, and append it to out without a trailing
+ * slash.
+ *
+ * https is required, except to a loopback address literal (127.0.0.0/8, [::1]) or "localhost".
+ * Without `named` (the user did not name this URL), only the hosts above pass. No user info, query
+ * or fragment; at most 2048 bytes of printable ASCII.
+ */
+aq_status endpoint_check(struct aq_str object, struct aq_str url, bool named, struct buf *out,
+                         struct aq_error *err);
+
+#endif

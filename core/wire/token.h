@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The two JSON values a login consists of, as the Q CLI stores them (docs/protocol.md): the token
+ * ("codewhisperer:odic:token") and the client registration
+ * ("codewhisperer:odic:device-registration"). Reading accepts every variant the Q CLI writes;
+ * updating changes the named members and leaves every other byte as it was.
+ */
+#ifndef AQ_WIRE_TOKEN_H
+#define AQ_WIRE_TOKEN_H
+
+#include "base/buf.h"
+
+#include <amazonq/status.h>
+
+enum token_flow {
+    TOKEN_FLOW_DEVICE_CODE,
+    TOKEN_FLOW_PKCE,
+};
+
+/* A stored token. Texts are decoded views into `text`; absent and null ones are empty. */
+struct token {
+    struct buf text;
+    struct aq_str access_token;
+    struct aq_str refresh_token;
+    struct aq_str expires_at; /* as stored */
+    struct aq_str region;
+    struct aq_str start_url;
+    int64_t expires_at_s;
+    enum token_flow flow;
+};
+
+/* A stored client registration. */
+struct registration {
+    struct buf text;
+    struct aq_str client_id;
+    struct aq_str client_secret;
+    struct aq_str region;
+    int64_t expires_at_s; /* INT64_MAX when the registration says null */
+    enum token_flow flow;
+};
+
+/* What a refresh brought. */
+struct token_update {
+    struct aq_str access_token;
+    struct aq_str refresh_token; /* empty: keep the old one */
+    int64_t expires_at_s;
+};
+
+void token_done(struct token *t);
+void registration_done(struct registration *r);
+
+/*
+ * Read a stored token. json stays the caller's; what is said in err names `key`, never a value.
+ *
+ * Returns AQ_OK; AQ_E_NOTFOUND for the JSON value null (the Q CLI reads it as "not logged in");
+ * AQ_E_CORRUPT if it is malformed, has no access_token or expires_at, or a token that could not
+ * travel in a header; AQ_E_NOMEM.
+ */
+aq_status token_parse(struct aq_str key, struct aq_str json, struct token *ret,
+                      struct aq_error *err);
+
+/* Read a stored registration; results as token_parse. */
+aq_status registration_parse(struct aq_str key, struct aq_str json, struct registration *ret,
+                             struct aq_error *err);
+
+/*
+ * Append to out the JSON text `json` with access_token, expires_at and (if given) refresh_token
+ * replaced, or added at the end where they were missing. All other bytes stay.
+ */
+aq_status token_apply(struct aq_str json, const struct token_update *update, struct buf *out,
+                      struct aq_error *err);
+
+#endif
