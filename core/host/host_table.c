@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/host_table.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "host/paths.h"
+
+#include <string.h>
+
+/* ---- the functions a plugin may call ---- */
+
+static void host_log(void *ctx, int32_t level, struct aq_str line)
+{
+    const struct host_table *h = ctx;
+    log_add(h->log, level, line);
+}
+
+static uint64_t host_now_us(void *ctx)
+{
+    (void)ctx;
+    return clock_now_us();
+}
+
+static aq_status host_put(void *ctx, void *sink_ptr, struct aq_str key, struct aq_bytes value)
+{
+    struct host_sink *sink = sink_ptr;
+    (void)ctx;
+    if (sink->on_key) {
+        return sink->on_key(sink->ctx, key);
+    }
+    buf_clear(sink->value);
+    buf_add_bytes(sink->value, value);
+    sink->filled = true;
+    return buf_status(sink->value);
+}
+
+static void host_ready(void *ctx, void *cookie)
+{
+    const struct host_table *h = ctx;
+    if (h->on_ready) {
+        h->on_ready(cookie);
+    }
+}
+
+/* ---- settings ---- */
+
+static struct settings_value host_table_choose(const struct plugin *plugin,
+                                               const struct settings *settings,
+                                               const struct aq_setting *setting,
+                                               const struct host_value *values, uint32_t count)
+{
+    struct settings_value chosen = settings_get_plugin(
+        settings, loader_kind_name(plugin->info.kind), plugin->info.name, setting);
+    for (uint32_t i = 0; i < count; i++) {
+        bool same = str_eq(str_from(values[i].key), str_from(setting->key));
+        if (same && values[i].value.text.len && values[i].value.origin > chosen.origin) {
+            chosen = values[i].value;
+        }
+    }
+    return chosen;
+}
+
+static aq_status host_table_number(const char *object, const struct aq_setting *setting,
+                                   struct aq_str text, int64_t *ret, struct aq_error *err)
+{
+    if (setting->type == AQ_SETTING_BOOLEAN) {
+        *ret = str_eq(text, AQ_STR("true"));
+        return *ret || str_eq(text, AQ_STR("false"))
+                   ? AQ_OK
+                   : error_set(err, AQ_E_INVALID, "%s: must be true or false", object);
+    }
+    if (!str_to_i64(text, ret)) {
+        return error_set(err, AQ_E_INVALID, "%s: must be a whole number", object);
+    }
+    if ((setting->min || setting->max) && (*ret < setting->min || *ret > setting->max)) {
+        return error_set(err, AQ_E_INVALID, "%s: must be between %lld and %lld", object,
+                         (long long)setting->min, (long long)setting->max);
+    }
+    return AQ_OK;
+}
+
+static aq_status host_table_value(struct host_table *h, const struct plugin *plugin,
+                                  const struct aq_setting *setting, struct settings_value chosen,
+                                  struct aq_setting_value *ret, struct aq_error *err)
+{
+    AUTO(buf) struct buf object = BUF(256);
+    buf_printf(&object, "setting '%s.%s.%s'", loader_kind_name(plugin->info.kind),
+               plugin->info.name, setting->key);
+    const char *name = buf_status(&object) == AQ_OK ? (const char *)object.ptr : setting->key;
+
+    if (chosen.origin == SETTINGS_NOWHERE || chosen.text.len == 0) {
+        return setting->flags & AQ_SETTING_REQUIRED
+                   ? error_set(err, AQ_E_INVALID, "%s: has no value, give it one", name)
+                   : AQ_OK;
+    }
+    if (setting->type == AQ_SETTING_INTEGER || setting->type == AQ_SETTING_BOOLEAN) {
+        aq_status st = host_table_number(name, setting, chosen.text, &ret->number, err);
+        if (st != AQ_OK) {
+            return st;
+        }
+    }
+    AUTO(buf) struct buf path = BUF(0);
+    if (setting->type == AQ_SETTING_PATH) {
+        aq_status st = paths_expand(buf_str(&object), chosen.text, &path, err);
+        if (st != AQ_OK) {
+            return st;
+        }
+        chosen.text = buf_str(&path);
+    }
+    buf_add(&h->texts, chosen.text);
+    buf_add_char(&h->texts, '\0');
+    ret->text =
+        (struct aq_str){ "", chosen.text.len }; /* texts may still move: pointed there later */
+    return AQ_OK;
+}
+
+static aq_status host_table_settings(struct host_table *h, const struct plugin *plugin,
+                                     const struct settings *settings,
+                                     const struct host_value *values, uint32_t count,
+                                     struct aq_error *err)
+{
+    for (uint32_t i = 0; i < h->value_count; i++) {
+        struct aq_setting setting = plugin_setting(plugin, i);
+        struct settings_value chosen = host_table_choose(plugin, settings, &setting, values, count);
+        aq_status st = host_table_value(h, plugin, &setting, chosen, &h->values[i], err);
+        if (st != AQ_OK) {
+            return st;
+        }
+    }
+    if (buf_status(&h->texts) != AQ_OK) {
+        return error_nomem(err, "settings");
+    }
+    const char *at = (const char *)h->texts.ptr;
+    for (uint32_t i = 0; i < h->value_count; i++) {
+        if (h->values[i].text.ptr) {
+            h->values[i].text.ptr = at;
+            at += h->values[i].text.len + 1;
+        }
+    }
+    return AQ_OK;
+}
+
+aq_status host_table_init(struct host_table *h, const struct plugin *plugin,
+                          const struct settings *settings, const struct host_value *values,
+                          uint32_t count, struct log *log, struct aq_error *err)
+{
+    h->log = log;
+    h->table = (struct aq_host){
+        .struct_size = sizeof(h->table),
+        .abi_minor = AQ_PLUGIN_ABI_MINOR,
+        .ctx = h,
+        .log = host_log,
+        .now_us = host_now_us,
+        .put = host_put,
+        .ready = host_ready,
+    };
+    h->value_count = plugin->info.setting_count;
+    h->values = alloc_array(h->value_count, sizeof(*h->values));
+    if (!h->values) {
+        return error_nomem(err, "settings");
+    }
+    aq_status st = host_table_settings(h, plugin, settings, values, count, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    h->args = (struct aq_open_args){
+        .struct_size = sizeof(h->args),
+        .value_count = h->value_count,
+        .value_stride = sizeof(*h->values),
+        .values = h->values,
+        .host = &h->table,
+    };
+    return AQ_OK;
+}
+
+void host_table_done(struct host_table *h)
+{
+    alloc_free(h->values, h->value_count * sizeof(*h->values));
+    buf_done(&h->texts);
+    *h = (struct host_table){ 0 };
+}

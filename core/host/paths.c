@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/paths.h"
+
+#include "base/error.h"
+#include "base/str.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static aq_status finished(const struct buf *out, struct aq_error *err)
+{
+    return buf_status(out) == AQ_OK ? AQ_OK : error_nomem(err, "path");
+}
+
+aq_status paths_home(struct buf *out, struct aq_error *err)
+{
+    const char *home = secure_getenv("HOME");
+    if (!home || home[0] != '/') {
+        char text[4096];
+        struct passwd entry;
+        struct passwd *found = NULL;
+        if (getpwuid_r(geteuid(), &entry, text, sizeof(text), &found) != 0 || !found ||
+            found->pw_dir[0] != '/') {
+            return error_set(err, AQ_E_INVALID,
+                             "home directory: HOME is not an absolute path and user %u has none, "
+                             "set HOME",
+                             (unsigned)geteuid());
+        }
+        buf_add(out, str_from(found->pw_dir));
+        return finished(out, err);
+    }
+    buf_add(out, str_from(home));
+    return finished(out, err);
+}
+
+aq_status paths_data(struct aq_str app, struct buf *out, struct aq_error *err)
+{
+    const char *data = secure_getenv("XDG_DATA_HOME");
+    if (data && data[0] == '/') {
+        buf_add(out, str_from(data));
+    } else {
+        aq_status st = paths_home(out, err);
+        if (st != AQ_OK) {
+            return st;
+        }
+        buf_add(out, AQ_STR("/.local/share"));
+    }
+    buf_add_char(out, '/');
+    buf_add(out, app);
+    return finished(out, err);
+}
+
+aq_status paths_plugins(struct buf *out, struct aq_error *err)
+{
+    static const char inside; /* an address that can only be ours */
+    Dl_info info;
+    char real[PATH_MAX];
+    if (!dladdr(&inside, &info) || !info.dli_fname) {
+        return error_set(err, AQ_E_PLUGIN,
+                         "plugins: cannot tell where libamazonq is, set "
+                         "Q_PLUGIN_PATH to the directory of the plugins");
+    }
+    if (!realpath(info.dli_fname, real)) {
+        return error_sys(err, AQ_E_PLUGIN, errno, "plugins: %s", info.dli_fname);
+    }
+    struct aq_str path = str_from(real);
+    while (path.len > 1 && path.ptr[path.len - 1] != '/') {
+        path.len--;
+    }
+    buf_add(out, path);
+    buf_add(out, AQ_STR("amazonq/plugins"));
+    return finished(out, err);
+}
+
+aq_status paths_expand(struct aq_str object, struct aq_str path, struct buf *out,
+                       struct aq_error *err)
+{
+    if (str_starts(path, AQ_STR("~/"))) {
+        aq_status st = paths_home(out, err);
+        if (st != AQ_OK) {
+            return st;
+        }
+        path = str_from_offset(path, 1);
+    } else if (!str_starts(path, AQ_STR("/"))) {
+        return error_set(err, AQ_E_INVALID, "%.*s: '%.*s' is not an absolute path, start it with /",
+                         AQ_STR_ARG(object), AQ_STR_ARG(path));
+    }
+    buf_add(out, path);
+    return finished(out, err);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where things are: the home directory, the data directory of a program, our own plugins. */
+#ifndef AQ_HOST_PATHS_H
+#define AQ_HOST_PATHS_H
+
+#include "base/buf.h"
+
+#include <amazonq/status.h>
+#include <stdbool.h>
+
+/* Append the home directory: $HOME (unless the process is privileged), else the user database. */
+aq_status paths_home(struct buf *out, struct aq_error *err);
+
+/* Append the data directory of a program, such as "amazon-q": $XDG_DATA_HOME/APP if that is an
+ * absolute path, else HOME/.local/share/APP. */
+aq_status paths_data(struct aq_str app, struct buf *out, struct aq_error *err);
+
+/* Append the directory of our own plugins, found from where libamazonq itself was loaded. */
+aq_status paths_plugins(struct buf *out, struct aq_error *err);
+
+/* Append path with a leading "~/" replaced by the home directory. AQ_E_INVALID if it is relative;
+ * object names what the path is for. */
+aq_status paths_expand(struct aq_str object, struct aq_str path, struct buf *out,
+                       struct aq_error *err);
+
+#endif

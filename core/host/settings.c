@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/settings.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "host/paths.h"
+#include "host/trust.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SETTINGS_FILE_MAX = 1 << 20, SETTINGS_NAME_MAX = 128 };
+
+struct settings_entry {
+    struct aq_str key, value;
+};
+
+static const struct {
+    const char *key, *env, *default_value;
+} known[] = {
+    [SETTINGS_STORE] = { "store", "Q_STORE", "sqlite" },
+    [SETTINGS_TRANSPORT] = { "transport", "Q_TRANSPORT", "curl" },
+    [SETTINGS_SOURCE] = { "source", "Q_SOURCE", "auto" },
+    [SETTINGS_DB] = { "db", "Q_DB", NULL },
+    [SETTINGS_PLUGIN_PATH] = { "plugin.path", "Q_PLUGIN_PATH", NULL },
+    [SETTINGS_ENDPOINT] = { "endpoint", "Q_ENDPOINT_URL", NULL },
+    [SETTINGS_OIDC_ENDPOINT] = { "oidc.endpoint", "AWS_ENDPOINT_URL_SSO_OIDC", NULL },
+    [SETTINGS_CA_BUNDLE] = { "ca_bundle", NULL, NULL },
+    [SETTINGS_API_TIMEOUT] = { "api.timeout", NULL, NULL },
+    [SETTINGS_SHARE_CONTENT] = { "codeWhisperer.shareCodeWhispererContentWithAWS", NULL, NULL },
+};
+
+#define KNOWN_COUNT (sizeof(known) / sizeof(known[0]))
+
+/* ---- explicit settings ---- */
+
+static bool settings_key_is_known(struct aq_str key)
+{
+    for (size_t i = 0; i < KNOWN_COUNT; i++) {
+        if (str_eq(key, str_from(known[i].key))) {
+            return true;
+        }
+    }
+    /* KIND.NAME.KEY: the plugin's own declaration decides when the plugin is loaded */
+    struct aq_str rest = key;
+    struct aq_str kind = str_cut(&rest, '.');
+    struct aq_str name = str_cut(&rest, '.');
+    return (str_eq(kind, AQ_STR("store")) || str_eq(kind, AQ_STR("transport"))) && name.len &&
+           rest.len;
+}
+
+static aq_status settings_copy(struct settings *s, const struct aq_client_options *options,
+                               struct aq_error *err)
+{
+    uint32_t stride = options->setting_stride ? options->setting_stride
+                                              : (uint32_t)sizeof(struct aq_client_setting);
+    const char *at = (const char *)options->settings;
+    if (options->setting_count == 0) {
+        return AQ_OK;
+    }
+    if (!at || stride < sizeof(struct aq_client_setting)) {
+        return error_set(err, AQ_E_INVALID, "client options: settings are not readable");
+    }
+    s->entries = alloc_array(options->setting_count, sizeof(*s->entries));
+    if (!s->entries) {
+        return error_nomem(err, "settings");
+    }
+    s->entry_count = options->setting_count;
+    size_t total = 0;
+    for (uint32_t i = 0; i < options->setting_count; i++) {
+        struct aq_client_setting setting;
+        memcpy(&setting, at + (size_t)i * stride, sizeof(setting));
+        if (!settings_key_is_known(setting.key)) {
+            return error_set(err, AQ_E_INVALID,
+                             "setting '%.*s': no such setting, see docs/settings.md",
+                             AQ_STR_ARG(setting.key));
+        }
+        total += setting.key.len + setting.value.len + 2;
+    }
+    if (!buf_reserve(&s->explicit_texts, total)) { /* once: the entries point into it */
+        return error_nomem(err, "settings");
+    }
+    for (uint32_t i = 0; i < options->setting_count; i++) {
+        struct aq_client_setting setting;
+        memcpy(&setting, at + (size_t)i * stride, sizeof(setting));
+        const char *copy = (const char *)s->explicit_texts.ptr + s->explicit_texts.len;
+        buf_add(&s->explicit_texts, setting.key);
+        buf_add_char(&s->explicit_texts, '\0');
+        buf_add(&s->explicit_texts, setting.value);
+        buf_add_char(&s->explicit_texts, '\0');
+        s->entries[i].key = (struct aq_str){ copy, setting.key.len };
+        s->entries[i].value = (struct aq_str){ copy + setting.key.len + 1, setting.value.len };
+    }
+    return AQ_OK;
+}
+
+/* ---- settings.json ---- */
+
+/* It may name an endpoint that will be shown a token, so nobody else may write it. */
+static aq_status settings_check_file(const char *path, int fd, size_t *ret_len,
+                                     struct aq_error *err)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0) {
+        return error_sys(err, AQ_E_IO, errno, "%s", path);
+    }
+    if (!S_ISREG(info.st_mode) || info.st_size > SETTINGS_FILE_MAX) {
+        return error_set(err, AQ_E_INVALID, "%s: must be a regular file of at most %d bytes", path,
+                         SETTINGS_FILE_MAX);
+    }
+    if (info.st_uid != geteuid() && info.st_uid != 0 && geteuid() != 0) {
+        return error_set(err, AQ_E_DENIED, "%s: belongs to user %u, it must belong to you", path,
+                         (unsigned)info.st_uid);
+    }
+    if (info.st_mode & S_IWOTH) {
+        return error_set(err, AQ_E_DENIED, "%s: can be written by others, run: chmod o-w %s", path,
+                         path);
+    }
+    *ret_len = (size_t)info.st_size;
+    return AQ_OK;
+}
+
+static aq_status settings_parse_file(struct settings *s, const char *path, int fd, size_t len,
+                                     struct aq_error *err)
+{
+    AUTO(buf) struct buf text = BUF(SETTINGS_FILE_MAX);
+    if (!buf_reserve(&text, len)) {
+        return error_nomem(err, path);
+    }
+    while (text.len < len) {
+        ssize_t got = read(fd, text.ptr + text.len, len - text.len);
+        if (got < 0 && errno != EINTR) {
+            return error_sys(err, AQ_E_IO, errno, "%s", path);
+        }
+        if (got == 0) {
+            break;
+        }
+        text.len += got > 0 ? (size_t)got : 0;
+    }
+    if (text.len == 0) {
+        return AQ_OK; /* just created by somebody; nothing is set */
+    }
+    struct json_tokener *tokener = json_tokener_new();
+    if (!tokener) {
+        return error_nomem(err, path);
+    }
+    s->file = json_tokener_parse_ex(tokener, (const char *)text.ptr, (int)text.len);
+    enum json_tokener_error problem = json_tokener_get_error(tokener);
+    size_t at = json_tokener_get_parse_end(tokener);
+    json_tokener_free(tokener);
+    if (problem != json_tokener_success || !json_object_is_type(s->file, json_type_object)) {
+        return error_set(
+            err, AQ_E_INVALID, "%s: not a JSON object (byte %zu: %s), correct it or move it away",
+            path, at,
+            problem != json_tokener_success ? json_tokener_error_desc(problem) : "another type");
+    }
+    return AQ_OK;
+}
+
+static aq_status settings_read_file(struct settings *s, struct aq_error *err)
+{
+    struct aq_error ignored;
+    size_t len = 0;
+    if (paths_data(AQ_STR("amazon-q"), &s->file_path, &ignored) != AQ_OK) {
+        return AQ_OK; /* no home directory, hence no file */
+    }
+    buf_add(&s->file_path, AQ_STR("/settings.json"));
+    if (buf_status(&s->file_path) != AQ_OK) {
+        return error_nomem(err, "settings.json");
+    }
+    const char *path = (const char *)s->file_path.ptr;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        return errno == ENOENT || errno == ENOTDIR || errno == EACCES
+                   ? AQ_OK
+                   : error_sys(err, AQ_E_IO, errno, "%s", path);
+    }
+    aq_status st = settings_check_file(path, fd, &len, err);
+    if (st == AQ_OK) {
+        st = settings_parse_file(s, path, fd, len, err);
+    }
+    close(fd);
+    return st;
+}
+
+static struct json_object *settings_file_member(const struct settings *s, const char *key)
+{
+    struct json_object *member = NULL;
+    if (s->file) {
+        json_object_object_get_ex(s->file, key, &member);
+    }
+    return member;
+}
+
+static struct aq_str settings_file_text(const struct settings *s, const char *key)
+{
+    struct json_object *member = settings_file_member(s, key);
+    switch (json_object_get_type(member)) {
+    case json_type_string:
+    case json_type_int:
+    case json_type_boolean:
+        return str_from(json_object_get_string(member)); /* lives as long as the member */
+    default:
+        return (struct aq_str){ NULL, 0 };
+    }
+}
+
+/* ---- the face ---- */
+
+aq_status settings_init(struct settings *s, const struct aq_client_options *options,
+                        struct aq_error *err)
+{
+    s->flags = options->flags;
+    if (trust_is_privileged()) {
+        s->flags |= AQ_CLIENT_NO_ENV | AQ_CLIENT_NO_SETTINGS;
+    }
+    aq_status st = settings_copy(s, options, err);
+    if (st == AQ_OK && !(s->flags & AQ_CLIENT_NO_SETTINGS)) {
+        st = settings_read_file(s, err);
+    }
+    return st;
+}
+
+void settings_done(struct settings *s)
+{
+    buf_done(&s->explicit_texts);
+    buf_done(&s->file_path);
+    alloc_free(s->entries, s->entry_count * sizeof(*s->entries));
+    json_object_put(s->file);
+    *s = (struct settings){ 0 };
+}
+
+/* First of the comma-separated variables that is set and not empty. */
+static struct aq_str settings_env(const struct settings *s, const char *names)
+{
+    struct aq_str rest = str_from(names);
+    while (rest.ptr && !(s->flags & AQ_CLIENT_NO_ENV)) {
+        char name[SETTINGS_NAME_MAX];
+        struct aq_str one = str_cut(&rest, ',');
+        if (one.len == 0 || one.len >= sizeof(name)) {
+            continue;
+        }
+        memcpy(name, one.ptr, one.len);
+        name[one.len] = '\0';
+        const char *value = secure_getenv(name);
+        if (value && value[0] != '\0') {
+            return str_from(value);
+        }
+    }
+    return (struct aq_str){ NULL, 0 };
+}
+
+static struct settings_value settings_find(const struct settings *s, const char *key,
+                                           const char *env, const char *default_value)
+{
+    struct aq_str text;
+    for (uint32_t i = s->entry_count; i > 0; i--) { /* the last one given wins */
+        if (str_eq(s->entries[i - 1].key, str_from(key))) {
+            return (struct settings_value){ s->entries[i - 1].value, SETTINGS_EXPLICIT };
+        }
+    }
+    text = settings_env(s, env);
+    if (text.ptr) {
+        return (struct settings_value){ text, SETTINGS_ENV };
+    }
+    text = settings_file_text(s, key);
+    if (text.ptr) {
+        return (struct settings_value){ text, SETTINGS_FILE };
+    }
+    if (default_value) {
+        return (struct settings_value){ str_from(default_value), SETTINGS_DEFAULT };
+    }
+    return (struct settings_value){ { NULL, 0 }, SETTINGS_NOWHERE };
+}
+
+struct settings_value settings_get(const struct settings *s, enum settings_id id)
+{
+    return settings_find(s, known[id].key, known[id].env, known[id].default_value);
+}
+
+struct settings_value settings_get_plugin(const struct settings *s, const char *kind,
+                                          const char *name, const struct aq_setting *declared)
+{
+    char key[SETTINGS_NAME_MAX];
+    AUTO(buf) struct buf joined = BUF(sizeof(key) - 1);
+    buf_printf(&joined, "%s.%s.%s", kind, name, declared->key);
+    if (buf_status(&joined) != AQ_OK) {
+        return (struct settings_value){ { NULL, 0 }, SETTINGS_NOWHERE };
+    }
+    memcpy(key, joined.ptr, joined.len + 1);
+    return settings_find(s, key, declared->env, declared->default_value);
+}
+
+bool settings_has_service(const struct settings *s, struct aq_str *ret_endpoint)
+{
+    struct json_object *service = NULL;
+    struct json_object *endpoint = NULL;
+    struct json_object *region = NULL;
+    *ret_endpoint = (struct aq_str){ NULL, 0 };
+    if (!s->file || !json_object_object_get_ex(s->file, "api.codewhisperer.service", &service)) {
+        return false;
+    }
+    if (json_object_is_type(service, json_type_object) &&
+        json_object_object_get_ex(service, "endpoint", &endpoint) &&
+        json_object_object_get_ex(service, "region", &region) &&
+        json_object_is_type(endpoint, json_type_string) &&
+        json_object_is_type(region, json_type_string)) {
+        *ret_endpoint = str_from(json_object_get_string(endpoint));
+    }
+    return true;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every choice a user can make, from one place. A value comes from the first of these that has one:
+ * the caller's options, the environment, settings.json (the existing CLI's file), the default.
+ */
+#ifndef AQ_HOST_SETTINGS_H
+#define AQ_HOST_SETTINGS_H
+
+#include "base/buf.h"
+
+#include <amazonq/client.h>
+#include <amazonq/plugin.h>
+#include <stdbool.h>
+
+struct json_object;
+
+/* Settings of the core itself. docs/settings.md lists them for users. */
+enum settings_id {
+    SETTINGS_STORE,         /* name or absolute path of the store plugin */
+    SETTINGS_TRANSPORT,     /* the same for the transport */
+    SETTINGS_SOURCE,        /* which login: auto, q-cli, kiro-cli */
+    SETTINGS_DB,            /* path of the database, for stores that have one */
+    SETTINGS_PLUGIN_PATH,   /* more directories of plugins, separated by ':' */
+    SETTINGS_ENDPOINT,      /* URL of the service */
+    SETTINGS_OIDC_ENDPOINT, /* URL of the sign-in service */
+    SETTINGS_CA_BUNDLE,     /* for the transport's setting of that name */
+    SETTINGS_API_TIMEOUT,   /* milliseconds until the answer begins */
+    SETTINGS_SHARE_CONTENT, /* "false": the service must not use the content */
+};
+
+enum settings_origin {
+    SETTINGS_NOWHERE, /* no value */
+    SETTINGS_DEFAULT,
+    SETTINGS_FILE,
+    SETTINGS_ENV,
+    SETTINGS_EXPLICIT,
+};
+
+struct settings_value {
+    struct aq_str text; /* NUL-terminated; valid as long as the settings, or the environment */
+    enum settings_origin origin;
+};
+
+struct settings {
+    uint32_t flags; /* AQ_CLIENT_NO_... */
+    struct buf explicit_texts;
+    struct settings_entry *entries;
+    uint32_t entry_count;
+    struct json_object *file; /* NULL without settings.json */
+    struct buf file_path;
+};
+
+/* Copy the caller's settings, refuse unknown keys, read settings.json. */
+aq_status settings_init(struct settings *s, const struct aq_client_options *options,
+                        struct aq_error *err);
+void settings_done(struct settings *s);
+
+/* Value of a setting of the core. */
+struct settings_value settings_get(const struct settings *s, enum settings_id id);
+
+/* Value of a plugin's setting, "KIND.NAME.KEY"; kind is "store" or "transport". */
+struct settings_value settings_get_plugin(const struct settings *s, const char *kind,
+                                          const char *name, const struct aq_setting *declared);
+
+/* The existing CLI's setting api.codewhisperer.service: its mere presence suppresses profileArn,
+ * and it names an endpoint if it is an object with the strings endpoint and region. */
+bool settings_has_service(const struct settings *s, struct aq_str *ret_endpoint);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An open store: a plugin, its host table and its instance, behind calls that cannot be misused. */
+#ifndef AQ_HOST_STORE_H
+#define AQ_HOST_STORE_H
+
+#include "host/host_table.h"
+
+struct store {
+    const struct plugin *plugin;
+    struct host_table host;
+    void *self;
+    bool locked;
+};
+
+/* Open an instance. `path` is the database for plugins that declare a setting of that name. *ret
+ * must be zeroed and must not move; store_close gives everything back either way. */
+aq_status store_open(const struct plugin *plugin, const struct settings *settings,
+                     struct settings_value path, struct log *log, struct store *ret,
+                     struct aq_error *err);
+void store_close(struct store *s);
+
+/* In a forked child: forget the instance without touching it. */
+void store_abandon(struct store *s);
+
+bool store_is_open(const struct store *s);
+
+/* Replace the content of out by the value. */
+aq_status store_get(struct store *s, struct aq_str key, struct buf *out, struct aq_error *err);
+aq_status store_commit(struct store *s, const struct aq_change *changes, uint32_t count,
+                       struct aq_error *err);
+
+/* AQ_OK also when the store has no lock: then nothing else shares it. */
+aq_status store_lock(struct store *s, struct aq_error *err);
+void store_unlock(struct store *s);
+
+/* AQ_OK also when the store cannot tell. */
+aq_status store_can_save(struct store *s, struct aq_error *err);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/trust.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool trust_is_privileged(void)
+{
+    return getauxval(AT_SECURE) != 0;
+}
+
+static aq_status trust_check_one(const char *object, const char *path, bool is_parent,
+                                 struct stat *info, struct aq_error *err)
+{
+    if (lstat(path, info) != 0) {
+        return error_sys(err, errno == ENOENT ? AQ_E_NOTFOUND : AQ_E_DENIED, errno, "%s: %s",
+                         object, path);
+    }
+    if (is_parent ? !S_ISDIR(info->st_mode) : !S_ISREG(info->st_mode)) {
+        return error_set(err, AQ_E_DENIED, "%s: %s is not a %s", object, path,
+                         is_parent ? "directory" : "regular file");
+    }
+    if (info->st_uid != 0 && info->st_uid != geteuid()) {
+        return error_set(err, AQ_E_DENIED,
+                         "%s: %s belongs to user %u, it must belong to root or to user %u", object,
+                         path, (unsigned)info->st_uid, (unsigned)geteuid());
+    }
+    if (is_parent && (info->st_mode & S_ISVTX)) {
+        return AQ_OK;
+    }
+    bool own_group = info->st_gid == getegid() && info->st_uid == geteuid();
+    if ((info->st_mode & S_IWOTH) || ((info->st_mode & S_IWGRP) && !own_group)) {
+        return error_set(err, AQ_E_DENIED, "%s: %s can be written by others, run: chmod go-w %s",
+                         object, path, path);
+    }
+    return AQ_OK;
+}
+
+aq_status trust_check(const char *object, const char *real_path, struct trust_file *ret,
+                      struct aq_error *err)
+{
+    char path[PATH_MAX];
+    struct stat info;
+    size_t len = strlen(real_path);
+    if (len == 0 || len >= sizeof(path) || real_path[0] != '/') {
+        return error_set(err, AQ_E_DENIED, "%s: '%s' is not an absolute path", object, real_path);
+    }
+    for (size_t i = 1; i < len; i++) {
+        if (real_path[i] != '/' && i != 1) {
+            continue;
+        }
+        size_t upto = i == 1 ? 1 : i; /* "/" first, then each directory below it */
+        memcpy(path, real_path, upto);
+        path[upto] = '\0';
+        aq_status st = trust_check_one(object, path, true, &info, err);
+        if (st != AQ_OK) {
+            return st;
+        }
+    }
+    aq_status st = trust_check_one(object, real_path, false, &info, err);
+    if (st == AQ_OK) {
+        *ret = (struct trust_file){ info.st_dev, info.st_ino };
+    }
+    return st;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmocka_all.h"
+
+#include "host/settings.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char home[64];
+static char file[128];
+
+static int make_home(void **state)
+{
+    char dir[96];
+    (void)state;
+    snprintf(home, sizeof(home), "/tmp/aq-settings-XXXXXX");
+    assert_non_null(mkdtemp(home));
+    snprintf(dir, sizeof(dir), "%s/amazon-q", home);
+    assert_int_equal(mkdir(dir, 0700), 0);
+    snprintf(file, sizeof(file), "%s/settings.json", dir);
+    setenv("XDG_DATA_HOME", home, 1);
+    unsetenv("Q_STORE");
+    unsetenv("Q_ENDPOINT_URL");
+    return 0;
+}
+
+static int remove_home(void **state)
+{
+    char dir[96];
+    (void)state;
+    unlink(file);
+    snprintf(dir, sizeof(dir), "%s/amazon-q", home);
+    rmdir(dir);
+    rmdir(home);
+    return 0;
+}
+
+static void write_file(const char *text)
+{
+    FILE *out = fopen(file, "w");
+    assert_non_null(out);
+    fputs(text, out);
+    fclose(out);
+    chmod(file, 0600);
+}
+
+static struct settings open_with(const struct aq_client_setting *settings, uint32_t count)
+{
+    struct aq_client_options options = AQ_CLIENT_OPTIONS_INIT;
+    struct settings s = { 0 };
+    struct aq_error err;
+    options.settings = settings;
+    options.setting_count = count;
+    aq_status st = settings_init(&s, &options, &err);
+    if (st != AQ_OK) {
+        print_error("%s\n", err.text);
+    }
+    assert_int_equal(st, AQ_OK);
+    return s;
+}
+
+static void the_callers_value_beats_environment_file_and_default(void **state)
+{
+    const struct aq_client_setting one = { AQ_STR_INIT("store"), AQ_STR_INIT("explicit") };
+    (void)state;
+
+    struct settings s = open_with(NULL, 0);
+    assert_str(settings_get(&s, SETTINGS_STORE).text, "sqlite");
+    assert_int_equal(settings_get(&s, SETTINGS_STORE).origin, SETTINGS_DEFAULT);
+    settings_done(&s);
+
+    write_file("{\"store\": \"from-file\", \"chat.greeting.enabled\": true}");
+    s = open_with(NULL, 0);
+    assert_str(settings_get(&s, SETTINGS_STORE).text, "from-file");
+    settings_done(&s);
+
+    setenv("Q_STORE", "from-env", 1);
+    s = open_with(NULL, 0);
+    assert_str(settings_get(&s, SETTINGS_STORE).text, "from-env");
+    settings_done(&s);
+
+    s = open_with(&one, 1);
+    assert_str(settings_get(&s, SETTINGS_STORE).text, "explicit");
+    settings_done(&s);
+    unsetenv("Q_STORE");
+}
+
+static void an_empty_variable_counts_as_not_set(void **state)
+{
+    (void)state;
+    setenv("Q_STORE", "", 1);
+    struct settings s = open_with(NULL, 0);
+    assert_str(settings_get(&s, SETTINGS_STORE).text, "sqlite");
+    settings_done(&s);
+}
+
+static void a_caller_may_forbid_environment_and_file(void **state)
+{
+    struct aq_client_options options = AQ_CLIENT_OPTIONS_INIT;
+    struct settings s = { 0 };
+    struct aq_error err;
+    (void)state;
+    write_file("{\"store\": \"from-file\"}");
+    setenv("Q_STORE", "from-env", 1);
+    options.flags = AQ_CLIENT_NO_ENV | AQ_CLIENT_NO_SETTINGS;
+    assert_int_equal(settings_init(&s, &options, &err), AQ_OK);
+    assert_str(settings_get(&s, SETTINGS_STORE).text, "sqlite");
+    settings_done(&s);
+    unsetenv("Q_STORE");
+}
+
+static void an_unknown_key_of_the_caller_is_refused_by_name(void **state)
+{
+    const struct aq_client_setting one = { AQ_STR_INIT("stroe"), AQ_STR_INIT("x") };
+    struct aq_client_options options = AQ_CLIENT_OPTIONS_INIT;
+    struct settings s = { 0 };
+    struct aq_error err;
+    (void)state;
+    options.settings = &one;
+    options.setting_count = 1;
+    assert_int_equal(settings_init(&s, &options, &err), AQ_E_INVALID);
+    assert_contains(err.text, "setting 'stroe'");
+    settings_done(&s);
+}
+
+static void a_file_that_is_not_an_object_is_an_error_that_names_it(void **state)
+{
+    const char *const bad[] = { "[]", "{\"store\":", "nonsense", "\"text\"" };
+    struct aq_client_options options = AQ_CLIENT_OPTIONS_INIT;
+    struct aq_error err;
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct settings s = { 0 };
+        write_file(bad[i]);
+        assert_int_equal(settings_init(&s, &options, &err), AQ_E_INVALID);
+        assert_contains(err.text, "settings.json");
+        settings_done(&s);
+    }
+}
+
+static void an_empty_file_sets_nothing(void **state)
+{
+    (void)state;
+    write_file("");
+    struct settings s = open_with(NULL, 0);
+    assert_str(settings_get(&s, SETTINGS_STORE).text, "sqlite");
+    settings_done(&s);
+}
+
+static void a_file_that_others_can_write_is_refused(void **state)
+{
+    struct aq_client_options options = AQ_CLIENT_OPTIONS_INIT;
+    struct settings s = { 0 };
+    struct aq_error err;
+    (void)state;
+    write_file("{}");
+    chmod(file, 0666);
+    assert_int_equal(settings_init(&s, &options, &err), AQ_E_DENIED);
+    assert_contains(err.text, "chmod o-w");
+    settings_done(&s);
+}
+
+static void the_service_setting_counts_by_its_presence_and_needs_both_members(void **state)
+{
+    struct aq_str endpoint;
+    (void)state;
+    struct settings s = open_with(NULL, 0);
+    assert_false(settings_has_service(&s, &endpoint));
+    settings_done(&s);
+
+    write_file("{\"api.codewhisperer.service\": \"odd\"}");
+    s = open_with(NULL, 0);
+    assert_true(settings_has_service(&s, &endpoint));
+    assert_int_equal(endpoint.len, 0);
+    settings_done(&s);
+
+    write_file("{\"api.codewhisperer.service\": {\"endpoint\": \"https://q.test\"}}");
+    s = open_with(NULL, 0);
+    assert_true(settings_has_service(&s, &endpoint));
+    assert_int_equal(endpoint.len, 0);
+    settings_done(&s);
+
+    write_file("{\"api.codewhisperer.service\": {\"endpoint\": \"https://q.test\", "
+               "\"region\": \"eu-central-1\"}}");
+    s = open_with(NULL, 0);
+    assert_true(settings_has_service(&s, &endpoint));
+    assert_str(endpoint, "https://q.test");
+    settings_done(&s);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, make_home, remove_home)
+    const struct CMUnitTest tests[] = {
+        CASE(the_callers_value_beats_environment_file_and_default),
+        CASE(an_empty_variable_counts_as_not_set),
+        CASE(a_caller_may_forbid_environment_and_file),
+        CASE(an_unknown_key_of_the_caller_is_refused_by_name),
+        CASE(a_file_that_is_not_an_object_is_an_error_that_names_it),
+        CASE(an_empty_file_sets_nothing),
+        CASE(a_file_that_others_can_write_is_refused),
+        CASE(the_service_setting_counts_by_its_presence_and_needs_both_members),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
