@@ -51,11 +51,9 @@ static struct date date_from_days(int64_t days)
     };
 }
 
+/* Dates that do not exist come back as others that do. */
 static bool date_exists(struct date d)
 {
-    if (d.month < 1 || d.month > 12 || d.day < 1) {
-        return false;
-    }
     struct date back = date_from_days(date_to_days(d));
     return back.month == d.month && back.day == d.day;
 }

@@ -176,6 +176,17 @@ static void assert_headers_broken(struct aq_bytes headers, aq_status status, con
     assert_broken(buf_bytes(&stream), status, says);
 }
 
+/* Linked in place of calloc: fails once, after so many successes. */
+static int allocations_left = -1;
+
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return allocations_left >= 0 && allocations_left-- == 0 ? NULL : __real_calloc(count, size);
+}
+
 /* docs/protocol.md 5, first vector: no headers, payload {'foo':'bar'}. */
 static const uint8_t vector_plain[] = {
     0x00, 0x00, 0x00, 0x1d, 0x00, 0x00, 0x00, 0x00, 0xfd, 0x52, 0x8c, 0x5a, 0x7b, 0x27, 0x66,
@@ -244,6 +255,65 @@ static void a_payload_inside_one_chunk_is_not_copied(void **state)
     assert_int_equal(eventstream_next(&d, &m, NULL), AQ_OK);
     assert_ptr_equal(m.payload.ptr, stream.ptr + stream.len - 4 - m.payload.len);
     assert_int_equal(d.carry.cap, 0);
+}
+
+static void headers_like_those_before_are_told_apart_from_them(void **state)
+{
+    (void)state;
+    static const char *const types[] = { "codeEvent", "codeEvent", "toolEvent", "codeEvent", "x" };
+    AUTO(buf) struct buf stream = BUF(0);
+    AUTO(eventstream) struct eventstream_decoder d = { 0 };
+    struct eventstream_message m;
+    for (size_t i = 0; i < COUNT(types); i++) {
+        add_event(&stream, types[i], BYTES("{}"));
+    }
+    eventstream_feed(&d, buf_bytes(&stream), NULL);
+    for (size_t i = 0; i < COUNT(types); i++) {
+        assert_int_equal(eventstream_next(&d, &m, NULL), AQ_OK);
+        assert_true(str_eq(m.event_type, str_from(types[i])));
+        assert_int_equal(m.header_count, 3);
+    }
+}
+
+static void headers_that_begin_like_those_before_are_told_apart_from_them(void **state)
+{
+    (void)state;
+    AUTO(buf) struct buf stream = BUF(0);
+    AUTO(eventstream) struct eventstream_decoder d = { 0 };
+    struct eventstream_message m;
+    add_headers_frame(&stream, BYTES(EVENT_HEADERS "\x04more\x00"));
+    add_headers_frame(&stream, BYTES(EVENT_HEADERS));
+    add_headers_frame(&stream, BYTES(EVENT_HEADERS "\x04more\x00"));
+    eventstream_feed(&d, buf_bytes(&stream), NULL);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(eventstream_next(&d, &m, NULL), AQ_OK);
+        assert_int_equal(m.header_count, i == 1 ? 3 : 4);
+    }
+}
+
+static void headers_of_any_length_can_be_repeated(void **state)
+{
+    (void)state;
+    static uint8_t text[400];
+    for (size_t len = 100; len <= sizeof(text); len++) {
+        AUTO(buf) struct buf stream = BUF(0);
+        AUTO(eventstream) struct eventstream_decoder d = { 0 };
+        const struct eventstream_header headers[] = {
+            text_header(":message-type", "error"),
+            { AQ_STR_INIT("text"), EVENTSTREAM_STRING, 0, { text, len } },
+        };
+        struct eventstream_message m;
+        for (int i = 0; i < 3; i++) {
+            text[len - 1] = i == 2; /* twice the same, then the last byte is another */
+            eventstream_encode(headers, 2, BYTES(""), &stream, NULL);
+        }
+        text[len - 1] = 0;
+        eventstream_feed(&d, buf_bytes(&stream), NULL);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(eventstream_next(&d, &m, NULL), AQ_OK);
+            assert_int_equal(m.headers.ptr[m.headers.len - 1], i == 2);
+        }
+    }
 }
 
 static void exceptions_and_errors_are_told_apart(void **state)
@@ -417,18 +487,20 @@ static void a_duplicate_is_found_among_many_names(void **state)
 static void as_many_headers_as_the_limit_are_accepted_and_one_more_is_not(void **state)
 {
     (void)state;
-    for (int more = 0; more <= 1; more++) {
-        AUTO(buf) struct buf headers = BUF(0);
-        AUTO(buf) struct buf stream = BUF(0);
-        AUTO(buf) struct buf out = BUF(0);
-        buf_add_bytes(&headers, BYTES(EVENT_HEADERS));
-        for (int i = 3; i < EVENTSTREAM_HEADER_COUNT_MAX + more; i++) {
-            buf_printf(&headers, "\x04%04x%c", i, EVENTSTREAM_FALSE);
-        }
-        add_headers_frame(&stream, buf_bytes(&headers));
-        aq_status st = decode(buf_bytes(&stream), NULL, 0, &out, NULL);
-        assert_int_equal(st, more ? AQ_E_LIMIT : AQ_END);
+    AUTO(buf) struct buf headers = BUF(0);
+    AUTO(buf) struct buf stream = BUF(0);
+    AUTO(buf) struct buf out = BUF(0);
+    char says[64];
+    buf_add_bytes(&headers, BYTES(EVENT_HEADERS));
+    for (int i = 3; i < EVENTSTREAM_HEADER_COUNT_MAX; i++) {
+        buf_printf(&headers, "\x04%04x%c", i, EVENTSTREAM_FALSE);
     }
+    add_headers_frame(&stream, buf_bytes(&headers));
+    assert_int_equal(decode(buf_bytes(&stream), NULL, 0, &out, NULL), AQ_END);
+
+    snprintf(says, sizeof(says), "header at byte %zu is one too many", 12 + headers.len);
+    buf_printf(&headers, "\x04more%c", EVENTSTREAM_FALSE);
+    assert_headers_broken(buf_bytes(&headers), AQ_E_LIMIT, says);
 }
 
 /* Headers of len bytes: those of an event, and texts of zeros. */
@@ -493,15 +565,14 @@ static void a_flipped_bit_anywhere_is_found(void **state)
 {
     (void)state;
     AUTO(buf) struct buf stream = BUF(0);
+    char message_says[64];
     add_event(&stream, "codeEvent", BYTES("{\"content\":\"x\"}"));
+    snprintf(message_says, sizeof(message_says), "message checksum at byte %zu does not match",
+             stream.len - 4);
     for (size_t bit = 0; bit < stream.len * 8; bit++) {
-        AUTO(buf) struct buf out = BUF(0);
-        struct aq_error err;
         stream.ptr[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        assert_int_equal(decode(buf_bytes(&stream), NULL, 0, &out, &err), AQ_E_PROTOCOL);
-        assert_non_null(strstr(err.text, bit < 12 * 8 ? "prelude checksum at byte 8"
-                                                      : "message checksum at byte "));
-        assert_int_equal(out.len, 0);
+        assert_broken(buf_bytes(&stream), AQ_E_PROTOCOL,
+                      bit < 12 * 8 ? "prelude checksum at byte 8 does not match" : message_says);
         stream.ptr[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
 }
@@ -626,6 +697,31 @@ static void frames_after_the_first_split_one_need_no_new_memory(void **state)
     }
 }
 
+static void without_memory_the_stream_ends_in_an_error_wherever_it_runs_out(void **state)
+{
+    (void)state;
+    AUTO(buf) struct buf stream = BUF(0);
+    struct eventstream_message m;
+    add_everything(&stream);
+    aq_status st = AQ_E_NOMEM;
+    int runs = 0;
+    for (; st == AQ_E_NOMEM; runs++) {
+        AUTO(eventstream) struct eventstream_decoder d = { 0 };
+        struct aq_error err = { 0 };
+        st = AQ_AGAIN;
+        allocations_left = runs;
+        for (size_t at = 0; st == AQ_AGAIN && at < stream.len; at++) {
+            eventstream_feed(&d, (struct aq_bytes){ stream.ptr + at, 1 }, NULL);
+            while ((st = eventstream_next(&d, &m, &err)) == AQ_OK) {
+            }
+        }
+        allocations_left = -1;
+        assert_true(st == AQ_AGAIN || strcmp(err.text, "event stream: out of memory") == 0);
+    }
+    assert_int_equal(st, AQ_AGAIN);
+    assert_true(runs > 3); /* it did run out, in several places */
+}
+
 static void an_error_is_final_and_always_the_same(void **state)
 {
     (void)state;
@@ -693,22 +789,60 @@ static void headers_that_cannot_be_sent_are_not_encoded(void **state)
     assert_int_equal(eventstream_encode(twice, 2, BYTES(""), &out, NULL), AQ_E_INVALID);
 }
 
-static void frames_above_the_limits_are_not_encoded(void **state)
+static void names_are_encoded_up_to_their_limit_in_length_and_number(void **state)
+{
+    (void)state;
+    static char names[EVENTSTREAM_HEADER_COUNT_MAX + 1][8];
+    static struct eventstream_header headers[EVENTSTREAM_HEADER_COUNT_MAX + 1];
+    static char longest[EVENTSTREAM_NAME_MAX];
+    AUTO(buf) struct buf out = BUF(0);
+    for (size_t i = 0; i < COUNT(headers); i++) {
+        snprintf(names[i], sizeof(names[i]), "%04x", (unsigned)i & 0xffff);
+        headers[i] = (struct eventstream_header){ .name = str_from(names[i]) };
+    }
+    memset(longest, 'n', sizeof(longest));
+    headers[0].name = (struct aq_str){ longest, sizeof(longest) };
+    assert_int_equal(
+        eventstream_encode(headers, EVENTSTREAM_HEADER_COUNT_MAX, BYTES(""), &out, NULL), AQ_OK);
+    assert_int_equal(eventstream_encode(headers, COUNT(headers), BYTES(""), &out, NULL),
+                     AQ_E_LIMIT);
+}
+
+static void headers_are_encoded_up_to_the_limit(void **state)
+{
+    (void)state;
+    enum { PER_HEADER = 5 }; /* length of the name, a name of one byte, type, length of the value */
+    static uint8_t value[EVENTSTREAM_VALUE_MAX];
+    AUTO(buf) struct buf out = BUF(0);
+    struct eventstream_header headers[] = {
+        { AQ_STR_INIT("a"), EVENTSTREAM_BYTES, 0, { value, sizeof(value) } },
+        { AQ_STR_INIT("b"), EVENTSTREAM_BYTES, 0, { value, sizeof(value) - 2 * PER_HEADER + 2 } },
+    };
+    assert_int_equal(eventstream_encode(headers, 2, BYTES(""), &out, NULL), AQ_OK);
+    assert_int_equal(out.len, 16 + EVENTSTREAM_HEADERS_MAX);
+    buf_clear(&out);
+    headers[1].bytes.len++;
+    assert_int_equal(eventstream_encode(headers, 2, BYTES(""), &out, NULL), AQ_E_LIMIT);
+    assert_int_equal(out.len, 0);
+}
+
+static void frames_are_encoded_up_to_the_limit(void **state)
 {
     (void)state;
     AUTO(buf) struct buf out = BUF(0);
-    static uint8_t value[65535];
-    const struct eventstream_header large[] = {
-        { AQ_STR_INIT("a"), EVENTSTREAM_BYTES, 0, { value, sizeof(value) } },
-        { AQ_STR_INIT("b"), EVENTSTREAM_BYTES, 0, { value, sizeof(value) } },
-    };
-    assert_int_equal(eventstream_encode(large, 2, BYTES(""), &out, NULL), AQ_E_LIMIT);
-    assert_int_equal(eventstream_encode(large, 1025, BYTES(""), &out, NULL), AQ_E_LIMIT);
-    struct aq_bytes payload = { value, EVENTSTREAM_FRAME_MAX - 15 };
-    assert_int_equal(eventstream_encode(NULL, 0, payload, &out, NULL), AQ_E_LIMIT);
     AUTO(buf) struct buf small = BUF(10);
-    assert_int_equal(eventstream_encode(NULL, 0, BYTES(""), &small, NULL), AQ_E_LIMIT);
+    const struct eventstream_header header = text_header("x", "y"); /* 6 bytes */
+    struct aq_bytes payload = { NULL, EVENTSTREAM_FRAME_MAX - 16 - 6 };
+    uint8_t *zeros = calloc(payload.len + 1, 1);
+    payload.ptr = zeros;
+    assert_int_equal(eventstream_encode(&header, 1, payload, &out, NULL), AQ_OK);
+    assert_int_equal(out.len, EVENTSTREAM_FRAME_MAX);
+    buf_clear(&out);
+    payload.len++;
+    assert_int_equal(eventstream_encode(&header, 1, payload, &out, NULL), AQ_E_LIMIT);
     assert_int_equal(out.len, 0);
+    free(zeros);
+    assert_int_equal(eventstream_encode(NULL, 0, BYTES(""), &small, NULL), AQ_E_LIMIT);
     assert_int_equal(small.len, 0);
 }
 
@@ -801,6 +935,9 @@ int main(void)
             a_frame_without_a_message_type_is_refused_although_its_checksums_are_right),
         cmocka_unit_test(an_event_tells_its_type_its_payload_and_where_it_was),
         cmocka_unit_test(a_payload_inside_one_chunk_is_not_copied),
+        cmocka_unit_test(headers_like_those_before_are_told_apart_from_them),
+        cmocka_unit_test(headers_that_begin_like_those_before_are_told_apart_from_them),
+        cmocka_unit_test(headers_of_any_length_can_be_repeated),
         cmocka_unit_test(exceptions_and_errors_are_told_apart),
         cmocka_unit_test(a_message_needs_the_header_that_goes_with_its_type),
         cmocka_unit_test(every_header_type_is_read_with_its_value),
@@ -817,10 +954,13 @@ int main(void)
         cmocka_unit_test(a_promised_length_allocates_nothing_before_the_bytes_come),
         cmocka_unit_test(a_frame_of_16_mib_is_read_and_its_memory_given_back),
         cmocka_unit_test(frames_after_the_first_split_one_need_no_new_memory),
+        cmocka_unit_test(without_memory_the_stream_ends_in_an_error_wherever_it_runs_out),
         cmocka_unit_test(an_error_is_final_and_always_the_same),
         cmocka_unit_test(a_chunk_is_accepted_only_when_the_last_one_is_used_up),
         cmocka_unit_test(headers_that_cannot_be_sent_are_not_encoded),
-        cmocka_unit_test(frames_above_the_limits_are_not_encoded),
+        cmocka_unit_test(names_are_encoded_up_to_their_limit_in_length_and_number),
+        cmocka_unit_test(headers_are_encoded_up_to_the_limit),
+        cmocka_unit_test(frames_are_encoded_up_to_the_limit),
         cmocka_unit_test(what_was_encoded_is_decoded_to_the_same_headers_and_payload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,7 +135,7 @@ static void of_members_that_are_there_twice_the_last_one_counts(void **state)
 static void the_value_null_means_not_logged_in(void **state)
 {
     (void)state;
-    static const char *const cases[] = { "null", " null\n" };
+    static const char *const cases[] = { "null", " null\n", "\r\n\tnull\t\r " };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct token t;
         struct registration r;
@@ -209,11 +209,14 @@ static void a_value_larger_than_any_login_is_corrupt(void **state)
 {
     (void)state;
     AUTO(buf) struct buf json = BUF(0);
+    AUTO(token) struct token t = { 0 };
     buf_add(&json, AQ_STR("{\"access_token\":\"a\",\"expires_at\":\"2025-06-01T12:34:56Z\"}"));
-    while (json.len <= 1024 * 1024) {
-        buf_add(&json, AQ_STR("                                                                "));
+    while (json.len < 1024 * 1024) {
+        buf_add_char(&json, ' ');
     }
-    struct token t;
+    assert_int_equal(token_parse(KEY, buf_str(&json), &t, NULL), AQ_OK);
+    buf_add_char(&json, ' ');
+    token_done(&t);
     assert_int_equal(token_parse(KEY, buf_str(&json), &t, NULL), AQ_E_CORRUPT);
 }
 

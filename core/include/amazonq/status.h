@@ -76,8 +76,9 @@ typedef int32_t aq_status;
 #define AQ_E_SERVICE (-58)    /* the service failed, or failed in a way we do not know */
 
 /* Bits of aq_error.flags. */
-#define AQ_ERROR_NOT_SENT 0x1u /* no byte of the request can have been acted upon: safe to repeat \
-                                */
+#define AQ_ERROR_NOT_SENT \
+    0x1u /* no byte of the request can have been acted upon: safe to repeat \
+          */
 
 /** What went wrong. Owned by the caller, who need not initialise or free anything. */
 struct aq_error {
