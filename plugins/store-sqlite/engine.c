@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine.h"
+
+#include "fail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <malloc.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Largest row that is looked at: a value and its key. */
+enum { ROW_MAX = AQ_STORE_VALUE_MAX + 4096 };
+
+/* The database that is being opened. Set during engine_open only. */
+static struct {
+    const char *name; /* last component */
+    int lock_fd;
+    int fd; /* what SQLite got; -1 if it does not say */
+} opening = { .lock_fd = -1, .fd = -1 };
+
+#ifndef AQ_SQLITE_SYSTEM
+
+/* Memory: as malloc, but nothing goes back unwiped. */
+
+static int memory_size(void *ptr)
+{
+    return (int)malloc_usable_size(ptr);
+}
+
+static void *memory_alloc(int size)
+{
+    return malloc((size_t)size);
+}
+
+static void memory_free(void *ptr)
+{
+    explicit_bzero(ptr, malloc_usable_size(ptr));
+    free(ptr);
+}
+
+static void *memory_resize(void *ptr, int size)
+{
+    size_t old = malloc_usable_size(ptr);
+    if ((size_t)size <= old && (size_t)size > old / 2) {
+        return ptr;
+    }
+    void *next = malloc((size_t)size);
+    if (next) {
+        memcpy(next, ptr, old < (size_t)size ? old : (size_t)size);
+        memory_free(ptr);
+    }
+    return next;
+}
+
+static int memory_round(int size)
+{
+    return (size + 7) & ~7;
+}
+
+static int memory_init(void *unused)
+{
+    (void)unused;
+    return SQLITE_OK;
+}
+
+static void memory_shutdown(void *unused)
+{
+    (void)unused;
+}
+
+static bool same_file(int a, int b)
+{
+    struct stat x, y;
+    return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* open(2) for SQLite. The database comes from the descriptor that was inspected, not from a path
+ * that somebody may have exchanged since. */
+static int open_hook(const char *path, int flags, int mode)
+{
+    const char *slash = strrchr(path, '/');
+    if (!opening.name || !slash || strcmp(slash + 1, opening.name) != 0) {
+        return open(path, flags, (mode_t)mode);
+    }
+    char self[64];
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", opening.lock_fd);
+    int fd = open(self, flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW));
+    if (fd < 0 && (errno == ENOENT || errno == EROFS)) { /* no /proc; or seen first through a
+                                                            read-only mount */
+        fd = open(path, flags & ~(O_CREAT | O_EXCL));
+        if (fd >= 0 && !same_file(fd, opening.lock_fd)) {
+            close(fd);
+            errno = ESTALE;
+            fd = -1;
+        }
+    }
+    opening.fd = fd;
+    return fd;
+}
+
+/* fcntl(2) for SQLite. */
+static int fcntl_hook(int fd, int command, ...)
+{
+    va_list args;
+    va_start(args, command);
+    void *arg = va_arg(args, void *);
+    va_end(args);
+
+    if (command != F_SETLK && command != F_SETLKW && command != F_GETLK) {
+        return fcntl(fd, command, arg);
+    }
+    struct flock *asked = arg;
+    struct flock lock = *asked;
+    lock.l_pid = 0; /* the kernel insists */
+    if (lock.l_type == F_UNLCK && lock.l_len == 0) {
+        lock.l_len = ENGINE_LOCK_BYTE - lock.l_start; /* "everything" does not mean lock()'s byte */
+    }
+    int lock_fd = pool_lock_descriptor(fd);
+    if (command == F_GETLK) {
+        int rc = fcntl(lock_fd, F_OFD_GETLK, &lock);
+        *asked = lock;
+        return rc;
+    }
+    return fcntl(lock_fd, command == F_SETLK ? F_OFD_SETLK : F_OFD_SETLKW, &lock);
+}
+
+static bool hook(sqlite3_vfs *vfs, const char *name, sqlite3_syscall_ptr function)
+{
+    return vfs->iVersion >= 3 && vfs->xSetSystemCall(vfs, name, function) == SQLITE_OK;
+}
+
+static int set_up(void)
+{
+    static const sqlite3_mem_methods memory = { memory_alloc,    memory_free,  memory_resize,
+                                                memory_size,     memory_round, memory_init,
+                                                memory_shutdown, NULL };
+    int rc = sqlite3_config(SQLITE_CONFIG_SINGLETHREAD); /* the pool's mutex is around every call */
+    rc |= sqlite3_config(SQLITE_CONFIG_MALLOC, &memory);
+    rc |= sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    rc |= sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0); /* each page is freed, so wiped */
+    rc |= sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);    /* no copies in temporary files */
+    if (rc != SQLITE_OK || (rc = sqlite3_initialize()) != SQLITE_OK) {
+        return rc;
+    }
+    sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
+    bool hooked = vfs && hook(vfs, "open", (sqlite3_syscall_ptr)open_hook) &&
+                  hook(vfs, "fcntl", (sqlite3_syscall_ptr)fcntl_hook);
+    return hooked ? SQLITE_OK : SQLITE_MISUSE;
+}
+
+#else
+
+static int set_up(void)
+{
+    return sqlite3_initialize();
+}
+
+#endif
+
+/* What a database of unknown origin may not do. */
+static void restrict_connection(sqlite3 *db)
+{
+    sqlite3_extended_result_codes(db, 1);
+    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, ROW_MAX);
+    sqlite3_drop_modules(db, NULL); /* no virtual tables */
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
+static int open_path(const char *path, bool writable, sqlite3 **ret)
+{
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
+    flags |= writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    int rc = sqlite3_open_v2(path, ret, flags, NULL);
+    return rc == SQLITE_OK ? SQLITE_OK : sqlite3_extended_errcode(*ret);
+}
+
+/* A directory on the way is a symbolic link: the journal must go where others look for it. */
+static int open_real_path(const char *path, const char *name, bool writable, sqlite3 **ret)
+{
+    char real[PATH_MAX + 256];
+    char dir[PATH_MAX];
+
+    snprintf(dir, sizeof(dir), "%.*s", (int)(name - path), path);
+    char *resolved = realpath(dir, NULL);
+    if (!resolved) {
+        return SQLITE_CANTOPEN;
+    }
+    snprintf(real, sizeof(real), "%s/%s", resolved, name);
+    free(resolved);
+    return open_path(real, writable, ret);
+}
+
+aq_status engine_open(const char *path, int lock_fd, bool writable, sqlite3 **ret_db, int *ret_fd,
+                      struct aq_error *err)
+{
+    static bool ready;
+    sqlite3 *db = NULL;
+    const char *name = strrchr(path, '/') + 1;
+
+    int rc = ready ? SQLITE_OK : set_up();
+    if (rc != SQLITE_OK) {
+        return fail_sqlite(err, rc, NULL, "store sqlite");
+    }
+    ready = true;
+
+    opening.name = name;
+    opening.lock_fd = lock_fd;
+    opening.fd = -1;
+    rc = open_path(path, writable, &db);
+    if (rc == SQLITE_CANTOPEN_SYMLINK) {
+        sqlite3_close(db);
+        db = NULL;
+        rc = open_real_path(path, name, writable, &db);
+    }
+    opening.name = NULL;
+    if (rc != SQLITE_OK) {
+        aq_status status = fail_sqlite(err, rc, db, path);
+        sqlite3_close(db);
+        return status;
+    }
+    restrict_connection(db);
+    *ret_db = db;
+    *ret_fd = opening.fd;
+    return AQ_OK;
+}

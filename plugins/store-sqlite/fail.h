@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fills the caller's struct aq_error: "object: what is wrong, what to do". */
+#ifndef STORE_SQLITE_FAIL_H
+#define STORE_SQLITE_FAIL_H
+
+#include <amazonq/plugin.h>
+
+/* What SQLite types look like to those who do not call it. */
+struct sqlite3;
+
+/* Returns status. The text is made safe to print. */
+aq_status fail(struct aq_error *err, aq_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* An error of the operating system: maps errno, adds its text and advice. */
+aq_status fail_errno(struct aq_error *err, int sys, const char *path, const char *what);
+
+/* An error of SQLite: maps its code. db may be NULL. */
+aq_status fail_sqlite(struct aq_error *err, int code, struct sqlite3 *db, const char *path);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mount.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MOUNT_LINE_MAX = 4096 };
+
+int mount_id(int fd)
+{
+    char path[64];
+    char line[128];
+    int id = -1;
+
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+    FILE *f = fopen(path, "re");
+    if (!f) {
+        return -1;
+    }
+    while (id < 0 && fgets(line, sizeof(line), f)) {
+        if (sscanf(line, "mnt_id: %d", &id) != 1) {
+            id = -1;
+        }
+    }
+    fclose(f);
+    return id;
+}
+
+/* One line: "36 35 98:0 /root /mount/point options [fields] - type source options". */
+static bool type_in_line(const char *line, int id, char *type, size_t cap)
+{
+    int number;
+    const char *dash = strstr(line, " - ");
+
+    if (!dash || sscanf(line, "%d", &number) != 1 || number != id) {
+        return false;
+    }
+    size_t len = strcspn(dash + 3, " \n");
+    if (len == 0 || len >= cap) {
+        return false;
+    }
+    memcpy(type, dash + 3, len);
+    type[len] = '\0';
+    return true;
+}
+
+bool mount_type(int id, char *type, size_t cap)
+{
+    char line[MOUNT_LINE_MAX];
+    bool found = false;
+    bool at_start = true; /* of a line: one longer than the buffer arrives in pieces */
+
+    FILE *f = fopen("/proc/self/mountinfo", "re");
+    if (!f) {
+        return false;
+    }
+    while (!found && fgets(line, sizeof(line), f)) {
+        found = at_start && type_in_line(line, id, type, cap);
+        at_start = strchr(line, '\n') != NULL;
+    }
+    fclose(f);
+    return found;
+}
+
+bool mount_type_is_remote(const char *type)
+{
+    static const char *const remote[] = { "9p",   "virtiofs", "nfs",    "nfs4",   "cifs",
+                                          "smb3", "fuse",     "vboxsf", "prl_fs", "fakeowner" };
+    for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++) {
+        if (strcmp(type, remote[i]) == 0) {
+            return true;
+        }
+    }
+    /* the root of a rootless container is local to this kernel, whatever else calls itself fuse */
+    return strncmp(type, "fuse.", 5) == 0 && strcmp(type, "fuse.fuse-overlayfs") != 0;
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "place.h"
+
+#include "fail.h"
+#include "mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    /* a save needs the journal (a few pages) and growth of the file by one token */
+    RESERVE_BYTES = 64 << 10,
+    /* of names tried for the reserve where the file system has no unnamed files */
+    RESERVE_TRIES = 16,
+};
+
+aq_status place_init(struct place *p, struct aq_str path, struct aq_error *err)
+{
+    *p = (struct place){ 0 };
+    if (path.len == 0 || path.ptr[0] != '/' || path.len >= PATH_MAX - 64 ||
+        memchr(path.ptr, '\0', path.len)) {
+        return fail(err, AQ_E_INVALID, "setting 'path': not an absolute path, give one");
+    }
+    p->path = strndup(path.ptr, path.len);
+    if (!p->path) {
+        return fail(err, AQ_E_NOMEM, "store sqlite: out of memory");
+    }
+    p->name = strrchr(p->path, '/') + 1;
+    if (!*p->name || strcmp(p->name, ".") == 0 || strcmp(p->name, "..") == 0) {
+        place_done(p);
+        return fail(err, AQ_E_INVALID, "setting 'path': names a directory, name a file in it");
+    }
+    size_t dir_len = (size_t)(p->name - p->path) - 1;
+    p->dir = dir_len ? strndup(p->path, dir_len) : strdup("/");
+    if (!p->dir) {
+        place_done(p);
+        return fail(err, AQ_E_NOMEM, "store sqlite: out of memory");
+    }
+    return AQ_OK;
+}
+
+void place_done(struct place *p)
+{
+    free(p->path);
+    free(p->dir);
+    *p = (struct place){ 0 };
+}
+
+static aq_status check_dir(const struct place *p, struct aq_error *err)
+{
+    struct stat st;
+    if (stat(p->dir, &st) != 0) {
+        return fail_errno(err, errno, p->dir, "the directory cannot be inspected");
+    }
+    if (!S_ISDIR(st.st_mode)) {
+        return fail(err, AQ_E_DENIED, "%s: not a directory, use another path", p->dir);
+    }
+    uid_t me = geteuid();
+    if (me != 0 && st.st_uid != me && st.st_uid != 0) {
+        return fail(err, AQ_E_DENIED,
+                    "%s: the directory belongs to uid %u and this is uid %u, use one of your own",
+                    p->dir, (unsigned)st.st_uid, (unsigned)me);
+    }
+    if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX)) {
+        return fail(err, AQ_E_DENIED, "%s: everybody can write the directory, run chmod o-w on it",
+                    p->dir);
+    }
+    return AQ_OK;
+}
+
+aq_status place_check_file(const struct place *p, const struct stat *st, struct aq_error *err)
+{
+    if (S_ISLNK(st->st_mode)) {
+        return fail(err, AQ_E_DENIED, "%s: a symbolic link, give the path it points to", p->path);
+    }
+    if (!S_ISREG(st->st_mode)) {
+        return fail(err, AQ_E_DENIED, "%s: not a regular file, use another path", p->path);
+    }
+    uid_t me = geteuid();
+    if (me != 0 && st->st_uid != me) { /* root in a container may meet any owner */
+        return fail(err, AQ_E_DENIED,
+                    "%s: belongs to uid %u and this is uid %u, run as its owner or use another one",
+                    p->path, (unsigned)st->st_uid, (unsigned)me);
+    }
+    if (st->st_nlink > 1) {
+        return fail(err, AQ_E_DENIED, "%s: has %lu names (hard links), remove all but one", p->path,
+                    (unsigned long)st->st_nlink);
+    }
+    if ((st->st_mode & S_IWOTH) || ((st->st_mode & S_IWGRP) && st->st_gid != getegid())) {
+        return fail(err, AQ_E_DENIED, "%s: other users can write it, run chmod 600 on it", p->path);
+    }
+    return AQ_OK;
+}
+
+aq_status place_inspect(const struct place *p, struct stat *ret, struct aq_error *err)
+{
+    struct stat st;
+    aq_status status = check_dir(p, err);
+    if (status != AQ_OK) {
+        return status;
+    }
+    if (lstat(p->path, &st) != 0) {
+        return fail_errno(err, errno, p->path, "cannot be inspected");
+    }
+    status = place_check_file(p, &st, err);
+    if (status == AQ_OK) {
+        *ret = st;
+    }
+    return status;
+}
+
+bool place_is(const struct place *p, dev_t dev, ino_t ino)
+{
+    struct stat st;
+    return lstat(p->path, &st) == 0 && st.st_dev == dev && st.st_ino == ino && st.st_nlink == 1;
+}
+
+/* Mounts of the file and of its directory; -1 for what is not known. */
+static void mounts(const struct place *p, int *ret_file, int *ret_dir)
+{
+    int file = open(p->path, O_PATH | O_NOFOLLOW | O_CLOEXEC); /* O_PATH leaves locks alone */
+    int dir = open(p->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    *ret_file = file < 0 ? -1 : mount_id(file);
+    *ret_dir = dir < 0 ? -1 : mount_id(dir);
+    if (file >= 0) {
+        close(file);
+    }
+    if (dir >= 0) {
+        close(dir);
+    }
+}
+
+bool place_is_mount_point(const struct place *p)
+{
+    int file, dir;
+    mounts(p, &file, &dir);
+    return file >= 0 && dir >= 0 && file != dir;
+}
+
+aq_status place_check_mount(const struct place *p, struct aq_error *err)
+{
+    char type[64];
+    int file, dir;
+
+    mounts(p, &file, &dir);
+    if (file >= 0 && dir >= 0 && file != dir) {
+        return fail(err, AQ_E_READONLY,
+                    "%s: mounted as a single file, where a save could be lost, mount its "
+                    "directory instead (-v HOST_DIR:%s)",
+                    p->path, p->dir);
+    }
+    if (dir >= 0 && mount_type(dir, type, sizeof(type)) && mount_type_is_remote(type)) {
+        return fail(err, AQ_E_READONLY,
+                    "%s: on a %s file system, where locks do not reach everybody, keep the "
+                    "database on a local disk",
+                    p->path, type);
+    }
+    return AQ_OK;
+}
+
+static void sync_dir(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        fsync(fd); /* not every file system can; the data itself is synced by SQLite */
+        close(fd);
+    }
+}
+
+/* Like mkdir -p, each new one for its owner alone. path is changed meanwhile. */
+static int make_dirs(char *path)
+{
+    if (mkdir(path, 0700) == 0 || errno == EEXIST) {
+        return 0;
+    }
+    char *slash = strrchr(path, '/');
+    if (errno != ENOENT || !slash || slash == path) {
+        return -1;
+    }
+    *slash = '\0';
+    int rc = make_dirs(path);
+    if (rc == 0) {
+        sync_dir(path);
+    }
+    *slash = '/';
+    return rc == 0 && (mkdir(path, 0700) == 0 || errno == EEXIST) ? 0 : -1;
+}
+
+aq_status place_create(const struct place *p, int *ret_fd, struct aq_error *err)
+{
+    struct stat st;
+    if (stat(p->dir, &st) != 0 && make_dirs(p->dir) != 0) {
+        return fail_errno(err, errno, p->dir, "the directory cannot be made");
+    }
+    aq_status status = check_dir(p, err);
+    if (status != AQ_OK) {
+        return status;
+    }
+    int fd = open(p->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0 && errno != EEXIST) {
+        return fail_errno(err, errno, p->path, "cannot be made");
+    }
+    sync_dir(p->dir);
+    *ret_fd = fd;
+    return AQ_OK;
+}
+
+aq_status place_can_create(const struct place *p, struct aq_error *err)
+{
+    char dir[PATH_MAX];
+    snprintf(dir, sizeof(dir), "%s", p->dir);
+    for (;;) {
+        if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == 0) {
+            return AQ_OK;
+        }
+        char *slash = strrchr(dir, '/');
+        if (errno != ENOENT || !slash || slash == dir) {
+            return fail_errno(err, errno, dir, "no database can be made here");
+        }
+        *slash = '\0';
+    }
+}
+
+/* A file without a name; or one that loses its name at once. */
+static int open_unnamed(const struct place *p)
+{
+    char path[PATH_MAX];
+    int fd = open(p->dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+
+    for (int i = 0; fd < 0 && i < RESERVE_TRIES; i++) {
+        snprintf(path, sizeof(path), "%s/.%.64s-reserve-%ld-%d", p->dir, p->name, (long)getpid(),
+                 i);
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd >= 0) {
+            unlink(path);
+        } else if (errno != EEXIST) {
+            return -1;
+        }
+    }
+    return fd;
+}
+
+aq_status place_reserve(const struct place *p, int *ret_fd, struct aq_error *err)
+{
+    int fd = open_unnamed(p);
+    if (fd < 0) {
+        int sys = errno;
+        if (sys == EACCES || sys == EPERM) { /* the database itself can be read */
+            return fail(err, AQ_E_READONLY,
+                        "%s: no file can be made here, make the directory writable", p->dir);
+        }
+        return fail_errno(err, sys, p->dir, "no file can be made here");
+    }
+    int sys = posix_fallocate(fd, 0, RESERVE_BYTES);
+    if (sys != 0) {
+        close(fd);
+        return fail_errno(err, sys, p->dir, "no space for a save");
+    }
+    *ret_fd = fd;
+    return AQ_OK;
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pool.h"
+
+#include "engine.h"
+#include "fail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct connection {
+    struct connection *next;
+    sqlite3 *db;
+    int fd; /* that SQLite uses; -1 if it keeps that to itself */
+    bool writable;
+    char path[]; /* the journal belongs to the name */
+};
+
+struct pool_file {
+    struct pool_file *next;
+    dev_t dev;
+    ino_t ino;
+    int lock_fd;
+    bool lock_writable;
+    bool wal;
+    const void *owner; /* instance that holds the refresh lock */
+    struct connection *connections;
+};
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct pool_file *files;
+static struct pool_file *inherited; /* of the parent; not used, but not lost either */
+static unsigned generation;         /* changes in a forked child, before it has threads */
+
+/* fork */
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&mutex);
+}
+
+static void after_fork_in_parent(void)
+{
+    pthread_mutex_unlock(&mutex);
+}
+
+static void after_fork_in_child(void)
+{
+    struct pool_file **last = &files;
+    for (; *last; last = &(*last)->next) {
+        close((*last)->lock_fd);
+        (*last)->lock_fd = -1;
+        (*last)->owner = NULL;
+    }
+    *last = inherited;
+    inherited = files;
+    files = NULL;
+    generation++;
+    pthread_mutex_unlock(&mutex);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+unsigned pool_generation(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+    return generation;
+}
+
+/* the mutex */
+
+/* pthread_mutex_timedlock is on the wall clock; if that is set meanwhile, callers try again. */
+static int lock_within(uint64_t wait_us)
+{
+    struct timespec end;
+    if (wait_us == POOL_FOREVER) {
+        return pthread_mutex_lock(&mutex);
+    }
+    if (pthread_mutex_trylock(&mutex) == 0) {
+        return 0;
+    }
+    clock_gettime(CLOCK_REALTIME, &end);
+    wait_us += (uint64_t)end.tv_nsec / 1000;
+    end.tv_sec += (time_t)(wait_us / 1000000);
+    end.tv_nsec = (long)(wait_us % 1000000) * 1000;
+    return pthread_mutex_timedlock(&mutex, &end);
+}
+
+aq_status pool_enter(unsigned of_generation, uint64_t wait_us, struct aq_error *err)
+{
+    if (of_generation != generation) {
+        return fail(err, AQ_E_FORKED,
+                    "store sqlite: opened by the parent of this process, open it again here");
+    }
+    if (lock_within(wait_us) != 0) {
+        return fail(err, AQ_E_BUSY, "store sqlite: another thread is saving, try again");
+    }
+    return AQ_OK;
+}
+
+void pool_leave(void)
+{
+    pthread_mutex_unlock(&mutex);
+}
+
+/* files */
+
+static struct pool_file *find(struct pool_file *list, dev_t dev, ino_t ino)
+{
+    for (struct pool_file *f = list; f; f = f->next) {
+        if (f->dev == dev && f->ino == ino) {
+            return f;
+        }
+    }
+    return NULL;
+}
+
+static bool is_deleted(const struct pool_file *f)
+{
+    struct stat st;
+    return fstat(f->lock_fd, &st) == 0 && st.st_nlink == 0;
+}
+
+static void file_free(struct pool_file *f)
+{
+    while (f->connections) {
+        struct connection *c = f->connections;
+        f->connections = c->next;
+        sqlite3_close(c->db);
+        free(c);
+    }
+    close(f->lock_fd);
+    free(f);
+}
+
+/* Let go of files that have no name any more: nobody can wait for a lock on them. */
+static void forget_deleted(void)
+{
+    struct pool_file **at = &files;
+    while (*at) {
+        struct pool_file *f = *at;
+        if (!f->owner && is_deleted(f)) {
+            *at = f->next;
+            file_free(f);
+        } else {
+            at = &f->next;
+        }
+    }
+}
+
+/* Locks for writing need a descriptor open for writing, where that is allowed. */
+static int open_lock(const struct place *place, bool *ret_writable)
+{
+    const int flags = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    int fd = open(place->path, O_RDWR | flags);
+    *ret_writable = fd >= 0;
+    if (fd < 0 && (errno == EACCES || errno == EPERM || errno == EROFS)) {
+        fd = open(place->path, O_RDONLY | flags);
+    }
+    if (fd >= 0 && fd <= STDERR_FILENO) { /* what is printed must never end up in a database */
+        int high = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        close(fd);
+        fd = high;
+    }
+    return fd;
+}
+
+static aq_status add(const struct place *place, int fd, bool writable, struct pool_file **ret,
+                     struct aq_error *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        return fail_errno(err, errno, place->path, "cannot be inspected");
+    }
+    aq_status status = place_check_file(place, &st, err);
+    if (status != AQ_OK) {
+        return status;
+    }
+    struct pool_file *old = find(inherited, st.st_dev, st.st_ino);
+    if (old && old->wal) { /* SQLite's shared memory of it cannot be used in two processes */
+        return fail(err, AQ_E_FORKED,
+                    "%s: in WAL mode and opened before this process was forked, use exec as well",
+                    place->path);
+    }
+    struct pool_file *f = calloc(1, sizeof(*f));
+    if (!f) {
+        return fail(err, AQ_E_NOMEM, "store sqlite: out of memory");
+    }
+    *f = (struct pool_file){
+        .next = files, .dev = st.st_dev, .ino = st.st_ino, .lock_fd = fd, .lock_writable = writable
+    };
+    files = f;
+    *ret = f;
+    return AQ_OK;
+}
+
+aq_status pool_find(const struct place *place, bool create, struct pool_file **ret,
+                    struct aq_error *err)
+{
+    struct stat st;
+    bool writable = true;
+    int fd = -1;
+
+    aq_status status = place_inspect(place, &st, err);
+    if (status == AQ_OK && (*ret = find(files, st.st_dev, st.st_ino)) != NULL) {
+        return AQ_OK;
+    }
+    if (status == AQ_E_NOTFOUND && create) {
+        status = place_create(place, &fd, err);
+    }
+    if (status != AQ_OK) {
+        return status;
+    }
+    forget_deleted();
+    if (fd < 0 && (fd = open_lock(place, &writable)) < 0) {
+        return fail_errno(err, errno, place->path, "cannot be opened");
+    }
+    status = add(place, fd, writable, ret, err);
+    if (status != AQ_OK) {
+        close(fd);
+    }
+    return status;
+}
+
+bool pool_is_current(const struct pool_file *file, const struct place *place)
+{
+    return place_is(place, file->dev, file->ino);
+}
+
+/* connections */
+
+/* The file became writable since it was opened. The old descriptor stays, as every one does. */
+static void renew_lock(struct pool_file *file, const struct place *place)
+{
+    bool writable;
+    if (file->lock_writable || file->owner) {
+        return;
+    }
+    if (faccessat(AT_FDCWD, place->path, W_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW) != 0) {
+        return;
+    }
+    int fd = open_lock(place, &writable);
+    if (fd >= 0 && writable && pool_is_current(file, place)) {
+        file->lock_fd = fd;
+        file->lock_writable = true;
+    }
+}
+
+aq_status pool_connect(struct pool_file *file, const struct place *place, bool writable,
+                       sqlite3 **ret, struct aq_error *err)
+{
+    if (writable) {
+        renew_lock(file, place);
+    }
+    if (writable && !file->lock_writable) {
+        return fail(err, AQ_E_READONLY,
+                    "%s: cannot be written, check permissions and mount options", place->path);
+    }
+    for (struct connection *c = file->connections; c; c = c->next) {
+        if (c->writable == writable && strcmp(c->path, place->path) == 0) {
+            *ret = c->db;
+            return AQ_OK;
+        }
+    }
+    size_t size = strlen(place->path) + 1;
+    struct connection *c = calloc(1, sizeof(*c) + size);
+    if (!c) {
+        return fail(err, AQ_E_NOMEM, "store sqlite: out of memory");
+    }
+    memcpy(c->path, place->path, size);
+    c->writable = writable;
+    aq_status status = engine_open(c->path, file->lock_fd, writable, &c->db, &c->fd, err);
+    if (status != AQ_OK) {
+        free(c);
+        return status;
+    }
+    c->next = file->connections;
+    file->connections = c;
+    *ret = c->db;
+    return AQ_OK;
+}
+
+void pool_relax(struct pool_file *file, sqlite3 *db)
+{
+    int lock_state = 0;
+    sqlite3_db_release_memory(db);
+    /* only WAL mode keeps a lock between two transactions */
+    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_LOCKSTATE, &lock_state) == SQLITE_OK) {
+        file->wal = file->wal || lock_state != 0;
+    }
+}
+
+bool pool_is_wal(const struct pool_file *file)
+{
+    return file->wal;
+}
+
+int pool_lock_descriptor(int fd)
+{
+    for (const struct pool_file *f = files; f; f = f->next) {
+        for (const struct connection *c = f->connections; c; c = c->next) {
+            if (c->fd == fd) {
+                return f->lock_fd;
+            }
+        }
+    }
+    return fd;
+}
+
+aq_status pool_tighten(struct pool_file *file, const struct place *place, struct aq_error *err)
+{
+    struct stat st;
+    if (fstat(file->lock_fd, &st) != 0) {
+        return fail_errno(err, errno, place->path, "cannot be inspected");
+    }
+    if ((st.st_mode & 07777) != 0600 && fchmod(file->lock_fd, 0600) != 0) {
+        return fail_errno(err, errno, place->path, "cannot be made private with chmod 600");
+    }
+    return AQ_OK;
+}
+
+/* the refresh lock */
+
+static int set_lock(const struct pool_file *file, short type)
+{
+    struct flock lock = {
+        .l_type = type, .l_whence = SEEK_SET, .l_start = ENGINE_LOCK_BYTE, .l_len = 1
+    };
+    return fcntl(file->lock_fd, F_OFD_SETLK, &lock) == 0 ? 0 : errno;
+}
+
+aq_status pool_lock(struct pool_file *file, const struct place *place, const void *owner,
+                    struct aq_error *err)
+{
+    if (file->owner) {
+        return AQ_AGAIN;
+    }
+    renew_lock(file, place);
+    if (!file->lock_writable) {
+        return fail(err, AQ_E_READONLY,
+                    "%s: cannot be written, check permissions and mount options", place->path);
+    }
+    int sys = set_lock(file, F_WRLCK);
+    switch (sys) {
+    case 0:
+        break;
+    case EAGAIN:
+    case EACCES:
+        return AQ_AGAIN;
+    case EINVAL: /* the system, and some file systems, do not know this kind of lock */
+    case ENOLCK:
+    case ENOSYS:
+    case EOPNOTSUPP:
+        return fail(err, AQ_E_UNSUPPORTED,
+                    "%s: its file system has no locks, keep the database on a local disk",
+                    place->path);
+    default:
+        return fail_errno(err, sys, place->path, "cannot be locked");
+    }
+    if (!pool_is_current(file, place)) { /* replaced meanwhile: the lock that counts is another */
+        set_lock(file, F_UNLCK);
+        return AQ_AGAIN;
+    }
+    file->owner = owner;
+    return AQ_OK;
+}
+
+void pool_unlock(const void *owner)
+{
+    for (struct pool_file *f = files; f; f = f->next) {
+        if (f->owner == owner) {
+            set_lock(f, F_UNLCK);
+            f->owner = NULL;
+        }
+    }
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rows.h"
+
+#include "fail.h"
+#include "schema.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_MAX = 1024 };
+
+#define AUTO_STATEMENT __attribute__((cleanup(statement_done)))
+
+static void statement_done(sqlite3_stmt **stmt)
+{
+    sqlite3_finalize(*stmt);
+}
+
+void value_done(struct value *v)
+{
+    if (v->ptr) {
+        explicit_bzero(v->ptr, v->cap);
+        free(v->ptr);
+    }
+    *v = (struct value){ 0 };
+}
+
+static bool value_add(struct value *v, const char *bytes, size_t len)
+{
+    if (len + 1 > v->cap - v->len) {
+        size_t cap = 2 * v->cap + len + 1;
+        char *ptr = malloc(cap);
+        if (!ptr) {
+            return false;
+        }
+        if (v->len) {
+            memcpy(ptr, v->ptr, v->len);
+        }
+        size_t kept = v->len;
+        value_done(v);
+        *v = (struct value){ ptr, kept, cap };
+    }
+    if (len) {
+        memcpy(v->ptr + v->len, bytes, len);
+    }
+    v->len += len;
+    v->ptr[v->len] = '\0';
+    return true;
+}
+
+static aq_status out_of_memory(struct aq_error *err)
+{
+    return fail(err, AQ_E_NOMEM, "store sqlite: out of memory");
+}
+
+aq_status rows_check_key(struct aq_str key, struct aq_error *err)
+{
+    if (key.len == 0 || key.len > KEY_MAX || memchr(key.ptr, '\0', key.len)) {
+        return fail(err, AQ_E_INVALID, "key: not 1 to %d bytes without NUL, use another one",
+                    KEY_MAX);
+    }
+    return AQ_OK;
+}
+
+aq_status rows_check_change(const struct aq_change *change, struct aq_error *err)
+{
+    aq_status status = rows_check_key(change->key, err);
+    if (status != AQ_OK) {
+        return status;
+    }
+    if (change->expect < AQ_EXPECT_ANY || change->expect > AQ_EXPECT_VALUE ||
+        change->action < AQ_CHANGE_KEEP || change->action > AQ_CHANGE_PUT) {
+        return fail(err, AQ_E_INVALID, "change of '%.*s': unknown expectation or action",
+                    AQ_STR_ARG(change->key));
+    }
+    if (change->action == AQ_CHANGE_PUT && change->value.len > AQ_STORE_VALUE_MAX) {
+        return fail(err, AQ_E_INVALID, "value of '%.*s': larger than 1 MiB, store less",
+                    AQ_STR_ARG(change->key));
+    }
+    return AQ_OK;
+}
+
+static aq_status prepare(sqlite3 *db, const struct place *place, const struct schema_table *table,
+                         const char *sql, struct aq_str key, sqlite3_stmt **ret,
+                         struct aq_error *err)
+{
+    int rc = sqlite3_prepare_v2(db, sql, -1, ret, NULL);
+    if (rc == SQLITE_ERROR) {
+        return schema_explain(db, place, table, err);
+    }
+    if (rc == SQLITE_OK && key.ptr) {
+        rc = sqlite3_bind_text(*ret, 1, key.ptr, (int)key.len, SQLITE_STATIC);
+    }
+    return rc == SQLITE_OK ? AQ_OK : fail_sqlite(err, rc, db, place->path);
+}
+
+/* Find the row of a key; AQ_OK means that *ret stands on it. */
+static aq_status find(sqlite3 *db, const struct place *place, struct aq_str key, sqlite3_stmt **ret,
+                      struct aq_error *err)
+{
+    const struct schema_table *table = schema_table_of(key);
+    aq_status status = prepare(db, place, table, table->get, key, ret, err);
+    if (status != AQ_OK) {
+        return status;
+    }
+    int rc = sqlite3_step(*ret);
+    if (rc == SQLITE_DONE) {
+        return fail(err, AQ_E_NOTFOUND, "%s: no '%.*s' in table %s", place->path, AQ_STR_ARG(key),
+                    table->name);
+    }
+    return rc == SQLITE_ROW ? AQ_OK : fail_sqlite(err, rc, db, place->path);
+}
+
+aq_status rows_get(sqlite3 *db, const struct place *place, struct aq_str key, struct value *ret,
+                   struct aq_error *err)
+{
+    AUTO_STATEMENT sqlite3_stmt *stmt = NULL;
+    aq_status status = find(db, place, key, &stmt, err);
+    if (status != AQ_OK) {
+        return status;
+    }
+    if (sqlite3_column_type(stmt, 0) != SQLITE_TEXT) {
+        return fail(err, AQ_E_CORRUPT, "%s: '%.*s' in table %s is not text, log in again",
+                    place->path, AQ_STR_ARG(key), schema_table_of(key)->name);
+    }
+    const unsigned char *text = sqlite3_column_text(stmt, 0);
+    if (!text || !value_add(ret, (const char *)text, (size_t)sqlite3_column_bytes(stmt, 0))) {
+        return out_of_memory(err);
+    }
+    return AQ_OK;
+}
+
+/* Keys of one table. One that get would look for elsewhere, or refuse, is not ours. */
+static aq_status list_table(sqlite3 *db, const struct place *place,
+                            const struct schema_table *table, struct value *ret,
+                            struct aq_error *err)
+{
+    AUTO_STATEMENT sqlite3_stmt *stmt = NULL;
+    const struct aq_str none = { NULL, 0 };
+    aq_status status = prepare(db, place, table, table->list, none, &stmt, err);
+    if (status != AQ_OK) {
+        return status == AQ_E_NOTFOUND ? AQ_OK : status;
+    }
+    int rc;
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        if (sqlite3_column_type(stmt, 0) != SQLITE_TEXT) {
+            continue;
+        }
+        struct aq_str key = { (const char *)sqlite3_column_text(stmt, 0), 0 };
+        key.len = (size_t)sqlite3_column_bytes(stmt, 0);
+        if (!key.ptr) {
+            return out_of_memory(err);
+        }
+        if (rows_check_key(key, NULL) == AQ_OK && schema_table_of(key) == table &&
+            !value_add(ret, key.ptr, key.len + 1)) {
+            return out_of_memory(err);
+        }
+    }
+    return rc == SQLITE_DONE ? AQ_OK : fail_sqlite(err, rc, db, place->path);
+}
+
+aq_status rows_list(sqlite3 *db, const struct place *place, struct aq_str unused, struct value *ret,
+                    struct aq_error *err)
+{
+    (void)unused;
+    for (unsigned i = 0; i < schema_table_count; i++) {
+        aq_status status = list_table(db, place, &schema_tables[i], ret, err);
+        if (status != AQ_OK) {
+            return status;
+        }
+    }
+    return AQ_OK;
+}
+
+static bool holds(sqlite3_stmt *stmt, struct aq_bytes expected)
+{
+    if (sqlite3_column_type(stmt, 0) != SQLITE_TEXT) {
+        return false;
+    }
+    const unsigned char *text = sqlite3_column_text(stmt, 0);
+    size_t len = (size_t)sqlite3_column_bytes(stmt, 0);
+    return text && len == expected.len && (len == 0 || memcmp(text, expected.ptr, len) == 0);
+}
+
+aq_status rows_expect(sqlite3 *db, const struct place *place, const struct aq_change *change,
+                      struct aq_error *err)
+{
+    AUTO_STATEMENT sqlite3_stmt *stmt = NULL;
+    if (change->expect == AQ_EXPECT_ANY) {
+        return AQ_OK;
+    }
+    aq_status status = find(db, place, change->key, &stmt, err);
+    if (status != AQ_OK && status != AQ_E_NOTFOUND) {
+        return status;
+    }
+    bool met = change->expect == AQ_EXPECT_ABSENT
+                   ? status == AQ_E_NOTFOUND
+                   : status == AQ_OK && holds(stmt, change->expected);
+    return met ? AQ_OK
+               : fail(err, AQ_E_CHANGED, "%s: '%.*s' was changed by another program, read it again",
+                      place->path, AQ_STR_ARG(change->key));
+}
+
+static int bind_value(sqlite3_stmt *stmt, struct aq_bytes value)
+{
+    const char *text = value.len ? (const char *)value.ptr : "";
+    return sqlite3_bind_text(stmt, 2, text, (int)value.len, SQLITE_STATIC);
+}
+
+aq_status rows_apply(sqlite3 *db, const struct place *place, const struct aq_change *change,
+                     struct aq_error *err)
+{
+    AUTO_STATEMENT sqlite3_stmt *stmt = NULL;
+    const struct schema_table *table = schema_table_of(change->key);
+    bool put = change->action == AQ_CHANGE_PUT;
+
+    if (change->action == AQ_CHANGE_KEEP) {
+        return AQ_OK;
+    }
+    aq_status status =
+        prepare(db, place, table, put ? table->put : table->remove, change->key, &stmt, err);
+    if (status == AQ_E_NOTFOUND) {
+        return put ? fail(err, AQ_E_READONLY,
+                          "%s: has no table %s yet, start the Q CLI once so that it migrates it",
+                          place->path, table->name)
+                   : AQ_OK;
+    }
+    if (status != AQ_OK) {
+        return status;
+    }
+    int rc = put ? bind_value(stmt, change->value) : SQLITE_OK;
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(stmt);
+    }
+    return rc == SQLITE_DONE ? AQ_OK : fail_sqlite(err, rc, db, place->path);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables of the existing CLI's database (docs/protocol.md, section 11). */
+#ifndef STORE_SQLITE_SCHEMA_H
+#define STORE_SQLITE_SCHEMA_H
+
+#include "place.h"
+
+#include <amazonq/plugin.h>
+#include <sqlite3.h>
+
+/* A table that holds keys and values, and how to use it. ?1 is a key, ?2 a value. */
+struct schema_table {
+    const char *name;
+    int since; /* migration that makes it */
+    const char *get;
+    const char *list;
+    const char *put;
+    const char *remove;
+};
+
+/* All of them; schema_table_count elements. */
+extern const struct schema_table schema_tables[];
+extern const unsigned schema_table_count;
+
+/* The table a key belongs to. */
+const struct schema_table *schema_table_of(struct aq_str key);
+
+/* Inside a transaction: make all tables if there is none, with the eight migrations. */
+aq_status schema_ensure(sqlite3 *db, const struct place *place, struct aq_error *err);
+
+/* Why a statement on the table cannot be prepared: AQ_E_NOTFOUND if the table is still to be made,
+ * AQ_E_CORRUPT if it should be there or is something else, or an error of SQLite. */
+aq_status schema_explain(sqlite3 *db, const struct place *place, const struct schema_table *table,
+                         struct aq_error *err);
+
+#endif

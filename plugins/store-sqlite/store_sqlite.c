@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store-sqlite: the login in the existing CLI's own database, both ways compatible. */
+#include "fail.h"
+#include "place.h"
+#include "pool.h"
+#include "rows.h"
+#include "schema.h"
+
+#include <amazonq/plugin.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define AUTO(type) __attribute__((cleanup(type##_done)))
+
+/* Pauses between two tries while another program holds the database. */
+enum { PAUSE_FIRST_US = 1000, PAUSE_MAX_US = 25000 };
+
+/* How long lock, which must not block, waits for another thread to leave the pool. */
+enum { LOCK_WAIT_US = 100000 };
+
+struct store {
+    const struct aq_host *host;
+    struct place place;
+    uint64_t busy_us;    /* how long to wait for other programs */
+    unsigned generation; /* of the process that opened it */
+    int reserve_fd;      /* disk space put aside by can_save; -1 when there is none */
+};
+
+/* waiting */
+
+static uint64_t now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static uint64_t us_until(uint64_t deadline_us)
+{
+    uint64_t now = now_us();
+    return now < deadline_us ? deadline_us - now : 0;
+}
+
+/* Wait a little; false when the deadline has passed. */
+static bool pause_until(uint64_t deadline_us, uint64_t *pause_us)
+{
+    uint64_t left = us_until(deadline_us);
+    uint64_t us = *pause_us < left ? *pause_us : left;
+    if (left == 0) {
+        return false;
+    }
+    nanosleep(&(struct timespec){ .tv_nsec = (long)us * 1000 }, NULL);
+    *pause_us = *pause_us * 2 < PAUSE_MAX_US ? *pause_us * 2 : PAUSE_MAX_US;
+    return true;
+}
+
+typedef aq_status step_fn(struct store *s, void *arg, struct aq_error *err);
+
+/* Take a step inside the pool, again and again while others are in the way; wait outside. */
+static aq_status patiently(struct store *s, step_fn *step, void *arg, struct aq_error *err)
+{
+    uint64_t deadline = now_us() + s->busy_us;
+    uint64_t pause = PAUSE_FIRST_US;
+    aq_status status;
+
+    do {
+        status = pool_enter(s->generation, us_until(deadline), err);
+        if (status == AQ_OK) {
+            status = step(s, arg, err);
+            pool_leave();
+        }
+    } while (status == AQ_E_BUSY && pause_until(deadline, &pause));
+    return status;
+}
+
+/* reading */
+
+struct reading {
+    aq_status (*read)(sqlite3 *, const struct place *, struct aq_str, struct value *,
+                      struct aq_error *);
+    struct aq_str key;
+    struct value *ret;
+};
+
+/* Whether a reader found the work of an interrupted writer, which only a writer may undo. */
+static bool needs_recovery(int code)
+{
+    return code == SQLITE_READONLY_ROLLBACK || code == SQLITE_READONLY_RECOVERY ||
+           code == SQLITE_READONLY_CANTINIT || code == SQLITE_READONLY_CANTLOCK ||
+           (code & 0xff) == SQLITE_CANTOPEN;
+}
+
+static aq_status read_once(struct store *s, struct pool_file *file, bool writable,
+                           const struct reading *r, int *ret_code, struct aq_error *err)
+{
+    sqlite3 *db;
+    aq_status status = pool_connect(file, &s->place, writable, &db, err);
+    if (status != AQ_OK) {
+        return status;
+    }
+    value_done(r->ret);
+    status = r->read(db, &s->place, r->key, r->ret, err);
+    *ret_code = sqlite3_extended_errcode(db);
+    pool_relax(file, db);
+    return status;
+}
+
+/* Let SQLite repair what an interrupted writer left, as it does for every program that may write.
+ * Beside a file that is mounted by itself lies a journal of its own, with an older state. */
+static aq_status read_repaired(struct store *s, struct pool_file *file, const struct reading *r,
+                               struct aq_error *err)
+{
+    struct aq_error refusal;
+    int code = SQLITE_OK;
+
+    if (place_is_mount_point(&s->place)) {
+        return fail(err, AQ_E_DENIED,
+                    "%s: an interrupted save cannot be repaired in a file mounted by itself, "
+                    "mount its directory instead",
+                    s->place.path);
+    }
+    aq_status status = read_once(s, file, true, r, &code, &refusal);
+    if (status == AQ_E_READONLY || status == AQ_E_DENIED) {
+        return err->status; /* the reader's own error says more */
+    }
+    if (status != AQ_OK) {
+        *err = refusal;
+    }
+    return status;
+}
+
+static aq_status read_step(struct store *s, void *arg, struct aq_error *err)
+{
+    const struct reading *r = arg;
+    struct pool_file *file;
+    int code = SQLITE_OK;
+
+    aq_status status = pool_find(&s->place, false, &file, err);
+    if (status == AQ_OK) {
+        status = read_once(s, file, false, r, &code, err);
+        if (status != AQ_OK && needs_recovery(code)) {
+            status = read_repaired(s, file, r, err);
+        }
+        if (status == AQ_OK && pool_is_wal(file) && place_is_mount_point(&s->place)) {
+            status = fail(err, AQ_E_DENIED,
+                          "%s: in WAL mode and mounted as a single file, so what it holds may be "
+                          "old, mount its directory instead",
+                          s->place.path);
+        }
+    }
+    return status;
+}
+
+static aq_status store_get(void *self, struct aq_str key, void *sink, struct aq_error *err)
+{
+    struct store *s = self;
+    AUTO(value) struct value value = { 0 };
+    struct reading r = { rows_get, key, &value };
+
+    aq_status status = rows_check_key(key, err);
+    if (status == AQ_OK) {
+        status = patiently(s, read_step, &r, err);
+    }
+    if (status != AQ_OK) {
+        return status;
+    }
+    return s->host->put(s->host->ctx, sink, key,
+                        (struct aq_bytes){ (const uint8_t *)value.ptr, value.len });
+}
+
+static aq_status store_list(void *self, void *sink, struct aq_error *err)
+{
+    struct store *s = self;
+    AUTO(value) struct value keys = { 0 };
+    struct reading r = { rows_list, { NULL, 0 }, &keys };
+
+    aq_status status = patiently(s, read_step, &r, err);
+    if (status == AQ_E_NOTFOUND) {
+        return AQ_OK;
+    }
+    for (size_t at = 0; status == AQ_OK && at < keys.len;) {
+        struct aq_str key = { keys.ptr + at, strlen(keys.ptr + at) };
+        status = s->host->put(s->host->ctx, sink, key, (struct aq_bytes){ NULL, 0 });
+        at += key.len + 1;
+    }
+    return status;
+}
+
+/* writing */
+
+struct writing {
+    const struct aq_change *changes;
+    uint32_t count;
+    uint32_t stride;
+};
+
+static const struct aq_change *change_at(const struct writing *w, uint32_t i)
+{
+    return (const void *)((const char *)w->changes + (size_t)i * w->stride);
+}
+
+/* An error of a statement that writes: a journal that cannot be made means "read-only". */
+static aq_status fail_write(struct store *s, sqlite3 *db, int rc, struct aq_error *err)
+{
+    if ((rc & 0xff) == SQLITE_CANTOPEN) {
+        rc = SQLITE_READONLY_DIRECTORY;
+    }
+    return fail_sqlite(err, rc, db, s->place.path);
+}
+
+/* EXTRA also syncs the directory once the journal is gone: a power cut cannot bring it back. */
+static aq_status begin(struct store *s, sqlite3 *db, struct aq_error *err)
+{
+    int rc =
+        sqlite3_exec(db, "PRAGMA synchronous=EXTRA; PRAGMA cell_size_check=ON; BEGIN IMMEDIATE",
+                     NULL, NULL, NULL);
+    return rc == SQLITE_OK ? AQ_OK : fail_write(s, db, rc, err);
+}
+
+static void roll_back(sqlite3 *db)
+{
+    if (!sqlite3_get_autocommit(db)) {
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    }
+}
+
+static aq_status apply_all(struct store *s, sqlite3 *db, const struct writing *w,
+                           struct aq_error *err)
+{
+    aq_status status = schema_ensure(db, &s->place, err);
+    for (uint32_t i = 0; status == AQ_OK && i < w->count; i++) {
+        status = rows_expect(db, &s->place, change_at(w, i), err);
+    }
+    for (uint32_t i = 0; status == AQ_OK && i < w->count; i++) {
+        status = rows_apply(db, &s->place, change_at(w, i), err);
+    }
+    if (status == AQ_E_DENIED && (sqlite3_errcode(db) & 0xff) == SQLITE_CANTOPEN) {
+        return fail_write(s, db, SQLITE_CANTOPEN, err);
+    }
+    return status;
+}
+
+/* Readers may be inside for a moment. The transaction stays open, so this waits in the pool. */
+static int commit_patiently(struct store *s, sqlite3 *db)
+{
+    uint64_t deadline = now_us() + s->busy_us;
+    uint64_t pause = PAUSE_FIRST_US;
+    int rc;
+
+    do {
+        rc = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+    } while ((rc & 0xff) == SQLITE_BUSY && pause_until(deadline, &pause));
+    return rc;
+}
+
+static aq_status write_once(struct store *s, struct pool_file *file, sqlite3 *db,
+                            const struct writing *w, struct aq_error *err)
+{
+    aq_status status = begin(s, db, err);
+    if (status == AQ_OK) {
+        status = apply_all(s, db, w, err);
+    }
+    if (status == AQ_OK && !pool_is_current(file, &s->place)) {
+        /* busy, so that it is tried again with the file that is there now */
+        status = fail(err, AQ_E_BUSY, "%s: replaced by another program, try again", s->place.path);
+    }
+    if (status != AQ_OK) {
+        roll_back(db);
+        return status;
+    }
+    int rc = commit_patiently(s, db);
+    if (rc != SQLITE_OK) {
+        status = fail_write(s, db, rc, err);
+        roll_back(db);
+        return status;
+    }
+    if (!pool_is_current(file, &s->place)) {
+        return fail(err, AQ_E_IO, "%s: replaced by another program during a save, read it again",
+                    s->place.path);
+    }
+    return AQ_OK;
+}
+
+/* A connection that may write, after everything that forbids it was looked at. */
+static aq_status connect_writer(struct store *s, struct pool_file *file, sqlite3 **ret,
+                                struct aq_error *err)
+{
+    aq_status status = place_check_mount(&s->place, err);
+    if (status == AQ_OK) {
+        status = pool_connect(file, &s->place, true, ret, err);
+    }
+    if (status == AQ_OK && sqlite3_db_readonly(*ret, "main") == 1) {
+        status = fail_sqlite(err, SQLITE_READONLY, NULL, s->place.path);
+    }
+    return status;
+}
+
+/* Nothing is there: that may be all the changes ask for, or not what they expect. */
+static aq_status check_absent(const struct store *s, const struct writing *w, bool *ret_done,
+                              struct aq_error *err)
+{
+    *ret_done = true;
+    for (uint32_t i = 0; i < w->count; i++) {
+        const struct aq_change *change = change_at(w, i);
+        if (change->expect == AQ_EXPECT_VALUE) {
+            return fail(err, AQ_E_CHANGED, "%s: the database is gone, log in again", s->place.path);
+        }
+        *ret_done = *ret_done && change->action != AQ_CHANGE_PUT;
+    }
+    return AQ_OK;
+}
+
+static aq_status commit_step(struct store *s, void *arg, struct aq_error *err)
+{
+    const struct writing *w = arg;
+    struct pool_file *file;
+    sqlite3 *db;
+    bool done = false;
+
+    aq_status status = pool_find(&s->place, false, &file, err);
+    if (status == AQ_E_NOTFOUND) {
+        status = check_absent(s, w, &done, err);
+        if (status != AQ_OK || done) {
+            return status;
+        }
+        status = pool_find(&s->place, true, &file, err);
+    }
+    if (status == AQ_OK) {
+        status = connect_writer(s, file, &db, err);
+    }
+    if (status == AQ_OK) {
+        status = pool_tighten(file, &s->place, err);
+    }
+    if (status == AQ_OK) {
+        status = write_once(s, file, db, w, err);
+        pool_relax(file, db);
+    }
+    return status;
+}
+
+static void release_reserve(struct store *s)
+{
+    if (s->reserve_fd >= 0) {
+        close(s->reserve_fd);
+        s->reserve_fd = -1;
+    }
+}
+
+static aq_status store_commit(void *self, const struct aq_change *changes, uint32_t count,
+                              uint32_t stride, struct aq_error *err)
+{
+    struct writing w = { changes, count, stride };
+    for (uint32_t i = 0; i < count; i++) {
+        aq_status status = rows_check_change(change_at(&w, i), err);
+        if (status != AQ_OK) {
+            return status;
+        }
+    }
+    release_reserve(self);
+    return patiently(self, commit_step, &w, err);
+}
+
+/* Do everything a commit does, except committing. */
+static aq_status can_save_step(struct store *s, void *arg, struct aq_error *err)
+{
+    const struct aq_change probe = { .key = AQ_STR("amazonq.can-save"), .action = AQ_CHANGE_PUT };
+    const struct writing w = { &probe, 1, sizeof(probe) };
+    struct pool_file *file;
+    sqlite3 *db;
+    (void)arg;
+
+    aq_status status = pool_find(&s->place, false, &file, err);
+    if (status == AQ_E_NOTFOUND) {
+        return place_can_create(&s->place, err);
+    }
+    if (status == AQ_OK) {
+        status = connect_writer(s, file, &db, err);
+    }
+    if (status == AQ_OK && s->reserve_fd < 0) {
+        status = place_reserve(&s->place, &s->reserve_fd, err);
+    }
+    if (status == AQ_OK) {
+        status = begin(s, db, err);
+        if (status == AQ_OK) {
+            status = apply_all(s, db, &w, err);
+        }
+        roll_back(db);
+        pool_relax(file, db);
+    }
+    return status;
+}
+
+static aq_status store_can_save(void *self, struct aq_error *err)
+{
+    return patiently(self, can_save_step, NULL, err);
+}
+
+/* the lock between refreshers */
+
+static aq_status store_lock(void *self, struct aq_error *err)
+{
+    struct store *s = self;
+    struct pool_file *file;
+
+    aq_status status = pool_enter(s->generation, LOCK_WAIT_US, err);
+    if (status == AQ_E_BUSY) {
+        return AQ_AGAIN;
+    }
+    if (status == AQ_OK) {
+        status = pool_find(&s->place, false, &file, err);
+        if (status == AQ_OK) {
+            status = pool_lock(file, &s->place, s, err);
+        }
+        pool_leave();
+    }
+    return status;
+}
+
+static void store_unlock(void *self)
+{
+    struct store *s = self;
+    release_reserve(s);
+    if (pool_enter(s->generation, POOL_FOREVER, NULL) == AQ_OK) {
+        pool_unlock(s);
+        pool_leave();
+    }
+}
+
+/* life */
+
+enum { SETTING_PATH, SETTING_BUSY_TIMEOUT_MS };
+
+static const struct aq_setting settings[] = {
+    [SETTING_PATH] = { .key = "path",
+                       .help = "database file",
+                       .type = AQ_SETTING_PATH,
+                       .flags = AQ_SETTING_REQUIRED },
+    [SETTING_BUSY_TIMEOUT_MS] = { .key = "busy_timeout_ms",
+                                  .default_value = "5000",
+                                  .help = "how long to wait for a program that is saving, in ms",
+                                  .type = AQ_SETTING_INTEGER,
+                                  .min = 0,
+                                  .max = 5000 },
+};
+
+static const struct aq_setting_value *value_at(const struct aq_open_args *args, uint32_t i)
+{
+    return (const void *)((const char *)args->values + (size_t)i * args->value_stride);
+}
+
+static aq_status store_open(const struct aq_open_args *args, void **ret_self, struct aq_error *err)
+{
+    struct store *s = calloc(1, sizeof(*s));
+    if (!s) {
+        return fail(err, AQ_E_NOMEM, "store sqlite: out of memory");
+    }
+    aq_status status = place_init(&s->place, value_at(args, SETTING_PATH)->text, err);
+    if (status != AQ_OK) {
+        free(s);
+        return status;
+    }
+    s->host = args->host;
+    s->busy_us = (uint64_t)value_at(args, SETTING_BUSY_TIMEOUT_MS)->number * 1000;
+    s->generation = pool_generation();
+    s->reserve_fd = -1;
+    *ret_self = s;
+    return AQ_OK;
+}
+
+static void store_close(void *self)
+{
+    struct store *s = self;
+    if (s) {
+        store_unlock(s);
+        place_done(&s->place);
+        free(s);
+    }
+}
+
+static const struct aq_store_ops ops = {
+    AQ_STORE_OPS,           .traits = AQ_STORE_PERSISTENT | AQ_STORE_SHARED,
+    .open = store_open,     .close = store_close,
+    .get = store_get,       .list = store_list,
+    .commit = store_commit, .lock = store_lock,
+    .unlock = store_unlock, .can_save = store_can_save,
+};
+
+static const struct aq_plugin plugin = {
+    AQ_PLUGIN_INFO,
+    .kind = AQ_PLUGIN_STORE,
+    .name = "sqlite",
+    .version = "0.1.0",
+    .summary = "the Q CLI's own database, data.sqlite3",
+    AQ_PLUGIN_SETTINGS(settings),
+    .store = &ops,
+};
+AQ_PLUGIN(plugin)

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fault.h"
+
+#include <stdio.h>
+
+struct meaning {
+    CURLcode code;
+    aq_status status;
+    const char *what;
+};
+
+static const struct meaning meanings[] = {
+    { CURLE_COULDNT_RESOLVE_PROXY, AQ_E_NETWORK,
+      "the proxy's name does not resolve, check https_proxy" },
+    { CURLE_COULDNT_RESOLVE_HOST, AQ_E_NETWORK,
+      "name does not resolve, check the endpoint and the network" },
+    { CURLE_COULDNT_CONNECT, AQ_E_NETWORK, "cannot connect, check the network or the proxy" },
+    { CURLE_PROXY, AQ_E_NETWORK, "the proxy does not let us through, check https_proxy" },
+    { CURLE_SSL_CONNECT_ERROR, AQ_E_TLS,
+      "TLS handshake broke off, the peer must speak TLS 1.2 or later" },
+    { CURLE_SSL_CIPHER, AQ_E_TLS, "no common TLS cipher" },
+    { CURLE_SSL_CACERT_BADFILE, AQ_E_TLS,
+      "trusted certificates cannot be read, check ca_bundle and ca_dir" },
+    { CURLE_GOT_NOTHING, AQ_E_NETWORK, "connection closed before an answer came" },
+    { CURLE_SEND_ERROR, AQ_E_NETWORK, "connection lost while sending" },
+    { CURLE_SEND_FAIL_REWIND, AQ_E_NETWORK, "connection closed before an answer came" },
+    { CURLE_ABORTED_BY_CALLBACK, AQ_E_NETWORK, "connection closed before an answer came" },
+    { CURLE_RECV_ERROR, AQ_E_NETWORK, "connection lost before an answer came" },
+    { CURLE_HTTP2_STREAM, AQ_E_NETWORK, "the peer reset the request" },
+    { CURLE_HTTP2, AQ_E_PROTOCOL, "broken HTTP/2 from the peer" },
+    { CURLE_PARTIAL_FILE, AQ_E_TRUNCATED, "the answer was cut off" },
+    { CURLE_WEIRD_SERVER_REPLY, AQ_E_PROTOCOL, "the answer is not valid HTTP" },
+    { CURLE_UNSUPPORTED_PROTOCOL, AQ_E_PROTOCOL, "the answer is not HTTP/1.1 or HTTP/2" },
+    { CURLE_BAD_CONTENT_ENCODING, AQ_E_PROTOCOL, "the answer is encoded, which was not asked for" },
+    { CURLE_OPERATION_TIMEDOUT, AQ_E_TIMEOUT, "no connection in time" },
+    { FAULT_TOO_LARGE, AQ_E_LIMIT, "the header of the answer is too large" },
+    { CURLE_OUT_OF_MEMORY, AQ_E_NOMEM, "out of memory" },
+};
+
+/* Reasons for which OpenSSL rejects a certificate (X509_V_ERR_...). */
+enum {
+    VERIFY_OK = 0,
+    VERIFY_UNSPECIFIED = 1,
+    VERIFY_NOT_YET_VALID = 9,
+    VERIFY_EXPIRED = 10,
+    VERIFY_SELF_SIGNED = 18,
+    VERIFY_SELF_SIGNED_IN_CHAIN = 19,
+    VERIFY_NO_ISSUER = 20,
+    VERIFY_NO_LEAF_SIGNATURE = 21,
+};
+
+aq_status fault_set(struct aq_error *err, aq_status status, const char *object, const char *what)
+{
+    if (err) {
+        *err = (struct aq_error){ .status = status };
+        snprintf(err->text, sizeof(err->text), "%s: %s", object, what);
+    }
+    return status;
+}
+
+static const char *certificate_fault(CURL *easy)
+{
+    long reason = VERIFY_OK;
+    curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &reason);
+    switch (reason) {
+    case VERIFY_OK: /* the handshake accepted the chain, so it is the name */
+    case VERIFY_UNSPECIFIED:
+        return "certificate is not valid for this name, check the endpoint";
+    case VERIFY_NOT_YET_VALID:
+        return "certificate is not valid yet, check the clock";
+    case VERIFY_EXPIRED:
+        return "certificate has expired, check the clock or tell the owner of the host";
+    case VERIFY_SELF_SIGNED:
+    case VERIFY_SELF_SIGNED_IN_CHAIN:
+    case VERIFY_NO_ISSUER:
+    case VERIFY_NO_LEAF_SIGNATURE:
+        return "certificate is from an unknown authority, check ca_bundle and ca_dir";
+    default:
+        return "certificate is not acceptable, check the endpoint and ca_bundle";
+    }
+}
+
+/* A proxy answered CONNECT with something other than 2xx. */
+static aq_status tunnel_fault(struct aq_error *err, const char *origin, long status)
+{
+    char what[96];
+    snprintf(what, sizeof(what), "the proxy refused the connection with %ld, check https_proxy",
+             status);
+    return fault_set(err, AQ_E_NETWORK, origin, what);
+}
+
+static const struct meaning *find_meaning(CURLcode code)
+{
+    for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
+        if (meanings[i].code == code) {
+            return &meanings[i];
+        }
+    }
+    return NULL;
+}
+
+static int32_t os_error(CURL *easy)
+{
+    long sys = 0;
+    curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &sys);
+    return (int32_t)sys;
+}
+
+aq_status fault_from_curl(struct aq_error *err, CURL *easy, CURLcode code, const char *origin,
+                          bool has_head)
+{
+    long tunnel = 0;
+    curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
+    if (tunnel >= 300 && !has_head) {
+        return tunnel_fault(err, origin, tunnel);
+    }
+    if (code == CURLE_PEER_FAILED_VERIFICATION) {
+        return fault_set(err, AQ_E_TLS, origin, certificate_fault(easy));
+    }
+    const struct meaning *meaning = find_meaning(code);
+    if (!meaning) {
+        char what[64];
+        snprintf(what, sizeof(what), "libcurl reports error %d", (int)code);
+        return fault_set(err, AQ_E_NETWORK, origin, what);
+    }
+    aq_status st = meaning->status;
+    if (has_head && st == AQ_E_NETWORK) {
+        st = fault_set(err, AQ_E_TRUNCATED, origin, "the answer was cut off");
+    } else {
+        st = fault_set(err, st, origin, meaning->what);
+    }
+    err->sys = os_error(easy);
+    return st;
+}
+
+aq_status fault_from_multi(struct aq_error *err, CURLMcode code)
+{
+    if (code == CURLM_OUT_OF_MEMORY) {
+        return fault_set(err, AQ_E_NOMEM, "transport-curl", "out of memory");
+    }
+    char what[64];
+    snprintf(what, sizeof(what), "libcurl reports error %d for all requests", (int)code);
+    return fault_set(err, AQ_E_NETWORK, "transport-curl", what);
+}

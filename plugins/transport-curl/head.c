@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "head.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "memory.h"
+
+#define FIRST_SIZE 2048u
+#define STATUS_PREFIX "HTTP/" /* never the start of a field: its name cannot hold a slash */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static char to_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static struct aq_str trim(const char *begin, const char *end)
+{
+    while (begin < end && is_blank(*begin)) {
+        begin++;
+    }
+    while (end > begin && is_blank(end[-1])) {
+        end--;
+    }
+    return (struct aq_str){ begin, (size_t)(end - begin) };
+}
+
+static bool str_is(struct aq_str s, const char *lower)
+{
+    return s.len == strlen(lower) && strncasecmp(s.ptr, lower, s.len) == 0;
+}
+
+static aq_status append(struct head *head, const char *line, size_t len)
+{
+    if (head->size - head->len < len) {
+        size_t size = head->size ? head->size : FIRST_SIZE;
+        while (size - head->len < len) {
+            size *= 2;
+        }
+        char *grown = memory_grow(head->text, head->len, head->size, size);
+        if (!grown) {
+            return AQ_E_NOMEM;
+        }
+        head->text = grown;
+        head->size = size;
+    }
+    memcpy(head->text + head->len, line, len);
+    head->len += len;
+    return AQ_OK;
+}
+
+/* "HTTP/1.1 200 OK" or "HTTP/2 200". */
+static aq_status add_status(struct head *head, const char *line, size_t len, const char **ret_what)
+{
+    const char *end = line + len;
+    const char *code = memchr(line, ' ', len);
+    *ret_what = "the status line is malformed";
+    if (head->status || !code || end - code < 4 || (end - code > 4 && code[4] != ' ')) {
+        return AQ_E_PROTOCOL;
+    }
+    int32_t status = 0;
+    for (int i = 1; i <= 3; i++) {
+        if (code[i] < '0' || code[i] > '9') {
+            return AQ_E_PROTOCOL;
+        }
+        status = status * 10 + (code[i] - '0');
+    }
+    if (status < 100 || status > 599 || status == 101) { /* nobody asked to switch protocols */
+        return AQ_E_PROTOCOL;
+    }
+    head->status = status;
+    head->http2 = line[strlen(STATUS_PREFIX)] == '2';
+    return AQ_OK;
+}
+
+/* Split the field at line, which ends before end, into *ret; its name becomes lower case. */
+static aq_status split(char *line, const char *end, struct aq_header *ret, const char **ret_what)
+{
+    char *colon = memchr(line, ':', (size_t)(end - line));
+    *ret_what = "a header field is malformed";
+    if (!colon || colon == line) {
+        return AQ_E_PROTOCOL;
+    }
+    for (char *c = line; c < colon; c++) {
+        if (*c <= ' ' || *c > '~') { /* a folded line, too, begins with a blank */
+            return AQ_E_PROTOCOL;
+        }
+        *c = to_lower(*c);
+    }
+    ret->name = (struct aq_str){ line, (size_t)(colon - line) };
+    ret->value = trim(colon + 1, end);
+    if (memchr(colon, '\0', (size_t)(end - colon)) || memchr(colon, '\r', (size_t)(end - colon))) {
+        return AQ_E_PROTOCOL;
+    }
+    return AQ_OK;
+}
+
+/* What the fields say about framing must be unambiguous, and nothing may be compressed. */
+static aq_status check_framing(const struct head *head, const char **ret_what)
+{
+    const struct aq_header *length = NULL;
+    bool chunked = false;
+    for (uint32_t i = 0; i < head->count; i++) {
+        const struct aq_header *field = &head->fields[i];
+        if (str_is(field->name, "content-encoding") && !str_is(field->value, "identity")) {
+            *ret_what = "the answer is encoded, which was not asked for";
+            return AQ_E_PROTOCOL;
+        }
+        if (str_is(field->name, "transfer-encoding")) {
+            *ret_what = "the transfer encoding is not supported";
+            if (chunked || !str_is(field->value, "chunked")) {
+                return AQ_E_PROTOCOL;
+            }
+            chunked = true;
+        }
+        if (str_is(field->name, "content-length")) {
+            *ret_what = "the answer has two lengths";
+            if (length && (length->value.len != field->value.len ||
+                           memcmp(length->value.ptr, field->value.ptr, field->value.len) != 0)) {
+                return AQ_E_PROTOCOL;
+            }
+            length = field;
+        }
+    }
+    *ret_what = "the answer has two lengths";
+    return length && chunked ? AQ_E_PROTOCOL : AQ_OK;
+}
+
+/* The blank line has come. */
+static aq_status finish(struct head *head, const char **ret_what)
+{
+    if (head->status < 200) { /* interim, or none at all: the next line must be a status line */
+        head->status = 0;
+        head->len = 0;
+        head->count = 0;
+        return AQ_OK;
+    }
+    char *line = head->text;
+    head->fields = calloc(head->count + 1, sizeof(*head->fields));
+    if (!head->fields) {
+        *ret_what = "out of memory";
+        return AQ_E_NOMEM;
+    }
+    for (uint32_t i = 0; i < head->count; i++) {
+        char *end = memchr(line, '\n', (size_t)(head->text + head->len - line));
+        aq_status st = split(line, end, &head->fields[i], ret_what);
+        if (st != AQ_OK) {
+            return st;
+        }
+        line = end + 1;
+    }
+    aq_status st = check_framing(head, ret_what);
+    head->complete = st == AQ_OK;
+    return st;
+}
+
+aq_status head_add(struct head *head, const char *line, size_t len, const char **ret_what)
+{
+    if (len > head->max - head->received) {
+        *ret_what = "the header of the answer is too large";
+        return AQ_E_LIMIT;
+    }
+    head->received += (uint32_t)len;
+    if (head->complete) {
+        return AQ_OK; /* a trailer: counted, not kept */
+    }
+    while (len && (line[len - 1] == '\n' || line[len - 1] == '\r')) {
+        len--;
+    }
+    if (len == 0) {
+        return finish(head, ret_what);
+    }
+    if (len > strlen(STATUS_PREFIX) && memcmp(line, STATUS_PREFIX, strlen(STATUS_PREFIX)) == 0) {
+        return add_status(head, line, len, ret_what);
+    }
+    if (head->status == 0) {
+        *ret_what = "the answer does not begin with a status line";
+        return AQ_E_PROTOCOL;
+    }
+    if (head->count == HEAD_MAX_FIELDS) {
+        *ret_what = "the header of the answer has too many fields";
+        return AQ_E_LIMIT;
+    }
+    *ret_what = "out of memory";
+    if (append(head, line, len) != AQ_OK || append(head, "\n", 1) != AQ_OK) {
+        return AQ_E_NOMEM;
+    }
+    head->count++;
+    return AQ_OK;
+}
+
+void head_done(struct head *head)
+{
+    memory_free(head->text, head->size);
+    free(head->fields);
+    *head = (struct head){ 0 };
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "options.h"
+
+#include <dirent.h>
+#include <string.h>
+
+/* Bytes per read. As many as libcurl 7.88 collects of an HTTP/2 header: what does not fit at once
+ * stays with it until the peer sends more. */
+#define BUFFER_BYTES (128L * 1024L)
+#define TCP_KEEPALIVE_SECONDS 60L   /* of silence before the kernel probes the peer */
+#define HASHED_DIR "/etc/ssl/certs" /* where distributions keep certificates by hash */
+
+enum {
+    CA_BUNDLE,
+    CA_DIR,
+    HTTPS_PROXY,
+    ALL_PROXY,
+    NO_PROXY,
+    MAX_CONNECTIONS,
+    KEEPALIVE_S,
+};
+
+const struct aq_setting options_settings[OPTIONS_COUNT] = {
+    [CA_BUNDLE] = { .key = "ca_bundle",
+                    .env = "AWS_CA_BUNDLE,SSL_CERT_FILE",
+                    .help = "file with the certificates to trust, PEM",
+                    .type = AQ_SETTING_PATH },
+    [CA_DIR] = { .key = "ca_dir",
+                 .env = "SSL_CERT_DIR",
+                 .help = "directory with the certificates to trust, named by hash",
+                 .type = AQ_SETTING_PATH },
+    [HTTPS_PROXY] = { .key = "https_proxy",
+                      .env = "HTTPS_PROXY,https_proxy",
+                      .help = "proxy, as SCHEME://[USER:PASSWORD@]HOST:PORT",
+                      .type = AQ_SETTING_STRING,
+                      .flags = AQ_SETTING_SECRET },
+    [ALL_PROXY] = { .key = "all_proxy",
+                    .env = "ALL_PROXY,all_proxy",
+                    .help = "proxy when https_proxy is not set",
+                    .type = AQ_SETTING_STRING,
+                    .flags = AQ_SETTING_SECRET },
+    [NO_PROXY] = { .key = "no_proxy",
+                   .env = "NO_PROXY,no_proxy",
+                   .help = "hosts to reach without a proxy, separated by commas; * for all",
+                   .type = AQ_SETTING_STRING },
+    [MAX_CONNECTIONS] = { .key = "max_connections",
+                          .default_value = "256",
+                          .help = "connections at a time; further requests wait",
+                          .type = AQ_SETTING_INTEGER,
+                          .min = 1,
+                          .max = 10000 },
+    [KEEPALIVE_S] = { .key = "keepalive_s",
+                      .default_value = "60",
+                      .help = "seconds for which an idle connection may be used again; 0: never",
+                      .type = AQ_SETTING_INTEGER,
+                      .min = 0,
+                      .max = 3600 },
+};
+
+static const struct aq_setting_value *value_at(const struct aq_open_args *args, uint32_t index)
+{
+    return (const void *)((const char *)args->values + (size_t)index * args->value_stride);
+}
+
+static const char *text_at(const struct aq_open_args *args, uint32_t index)
+{
+    const struct aq_setting_value *value = value_at(args, index);
+    return value->text.len ? value->text.ptr : NULL;
+}
+
+/* "1a2b3c4d.0": the name under which OpenSSL looks a certificate up. */
+static bool is_hashed_name(const char *name)
+{
+    return strspn(name, "0123456789abcdef") == 8 && name[8] == '.' && name[9] >= '0' &&
+           name[9] <= '9';
+}
+
+static bool has_hashed_names(const char *path)
+{
+    bool found = false;
+    DIR *dir = opendir(path);
+    if (!dir) {
+        return false;
+    }
+    for (struct dirent *entry = readdir(dir); entry && !found; entry = readdir(dir)) {
+        found = is_hashed_name(entry->d_name);
+    }
+    closedir(dir);
+    return found;
+}
+
+void options_init(struct options *options, const struct aq_open_args *args)
+{
+    *options = (struct options){
+        .ca_bundle = text_at(args, CA_BUNDLE),
+        .ca_dir = text_at(args, CA_DIR),
+        .https_proxy = text_at(args, HTTPS_PROXY),
+        .all_proxy = text_at(args, ALL_PROXY),
+        .no_proxy = text_at(args, NO_PROXY),
+        .max_connections = (long)value_at(args, MAX_CONNECTIONS)->number,
+        .keepalive_s = (long)value_at(args, KEEPALIVE_S)->number,
+    };
+    if (!options->ca_bundle && !options->ca_dir) {
+        /* Certificates are read from a directory one by one, as they are needed; parsing a whole
+         * bundle costs more than the rest of a first request. */
+        if (has_hashed_names(HASHED_DIR)) {
+            options->ca_dir = HASHED_DIR;
+        } else {
+            options->default_trust = true;
+        }
+    }
+}
+
+/* Run the settings in order until one fails. */
+#define SET(option, value) (code = code ? code : curl_easy_setopt(easy, option, value))
+
+static CURLcode apply_trust(const struct options *options, CURL *easy)
+{
+    CURLcode code = CURLE_OK;
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_SSL_VERIFYPEER, 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    SET(CURLOPT_PROXY_SSL_VERIFYPEER, 1L);
+    SET(CURLOPT_PROXY_SSL_VERIFYHOST, 2L);
+    if (!options->default_trust) {
+        SET(CURLOPT_CAINFO, options->ca_bundle);
+        SET(CURLOPT_CAPATH, options->ca_dir);
+        SET(CURLOPT_PROXY_CAINFO, options->ca_bundle);
+        SET(CURLOPT_PROXY_CAPATH, options->ca_dir);
+    }
+    return code;
+}
+
+/* Plain http is for this machine alone: it never leaves through a proxy. Empty strings, not NULL,
+ * keep libcurl from looking into the environment. */
+static CURLcode apply_proxy(const struct options *options, CURL *easy, bool is_https)
+{
+    CURLcode code = CURLE_OK;
+    const char *proxy = options->https_proxy ? options->https_proxy : options->all_proxy;
+    SET(CURLOPT_PROXY, is_https && proxy ? proxy : "");
+    SET(CURLOPT_NOPROXY, options->no_proxy ? options->no_proxy : "");
+    SET(CURLOPT_PROXYAUTH, (long)CURLAUTH_BASIC);
+    SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    return code;
+}
+
+CURLcode options_apply(const struct options *options, CURL *easy, bool is_https)
+{
+    CURLcode code = apply_trust(options, easy);
+    if (code == CURLE_OK) {
+        code = apply_proxy(options, easy, is_https);
+    }
+    SET(CURLOPT_PROTOCOLS_STR, is_https ? "https" : "http");
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    SET(CURLOPT_PATH_AS_IS, 1L);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_QUICK_EXIT, 1L); /* close does not wait for a name */
+    SET(CURLOPT_BUFFERSIZE, BUFFER_BYTES);
+    SET(CURLOPT_TCP_KEEPALIVE, 1L);
+    SET(CURLOPT_TCP_KEEPIDLE, TCP_KEEPALIVE_SECONDS);
+    SET(CURLOPT_MAXAGE_CONN, options->keepalive_s);
+    SET(CURLOPT_FORBID_REUSE, options->keepalive_s == 0 ? 1L : 0L);
+    return code;
+}

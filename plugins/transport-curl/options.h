@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The settings of an instance, and what they mean for every request: trust, proxy, limits. */
+#ifndef TRANSPORT_CURL_OPTIONS_H
+#define TRANSPORT_CURL_OPTIONS_H
+
+#include <amazonq/plugin.h>
+#include <curl/curl.h>
+#include <stdbool.h>
+
+#define OPTIONS_COUNT 7u
+
+extern const struct aq_setting options_settings[OPTIONS_COUNT];
+
+/* Strings are borrowed from the host, as long as the instance is open; NULL is "not set". */
+struct options {
+    const char *ca_bundle;
+    const char *ca_dir;
+    bool default_trust; /* neither is set: what libcurl was built with */
+    const char *https_proxy;
+    const char *all_proxy;
+    const char *no_proxy;
+    long max_connections;
+    long keepalive_s;
+};
+
+/* Read the values that the host found. */
+void options_init(struct options *options, const struct aq_open_args *args);
+
+/* Set on easy everything that is the same for all requests with this scheme. */
+CURLcode options_apply(const struct options *options, CURL *easy, bool is_https);
+
+#endif

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "outgoing.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "fault.h"
+#include "memory.h"
+
+/* libcurl adds these by itself unless they are named without a value. */
+static const char *const unwanted[] = { "Accept:", "Content-Type:", "Expect:" };
+#define UNWANTED_COUNT (sizeof(unwanted) / sizeof(unwanted[0]))
+
+/* Framing and the connection are the transport's business. */
+static const char *const reserved[] = { "connection",
+                                        "expect",
+                                        "keep-alive",
+                                        "proxy-connection",
+                                        "te",
+                                        "trailer",
+                                        "transfer-encoding",
+                                        "upgrade",
+                                        "http2-settings",
+                                        "proxy-authenticate",
+                                        "proxy-authorization" };
+#define RESERVED_COUNT (sizeof(reserved) / sizeof(reserved[0]))
+
+static const struct aq_header *header_at(const struct aq_request *request, uint32_t index)
+{
+    return (const void *)((const char *)request->headers + (size_t)index * request->header_stride);
+}
+
+static bool str_is(struct aq_str s, const char *lower)
+{
+    return s.len == strlen(lower) && strncasecmp(s.ptr, lower, s.len) == 0;
+}
+
+static bool is_visible(struct aq_str s, char except)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] <= ' ' || s.ptr[i] > '~' || s.ptr[i] == except) {
+            return false;
+        }
+    }
+    return s.len > 0;
+}
+
+static bool is_one_line(struct aq_str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] == '\r' || s.ptr[i] == '\n' || s.ptr[i] == '\0') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* libcurl computes the length; the caller may have done so, too. */
+static bool is_left_out(const struct aq_header *header)
+{
+    return str_is(header->name, "content-length");
+}
+
+static aq_status check_header(const struct aq_header *header, struct aq_error *err)
+{
+    if (!is_visible(header->name, ':')) {
+        return fault_set(err, AQ_E_INVALID, "request header", "the name is malformed");
+    }
+    if (!is_one_line(header->value)) {
+        return fault_set(err, AQ_E_INVALID, "request header", "the value is not one line");
+    }
+    for (size_t i = 0; i < RESERVED_COUNT; i++) {
+        if (str_is(header->name, reserved[i])) {
+            return fault_set(err, AQ_E_INVALID, reserved[i],
+                             "this header belongs to the transport, leave it out");
+        }
+    }
+    return AQ_OK;
+}
+
+static aq_status check(const struct aq_request *request, struct aq_error *err)
+{
+    if (!is_visible(request->method, ':')) {
+        return fault_set(err, AQ_E_INVALID, "request", "the method is malformed");
+    }
+    if (!is_visible(request->url, '\\')) {
+        return fault_set(err, AQ_E_INVALID, "request", "the URL is malformed");
+    }
+    for (uint32_t i = 0; i < request->header_count; i++) {
+        aq_status st = check_header(header_at(request, i), err);
+        if (st != AQ_OK) {
+            return st;
+        }
+    }
+    return AQ_OK;
+}
+
+/* "Name: value", or "Name;" which is libcurl's way to say that the value is empty. */
+static char *add_line(char *at, const struct aq_header *header)
+{
+    memcpy(at, header->name.ptr, header->name.len);
+    at += header->name.len;
+    if (header->value.len == 0) {
+        memcpy(at, ";", 2);
+        return at + 2;
+    }
+    memcpy(at, ": ", 2);
+    memcpy(at + 2, header->value.ptr, header->value.len);
+    at += 2 + header->value.len;
+    *at = '\0';
+    return at + 1;
+}
+
+static size_t text_size(const struct aq_request *request)
+{
+    size_t size = request->url.len + 1 + request->method.len + 1;
+    for (uint32_t i = 0; i < request->header_count; i++) {
+        const struct aq_header *header = header_at(request, i);
+        size += header->name.len + sizeof(": ") + header->value.len;
+    }
+    for (size_t i = 0; i < UNWANTED_COUNT; i++) {
+        size += strlen(unwanted[i]) + 1;
+    }
+    return size;
+}
+
+static aq_status copy_text(struct outgoing *outgoing, const struct aq_request *request)
+{
+    outgoing->text_size = text_size(request);
+    outgoing->text = calloc(1, outgoing->text_size);
+    outgoing->lines = calloc(UNWANTED_COUNT + request->header_count, sizeof(*outgoing->lines));
+    if (!outgoing->text || !outgoing->lines) {
+        return AQ_E_NOMEM;
+    }
+    char *at = outgoing->text;
+    outgoing->url = at;
+    at = stpncpy(at, request->url.ptr, request->url.len) + 1;
+    outgoing->method = at;
+    at = stpncpy(at, request->method.ptr, request->method.len) + 1;
+
+    struct curl_slist *line = outgoing->lines;
+    for (size_t i = 0; i < UNWANTED_COUNT; i++, line++) {
+        line->data = at;
+        at = stpcpy(at, unwanted[i]) + 1;
+        line->next = line + 1;
+    }
+    for (uint32_t i = 0; i < request->header_count; i++) {
+        const struct aq_header *header = header_at(request, i);
+        if (!is_left_out(header)) {
+            line->data = at;
+            at = add_line(at, header);
+            line->next = line + 1;
+            line++;
+        }
+    }
+    line[-1].next = NULL;
+    return AQ_OK;
+}
+
+static aq_status copy_body(struct outgoing *outgoing, struct aq_bytes body)
+{
+    if (body.len == 0) {
+        return AQ_OK;
+    }
+    outgoing->body = malloc(body.len);
+    if (!outgoing->body) {
+        return AQ_E_NOMEM;
+    }
+    memcpy(outgoing->body, body.ptr, body.len);
+    outgoing->body_len = body.len;
+    return AQ_OK;
+}
+
+/* Split the URL with libcurl's own parser, so that both mean the same host. */
+static aq_status find_origin(struct outgoing *outgoing, struct aq_error *err)
+{
+    char *scheme = NULL;
+    char *host = NULL;
+    char *port = NULL;
+    CURLU *url = curl_url();
+    bool valid =
+        url && curl_url_set(url, CURLUPART_URL, outgoing->url, CURLU_DISALLOW_USER) == CURLUE_OK &&
+        curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+        curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK;
+    if (valid) {
+        curl_url_get(url, CURLUPART_PORT, &port, 0); /* stays NULL for the default port */
+        outgoing->https = strcmp(scheme, "https") == 0;
+        valid = outgoing->https || strcmp(scheme, "http") == 0;
+        snprintf(outgoing->origin, sizeof(outgoing->origin), "%s://%s%s%s", scheme, host,
+                 port ? ":" : "", port ? port : "");
+    }
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(port);
+    curl_url_cleanup(url);
+    return valid ? AQ_OK
+                 : fault_set(err, AQ_E_INVALID, "request",
+                             "the URL must be https://host[:port]/..., without user name");
+}
+
+aq_status outgoing_init(struct outgoing *outgoing, const struct aq_request *request,
+                        struct aq_error *err)
+{
+    *outgoing = (struct outgoing){ 0 };
+    aq_status st = check(request, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    if (copy_text(outgoing, request) != AQ_OK || copy_body(outgoing, request->body) != AQ_OK) {
+        return fault_set(err, AQ_E_NOMEM, "request", "out of memory");
+    }
+    return find_origin(outgoing, err);
+}
+
+static bool takes_body(const char *method)
+{
+    return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
+           strcmp(method, "PATCH") == 0;
+}
+
+static CURLcode apply_method(const struct outgoing *outgoing, CURL *easy)
+{
+    CURLcode code = CURLE_OK;
+    if (outgoing->body_len || takes_body(outgoing->method)) {
+        code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        if (code == CURLE_OK) {
+            code =
+                curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)outgoing->body_len);
+        }
+    } else if (strcmp(outgoing->method, "HEAD") == 0) {
+        code = curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    }
+    return code == CURLE_OK ? curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, outgoing->method)
+                            : code;
+}
+
+CURLcode outgoing_apply(struct outgoing *outgoing, CURL *easy)
+{
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, outgoing->url);
+    if (code == CURLE_OK) {
+        code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER, outgoing->lines);
+    }
+    return code == CURLE_OK ? apply_method(outgoing, easy) : code;
+}
+
+size_t outgoing_read(struct outgoing *outgoing, char *buf, size_t cap)
+{
+    size_t len = outgoing->body_len - outgoing->body_sent;
+    if (len > cap) {
+        len = cap;
+    }
+    if (len) {
+        memcpy(buf, outgoing->body + outgoing->body_sent, len);
+        outgoing->body_sent += len;
+    }
+    return len;
+}
+
+void outgoing_done(struct outgoing *outgoing)
+{
+    memory_free(outgoing->text, outgoing->text_size);
+    memory_free(outgoing->body, outgoing->body_len);
+    free(outgoing->lines);
+    *outgoing = (struct outgoing){ 0 };
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Proxies come from settings alone, see only CONNECT, and their credentials stay with them. */
+#include "fixture.h"
+
+#include <stdlib.h>
+
+static const char *proxy(const char *credentials)
+{
+    static char url[96];
+    snprintf(url, sizeof(url), "http://%s127.0.0.1:%d", credentials, server_port("proxy"));
+    return url;
+}
+
+static void ask_through(const struct plugin_setting *settings, const char *url, long tunnels)
+{
+    struct client client;
+    struct exchange e;
+    long before = server_number("requests", "CONNECT");
+    client_open(&client, settings);
+    exchange_run(&e, &client, url, NULL);
+    assert_body(&e, "ok");
+    exchange_finish(&e);
+    client_close(&client);
+    assert_int_equal(server_number("requests", "CONNECT") - before, tunnels);
+}
+
+static void https_goes_through_a_tunnel(void **state)
+{
+    const char *headers[] = { "Authorization: Bearer x", NULL };
+    const struct ask ask = { .headers = headers };
+    const struct plugin_setting settings[] = { { "ca_bundle", server_file("ca.pem") },
+                                               { "https_proxy", proxy("user:secret@") },
+                                               { 0 } };
+    struct client client;
+    struct exchange e;
+    (void)state;
+    client_open(&client, settings);
+    exchange_run(&e, &client, server_url("tls", "/tunnelled"), &ask);
+    assert_body(&e, "ok");
+    assert_int_equal(e.response.header_count, 1); /* none of the proxy's */
+    exchange_finish(&e);
+    client_close(&client);
+    assert_null(strstr(server_text("head", "CONNECT"), "Bearer"));
+    assert_non_null(strstr(server_text("head", "CONNECT"), "Proxy-Authorization: Basic"));
+    assert_non_null(strstr(server_text("head", "/tunnelled"), "Bearer"));
+    assert_null(strstr(server_text("head", "/tunnelled"), "Proxy-Authorization"));
+}
+
+static void all_proxy_stands_in_for_https_proxy(void **state)
+{
+    const struct plugin_setting settings[] = { { "ca_bundle", server_file("ca.pem") },
+                                               { "all_proxy", proxy("user:secret@") },
+                                               { 0 } };
+    (void)state;
+    ask_through(settings, server_url("tls", "/ok"), 1);
+}
+
+static void hosts_in_no_proxy_are_reached_directly(void **state)
+{
+    const struct plugin_setting settings[] = { { "ca_bundle", server_file("ca.pem") },
+                                               { "https_proxy", proxy("user:secret@") },
+                                               { "no_proxy", "example.com,localhost" },
+                                               { 0 } };
+    (void)state;
+    ask_through(settings, server_url("tls", "/ok"), 0);
+}
+
+static void plain_http_never_leaves_through_a_proxy(void **state)
+{
+    const struct plugin_setting settings[] = { { "https_proxy", proxy("user:secret@") },
+                                               { "all_proxy", proxy("user:secret@") },
+                                               { 0 } };
+    (void)state;
+    ask_through(settings, server_url("plain", "/ok"), 0);
+}
+
+static void proxies_of_the_environment_are_ignored(void **state)
+{
+    static const char *const names[] = { "https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy",
+                                         "ALL_PROXY" };
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        setenv(names[i], "http://127.0.0.1:1", 1);
+    }
+    ask_through(NULL, server_url("tls", "/ok"), 0);
+    ask_through(NULL, server_url("plain", "/ok"), 0);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        unsetenv(names[i]);
+    }
+}
+
+static void no_proxy_of_the_environment_is_ignored(void **state)
+{
+    const struct plugin_setting settings[] = { { "ca_bundle", server_file("ca.pem") },
+                                               { "https_proxy", proxy("user:secret@") },
+                                               { 0 } };
+    (void)state;
+    setenv("no_proxy", "*", 1);
+    ask_through(settings, server_url("tls", "/ok"), 1);
+    unsetenv("no_proxy");
+}
+
+static void a_proxy_that_refuses_is_named_without_its_credentials(void **state)
+{
+    const struct plugin_setting settings[] = { { "ca_bundle", server_file("ca.pem") },
+                                               { "https_proxy", proxy("user:wrong-secret@") },
+                                               { 0 } };
+    struct client client;
+    struct exchange e;
+    long before = server_number("requests", "CONNECT");
+    (void)state;
+    client_open(&client, settings);
+    exchange_run(&e, &client, server_url("tls", "/refused"), NULL);
+    assert_failed(&e, AQ_E_NETWORK, "proxy refused the connection with 407");
+    assert_int_equal(e.error.flags, AQ_ERROR_NOT_SENT);
+    exchange_finish(&e);
+    client_close(&client);
+    assert_int_equal(server_number("requests", "CONNECT") - before, 1);
+    assert_int_equal(server_number("requests", "/refused"), 0);
+}
+
+static void proxies_are_declared_as_secrets_and_resolved_by_the_host(void **state)
+{
+    struct client client;
+    unsigned secrets = 0;
+    (void)state;
+    client_open(&client, NULL);
+    for (uint32_t i = 0; i < client.host.plugin->setting_count; i++) {
+        const struct aq_setting *setting = &client.host.plugin->settings[i];
+        if (strstr(setting->key, "s_proxy") || strstr(setting->key, "all_proxy")) {
+            assert_true(setting->flags & AQ_SETTING_SECRET);
+            assert_non_null(strstr(setting->env, setting->key));
+            secrets++;
+        }
+    }
+    assert_int_equal(secrets, 2);
+    client_close(&client);
+}
+
+int main(void)
+{
+    static const char *const listeners[] = { "plain", "tls", "proxy", NULL };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(https_goes_through_a_tunnel),
+        cmocka_unit_test(all_proxy_stands_in_for_https_proxy),
+        cmocka_unit_test(hosts_in_no_proxy_are_reached_directly),
+        cmocka_unit_test(plain_http_never_leaves_through_a_proxy),
+        cmocka_unit_test(proxies_of_the_environment_are_ignored),
+        cmocka_unit_test(no_proxy_of_the_environment_is_ignored),
+        cmocka_unit_test(a_proxy_that_refuses_is_named_without_its_credentials),
+        cmocka_unit_test(proxies_are_declared_as_secrets_and_resolved_by_the_host),
+    };
+    server_start(listeners);
+    return cmocka_run_group_tests(tests, NULL, server_stop);
+}

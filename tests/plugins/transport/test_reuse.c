@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connections are used again; requests are never sent again. */
+#include "fixture.h"
+
+static const struct ask post = { .method = "POST", .body = "body", .body_len = 4 };
+static const char *const all[] = { "plain", "tls", "h2" };
+
+static void ok(struct client *client, const char *url, const struct ask *ask)
+{
+    struct exchange e;
+    exchange_run(&e, client, url, ask);
+    assert_body(&e, "ok");
+    exchange_finish(&e);
+}
+
+static void calls_after_each_other_share_a_connection(void **state)
+{
+    struct client client;
+    (void)state;
+    client_open(&client, NULL);
+    for (size_t i = 0; i < 3; i++) {
+        long before = server_number("connections", all[i]);
+        for (int n = 0; n < 4; n++) {
+            ok(&client, server_url(all[i], "/ok"), n % 2 ? &post : NULL);
+        }
+        assert_int_equal(server_number("connections", all[i]) - before, 1);
+    }
+    client_close(&client);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(server_number("gone", all[i]), 1);
+    }
+}
+
+static void without_keepalive_every_call_has_its_own_connection(void **state)
+{
+    const struct plugin_setting settings[] = { { "ca_bundle", server_file("ca.pem") },
+                                               { "keepalive_s", "0" },
+                                               { 0 } };
+    struct client client;
+    (void)state;
+    client_open(&client, settings);
+    for (size_t i = 0; i < 3; i++) {
+        long before = server_number("connections", all[i]);
+        ok(&client, server_url(all[i], "/ok"), NULL);
+        ok(&client, server_url(all[i], "/ok"), NULL);
+        assert_int_equal(server_number("connections", all[i]) - before, 2);
+    }
+    client_close(&client);
+}
+
+/* The peer answers the first request, takes the second one, and closes. */
+static void lose_second(const char *listener, const char *path, const struct ask *ask)
+{
+    struct client client;
+    struct exchange e;
+    long before = server_number("requests", path);
+    client_open(&client, NULL);
+    if (strcmp(path, "/close-second") == 0) {
+        ok(&client, server_url(listener, path), ask);
+        before++;
+    } else {
+        ok(&client, server_url(listener, "/ok"), ask);
+    }
+    exchange_run(&e, &client, server_url(listener, path), ask);
+    assert_failed(&e, AQ_E_NETWORK, "");
+    assert_int_equal(e.error.flags, 0); /* it was sent, and may have been acted upon */
+    assert_int_equal(server_number("requests", path) - before, 1);
+    exchange_finish(&e);
+    ok(&client, server_url(listener, "/ok"), ask);
+    assert_int_equal(server_number("requests", path) - before, 1);
+    client_close(&client);
+}
+
+static void a_request_on_a_used_connection_that_dies_is_sent_exactly_once(void **state)
+{
+    (void)state;
+    lose_second("plain", "/close", &post);
+    lose_second("plain", "/close", NULL);
+    lose_second("tls", "/close", &post);
+    lose_second("tls", "/close", NULL);
+    lose_second("plain", "/close-second", &post);
+}
+
+static void a_stream_that_http2_refuses_or_resets_is_sent_exactly_once(void **state)
+{
+    (void)state;
+    lose_second("h2", "/refused", &post);
+    lose_second("h2", "/reset-at-once", &post);
+}
+
+static void a_connection_that_the_peer_closed_meanwhile_is_replaced(void **state)
+{
+    struct client client;
+    struct exchange e;
+    (void)state;
+    client_open(&client, NULL);
+    exchange_run(&e, &client, server_url("plain", "/identity"), &post);
+    exchange_finish(&e);
+    exchange_run(&e, &client, server_url("plain", "/fields-257"), &post); /* closed by us */
+    exchange_finish(&e);
+    exchange_run(&e, &client, server_url("second", "/last"), &post); /* and this by the peer */
+    assert_body(&e, "ok");
+    exchange_finish(&e);
+    assert_int_equal(server_number("gone", "second"), 1);
+    ok(&client, server_url("second", "/ok"), &post);
+    assert_int_equal(server_number("requests", "/last"), 1);
+    client_close(&client);
+}
+
+static void the_connection_of_a_cancelled_call_is_closed(void **state)
+{
+    static const char *const paths[] = { "/silent", "/big" };
+    struct client client;
+    struct exchange e;
+    (void)state;
+    client_open(&client, NULL);
+    for (size_t i = 0; i < 6; i++) {
+        exchange_start(&e, &client, server_url(all[i / 2], paths[i % 2]), NULL);
+        if (i % 2) {
+            exchange_until_bytes(&e, 1);
+        } else {
+            for (uint64_t start = now_ms(); now_ms() - start < 5000;) {
+                client_wait(&client, 10);
+                if (server_number("requests", "/silent") > (long)i / 2) {
+                    break;
+                }
+            }
+            assert_int_equal(server_number("requests", "/silent"), i / 2 + 1);
+        }
+        exchange_finish(&e);
+        assert_int_equal(server_number("gone", all[i / 2]), 1);
+        ok(&client, server_url(all[i / 2], "/ok"), NULL);
+        client_close(&client);
+        client_open(&client, NULL);
+    }
+    client_close(&client);
+}
+
+int main(void)
+{
+    static const char *const listeners[] = { "plain", "second", "tls", "h2", NULL };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(calls_after_each_other_share_a_connection),
+        cmocka_unit_test(without_keepalive_every_call_has_its_own_connection),
+        cmocka_unit_test(a_request_on_a_used_connection_that_dies_is_sent_exactly_once),
+        cmocka_unit_test(a_stream_that_http2_refuses_or_resets_is_sent_exactly_once),
+        cmocka_unit_test(a_connection_that_the_peer_closed_meanwhile_is_replaced),
+        cmocka_unit_test(the_connection_of_a_cancelled_call_is_closed),
+    };
+    server_start(listeners);
+    return cmocka_run_group_tests(tests, NULL, server_stop);
+}
