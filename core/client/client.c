@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/client.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/fork.h"
+#include "base/str.h"
+
+#include <amazonq/version.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+const char *aq_version(void)
+{
+    return AQ_VERSION;
+}
+
+/* ---- life ---- */
+
+static aq_status client_open_fds(struct aq_client *client, struct aq_error *err)
+{
+    client->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    client->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    client->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (client->epoll_fd < 0 || client->timer_fd < 0 || client->wake_fd < 0) {
+        return error_sys(err, AQ_E_IO, errno, "client: cannot create its descriptors");
+    }
+    const int fds[] = { client->timer_fd, client->wake_fd };
+    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+        struct epoll_event want = { .events = EPOLLIN };
+        if (epoll_ctl(client->epoll_fd, EPOLL_CTL_ADD, fds[i], &want) != 0) {
+            return error_sys(err, AQ_E_IO, errno, "client: epoll_ctl");
+        }
+    }
+    return AQ_OK;
+}
+
+static void client_close_fds(struct aq_client *client)
+{
+    const int fds[] = { client->epoll_fd, client->timer_fd, client->wake_fd };
+    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
+    }
+}
+
+static aq_status client_init(struct aq_client *client, const struct aq_client_options *options,
+                             struct aq_error *err)
+{
+    client->log.level = options->log_level;
+    buf_add(&client->user_agent, AQ_STR("amazonq/" AQ_VERSION));
+    if (options->user_agent.len) {
+        buf_add_char(&client->user_agent, ' ');
+        buf_add(&client->user_agent, options->user_agent);
+    }
+    struct aq_str agent = buf_str(&client->user_agent);
+    if (buf_status(&client->user_agent) != AQ_OK) {
+        return error_nomem(err, "client");
+    }
+    for (size_t i = 0; i < agent.len; i++) {
+        if (agent.ptr[i] < 0x20 || agent.ptr[i] > 0x7e) {
+            return error_set(err, AQ_E_INVALID, "user agent: must be printable ASCII");
+        }
+    }
+    aq_status st = client_open_fds(client, err);
+    return st == AQ_OK ? settings_init(&client->settings, options, err) : st;
+}
+
+aq_status aq_client_new(const struct aq_client_options *options, struct aq_client **ret,
+                        struct aq_error *err)
+{
+    struct aq_client_options known = AQ_CLIENT_OPTIONS_INIT;
+    if (options) {
+        if (options->struct_size < sizeof(uint32_t) * 2) {
+            return error_set(err, AQ_E_INVALID, "client options: struct_size is not set");
+        }
+        memcpy(&known, options,
+               options->struct_size < sizeof(known) ? options->struct_size : sizeof(known));
+    }
+    struct aq_client *client = ALLOC(struct aq_client);
+    if (!client) {
+        return error_nomem(err, "client");
+    }
+    client->generation = fork_generation();
+    client->epoll_fd = client->timer_fd = client->wake_fd = client->transport_fd = -1;
+    client->armed_us = CLOCK_NEVER;
+    aq_status st = client_init(client, &known, err);
+    if (st != AQ_OK) {
+        aq_client_free(client);
+        return st;
+    }
+    *ret = client;
+    return AQ_OK;
+}
+
+aq_status client_check(const struct aq_client *client, struct aq_error *err)
+{
+    return client->generation == fork_generation()
+               ? AQ_OK
+               : error_set(err, AQ_E_FORKED,
+                           "client: belongs to the parent process, make a new one after fork");
+}
+
+/* What was promised on aq_op_free: a refresh that was sent is saved before the client goes. Every
+ * such operation has a deadline of its own, so this ends. */
+static void client_finish_detached(struct aq_client *client)
+{
+    while (client->detached_count) {
+        struct pollfd wait = { .fd = client->epoll_fd, .events = POLLIN };
+        aq_client_step(client, NULL);
+        if (client->detached_count) {
+            poll(&wait, 1, -1);
+        }
+    }
+}
+
+/* An operation somebody still owns; parts belong to the operation they are a part of. */
+static struct aq_op *client_owned_op(const struct aq_client *client, bool forked)
+{
+    struct aq_op *op = client->ops;
+    while (op && (op->parent || (op->detached && !forked))) {
+        op = op->next;
+    }
+    return op;
+}
+
+static void client_close_plugins(struct aq_client *client, bool forked)
+{
+    for (size_t i = 0; i < CLIENT_STORES; i++) {
+        if (forked) {
+            store_abandon(&client->stores[i]);
+        } else {
+            store_close(&client->stores[i]);
+        }
+    }
+    if (client->transport && !forked) {
+        client->transport_plugin.transport.close(client->transport);
+    }
+    host_table_done(&client->transport_host);
+    plugin_done(&client->store_plugin);
+    plugin_done(&client->transport_plugin);
+}
+
+void aq_client_free(struct aq_client *client)
+{
+    struct aq_op *op;
+    if (!client) {
+        return;
+    }
+    bool forked = client_check(client, NULL) != AQ_OK;
+    while ((op = client_owned_op(client, forked))) {
+        aq_op_free(op);
+    }
+    if (!forked) {
+        client_finish_detached(client);
+    }
+    client_close_plugins(client, forked);
+    settings_done(&client->settings);
+    log_done(&client->log);
+    buf_done(&client->user_agent);
+    client_close_fds(client);
+    alloc_free(client, sizeof(*client));
+}
+
+/* ---- plugins, on first use ---- */
+
+static aq_status client_load(struct aq_client *client, int32_t kind, bool *loaded,
+                             struct plugin *plugin, struct aq_error *err)
+{
+    if (*loaded) {
+        return AQ_OK;
+    }
+    aq_status st = loader_load(&client->settings, kind, plugin, err);
+    if (st != AQ_OK) {
+        plugin_done(plugin);
+        return st;
+    }
+    log_printf(&client->log, LOG_DEBUG, "%s '%s' %s loaded from %.*s", loader_kind_name(kind),
+               plugin->info.name, plugin->info.version ? plugin->info.version : "",
+               AQ_STR_ARG(buf_str(&plugin->path)));
+    *loaded = true;
+    return AQ_OK;
+}
+
+aq_status client_store_plugin(struct aq_client *client, const struct plugin **ret,
+                              struct aq_error *err)
+{
+    aq_status st =
+        client_load(client, AQ_PLUGIN_STORE, &client->has_store_plugin, &client->store_plugin, err);
+    if (st == AQ_OK) {
+        *ret = &client->store_plugin;
+    }
+    return st;
+}
+
+static void client_call_ready(void *cookie)
+{
+    op_ready(cookie);
+}
+
+aq_status client_transport(struct aq_client *client, struct aq_error *err)
+{
+    struct plugin *plugin = &client->transport_plugin;
+    if (client->transport) {
+        return AQ_OK;
+    }
+    aq_status st =
+        client_load(client, AQ_PLUGIN_TRANSPORT, &client->has_transport_plugin, plugin, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    const struct host_value bundle = { "ca_bundle",
+                                       settings_get(&client->settings, SETTINGS_CA_BUNDLE) };
+    host_table_done(&client->transport_host);
+    st = host_table_init(&client->transport_host, plugin, &client->settings, &bundle, 1,
+                         &client->log, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    client->transport_host.on_ready = client_call_ready;
+    return plugin->transport.open(&client->transport_host.args, &client->transport, err);
+}
+
+/* ---- waiting ---- */
+
+int aq_client_fd(struct aq_client *client)
+{
+    return client_check(client, NULL) == AQ_OK ? client->epoll_fd : -1;
+}
+
+static void client_arm(struct aq_client *client, uint64_t deadline_us)
+{
+    if (deadline_us == client->armed_us) {
+        return;
+    }
+    struct itimerspec when = { 0 };
+    if (deadline_us != CLOCK_NEVER) {
+        when.it_value.tv_sec = (time_t)(deadline_us / 1000000);
+        when.it_value.tv_nsec = (long)(deadline_us % 1000000) * 1000;
+        when.it_value.tv_nsec += deadline_us == 0; /* all zero would mean "never" */
+    }
+    timerfd_settime(client->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+    client->armed_us = deadline_us;
+}
+
+static void client_watch_transport(struct aq_client *client, int fd)
+{
+    struct epoll_event want = { .events = EPOLLIN };
+    if (fd == client->transport_fd) {
+        return;
+    }
+    if (client->transport_fd >= 0) {
+        epoll_ctl(client->epoll_fd, EPOLL_CTL_DEL, client->transport_fd, NULL);
+    }
+    client->transport_fd =
+        fd >= 0 && epoll_ctl(client->epoll_fd, EPOLL_CTL_ADD, fd, &want) == 0 ? fd : -1;
+}
+
+void client_sync(struct aq_client *client)
+{
+    uint64_t deadline_us = CLOCK_NEVER;
+    if (client->transport) {
+        struct aq_interest interest = { .fd = -1, .deadline_us = CLOCK_NEVER };
+        client->transport_plugin.transport.interest(client->transport, &interest);
+        client_watch_transport(client, interest.fd);
+        deadline_us = interest.deadline_us;
+    }
+    for (const struct aq_op *op = client->ops; op; op = op->next) {
+        if (op->deadline_us < deadline_us) {
+            deadline_us = op->deadline_us;
+        }
+    }
+    client_arm(client, deadline_us);
+}
+
+static void client_drain_fd(int fd)
+{
+    uint64_t count;
+    ssize_t ignored = read(fd, &count, sizeof(count)); /* EAGAIN: nothing there, as good */
+    (void)ignored;
+}
+
+aq_status aq_client_step(struct aq_client *client, struct aq_error *err)
+{
+    struct aq_error local;
+    aq_status st = client_check(client, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    client_drain_fd(client->wake_fd);
+    client_drain_fd(client->timer_fd);
+    client->armed_us = 0; /* the timer may have fired: set it again */
+    client->stepping = true;
+    if (client->transport) {
+        err = err ? err : &local;
+        st = client->transport_plugin.transport.step(client->transport, err);
+    }
+    uint64_t now_us = clock_now_us();
+    for (struct aq_op *op = client->ops; op; op = op->next) {
+        if (op->deadline_us <= now_us) {
+            op->deadline_us = CLOCK_NEVER;
+            op_ready(op);
+        } else if (st != AQ_OK && op->ended == AQ_OK) {
+            op_ready(op); /* its request may be the one that broke */
+        }
+    }
+    op_work(client);
+    client->stepping = false;
+    client_sync(client);
+    return st;
+}
+
+aq_status aq_client_next_log(struct aq_client *client, int32_t *ret_level, struct aq_str *ret_line)
+{
+    const struct log_line *line =
+        client_check(client, NULL) == AQ_OK ? log_next(&client->log) : NULL;
+    if (!line) {
+        return AQ_END;
+    }
+    *ret_level = line->level;
+    *ret_line = str_from(line->text);
+    return AQ_OK;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of client/ share: the client itself, the common part of every operation, and how
+ * they wake each other. One epoll descriptor holds everything there is to wait for: a timer, an
+ * event for work that was created between two steps, and the transport's descriptor.
+ */
+#ifndef AQ_CLIENT_CLIENT_H
+#define AQ_CLIENT_CLIENT_H
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "host/host_table.h"
+#include "host/loader.h"
+#include "host/settings.h"
+#include "host/store.h"
+
+#include <amazonq/client.h>
+#include <amazonq/plugin.h>
+
+enum { CLIENT_STORES = 2 }; /* as many as there are rows in the table of source.c */
+
+/* What a kind of operation does. */
+struct op_class {
+    bool may_block;
+    aq_status (*next)(struct aq_op *op, const struct aq_event **ret, struct aq_error *err);
+    aq_status (*give_token)(struct aq_op *op, struct aq_str token, struct aq_error *err);
+    bool (*must_finish)(const struct aq_op *op); /* NULL: may be freed at any time */
+    void (*work)(struct aq_op *op); /* with must_finish: go on, also when nobody asks for events */
+    void (*done)(struct aq_op *op, bool forked); /* give back what the kind owns */
+    size_t size;                                 /* of the whole object */
+};
+
+/* Common part of every operation; first member of the kind's own struct. */
+struct aq_op {
+    const struct op_class *class;
+    struct aq_client *client;
+    struct aq_op *parent; /* the operation this one is a part of, or NULL */
+    struct aq_op *prev, *next;
+    struct aq_op *ready_next;
+    uint64_t deadline_us;  /* when to look again although nothing arrived */
+    bool queued, reported; /* in the ready queue; named by aq_client_ready and not yet drained */
+    bool detached;         /* freed by its owner, finishing in the background */
+    bool workable;         /* must be finished, and has something to go on with */
+    aq_status ended;       /* AQ_OK while running; then what every call returns */
+    struct aq_error error; /* if ended is negative */
+    struct aq_event event;
+    struct buf batch; /* what the views of the last aq_op_drain point to */
+    void *userdata;
+};
+
+struct aq_client {
+    uint32_t generation; /* of the process that made it */
+    int epoll_fd, timer_fd, wake_fd;
+    int transport_fd;  /* as registered in epoll_fd; -1 if none */
+    uint64_t armed_us; /* what the timer is set to */
+    bool stepping;     /* inside aq_client_step */
+    struct settings settings;
+    struct log log;
+    struct buf user_agent;
+
+    bool has_store_plugin, has_transport_plugin;
+    struct plugin store_plugin, transport_plugin;
+    struct store stores[CLIENT_STORES]; /* one per source, opened on first use */
+    struct host_table transport_host;
+    void *transport;
+
+    struct aq_op *ops; /* all of them */
+    struct aq_op *ready_first, *ready_last;
+    uint32_t detached_count;
+    bool has_work;            /* at least one operation is workable */
+    struct aq_op *refreshing; /* the one that holds the store's lock */
+};
+
+/* AQ_OK, or AQ_E_FORKED in a child of the process that made the client. */
+aq_status client_check(const struct aq_client *client, struct aq_error *err);
+
+/* Load the plugin, open the transport; on first use. */
+aq_status client_store_plugin(struct aq_client *client, const struct plugin **ret,
+                              struct aq_error *err);
+aq_status client_transport(struct aq_client *client, struct aq_error *err);
+
+/* Bring the timer and the transport's descriptor up to date; call before the caller may wait. */
+void client_sync(struct aq_client *client);
+
+/* ---- op.c ---- */
+
+/* Make an operation of this kind, known to the client. NULL: out of memory. */
+struct aq_op *op_new(struct aq_client *client, const struct op_class *class, struct aq_op *parent);
+
+/* The operation (or the one it is a part of) has something to look at. */
+void op_ready(struct aq_op *op);
+
+/* End it: every later call returns this. Returns it, too. */
+aq_status op_end(struct aq_op *op, aq_status status, const struct aq_error *error);
+
+/* Give an operation back now, whatever state it is in. */
+void op_destroy(struct aq_op *op, bool forked);
+
+/* Let those that must be finished go on; called by step. */
+void op_work(struct aq_client *client);
+
+/* A cleared event of this type, in the operation's own storage. */
+struct aq_event *op_event(struct aq_op *op, int32_t type);
+
+#endif

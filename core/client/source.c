@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/source.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "host/paths.h"
+
+#include <limits.h>
+#include <unistd.h>
+
+static const struct source sources[CLIENT_STORES] = {
+    {
+        .name = AQ_STR_INIT("q-cli"),
+        .app = AQ_STR_INIT("amazon-q"),
+        .token_key = AQ_STR_INIT("codewhisperer:odic:token"),
+        .registration_key = AQ_STR_INIT("codewhisperer:odic:device-registration"),
+        .profile_key = AQ_STR_INIT("api.codewhisperer.profile"),
+    },
+    {
+        .name = AQ_STR_INIT("kiro-cli"),
+        .app = AQ_STR_INIT("kiro-cli"),
+        .token_key = AQ_STR_INIT("kirocli:odic:token"),
+        .registration_key = AQ_STR_INIT("kirocli:odic:device-registration"),
+        .profile_key = AQ_STR_INIT("api.codewhisperer.profile"),
+    },
+};
+
+void source_login_done(struct source_login *login)
+{
+    token_done(&login->token);
+    buf_done(&login->json);
+    *login = (struct source_login){ 0 };
+}
+
+/* ---- opening ---- */
+
+/* What the user says about the database: --db, or the setting `path` of a store that declares one.
+ * *ret_takes_path: the store is a file at all. */
+static struct settings_value source_named_path(const struct aq_client *client,
+                                               const struct plugin *plugin, bool *ret_takes_path)
+{
+    struct settings_value named = settings_get(&client->settings, SETTINGS_DB);
+    *ret_takes_path = false;
+    for (uint32_t i = 0; i < plugin->info.setting_count; i++) {
+        struct aq_setting setting = plugin_setting(plugin, i);
+        if (str_eq(str_from(setting.key), AQ_STR("path"))) {
+            struct settings_value own =
+                settings_get_plugin(&client->settings, "store", plugin->info.name, &setting);
+            *ret_takes_path = true;
+            return named.origin > own.origin ? named : own;
+        }
+    }
+    return named;
+}
+
+/* Where this source's database is. *ret_exists: worth looking, also when there is no path at all.
+ */
+static aq_status source_path(const struct aq_client *client, const struct plugin *plugin,
+                             const struct source *source, struct buf *out,
+                             enum settings_origin *ret_origin, bool *ret_exists,
+                             struct aq_error *err)
+{
+    bool takes_path;
+    struct settings_value named = source_named_path(client, plugin, &takes_path);
+    *ret_exists = true;
+    *ret_origin = named.text.len ? named.origin : SETTINGS_DEFAULT;
+    if (!takes_path) {
+        return named.text.len ? error_set(err, AQ_E_INVALID,
+                                          "setting 'db': store '%s' has no database file, leave it "
+                                          "out",
+                                          plugin->info.name)
+                              : AQ_OK;
+    }
+    if (named.text.len) {
+        return paths_expand(AQ_STR("setting 'db'"), named.text, out, err);
+    }
+    aq_status st = paths_data(source->app, out, err);
+    if (st == AQ_OK) {
+        buf_add(out, AQ_STR("/data.sqlite3"));
+        st = buf_status(out) == AQ_OK ? AQ_OK : error_nomem(err, "path of the database");
+    }
+    if (st == AQ_OK) {
+        *ret_exists = access((const char *)out->ptr, F_OK) == 0;
+    }
+    return st;
+}
+
+/* The client's store for this source, opened on first use. AQ_E_NOTFOUND: nothing there. */
+static aq_status source_store(struct aq_client *client, const struct source *source,
+                              struct store **ret, struct aq_error *err)
+{
+    struct store *store = &client->stores[source - sources];
+    const struct plugin *plugin;
+    AUTO(buf) struct buf path = BUF(PATH_MAX);
+    struct settings_value where = { { NULL, 0 }, SETTINGS_DEFAULT };
+    bool exists = true;
+
+    aq_status st = client_store_plugin(client, &plugin, err);
+    if (st == AQ_OK && !store_is_open(store)) {
+        st = source_path(client, plugin, source, &path, &where.origin, &exists, err);
+        if (st == AQ_OK && !exists) {
+            return AQ_E_NOTFOUND;
+        }
+        where.text = buf_str(&path);
+        if (st == AQ_OK) {
+            st = store_open(plugin, &client->settings, where, &client->log, store, err);
+            if (st != AQ_OK) {
+                store_close(store);
+            }
+        }
+    }
+    if (st == AQ_OK) {
+        *ret = store;
+    }
+    return st;
+}
+
+/* ---- finding ---- */
+
+int64_t source_remaining_s(const struct source_login *login)
+{
+    return login->token.expires_at_s - clock_wall_s();
+}
+
+aq_status source_parse(struct source_login *login, struct aq_error *err)
+{
+    token_done(&login->token);
+    return token_parse(login->source->token_key, buf_str(&login->json), &login->token, err);
+}
+
+aq_status source_reload(struct source_login *login, struct aq_error *err)
+{
+    aq_status st = store_get(login->store, login->source->token_key, &login->json, err);
+    return st == AQ_OK ? source_parse(login, err) : st;
+}
+
+static aq_status source_load(struct aq_client *client, const struct source *source,
+                             struct source_login *ret, struct aq_error *err)
+{
+    *ret = (struct source_login){ .source = source, .json = BUF(AQ_STORE_VALUE_MAX) };
+    aq_status st = source_store(client, source, &ret->store, err);
+    if (st == AQ_OK) {
+        st = source_reload(ret, err);
+    }
+    if (st != AQ_OK) {
+        source_login_done(ret);
+    }
+    return st;
+}
+
+static aq_status source_not_logged_in(const struct aq_client *client, struct aq_error *err)
+{
+    const char *store = client->store_plugin.info.name;
+    return error_set(err, AQ_E_NOT_LOGGED_IN,
+                     "login: none found in store '%s', sign in with the Amazon Q command line "
+                     "(q login) or name another store or source",
+                     store ? store : "");
+}
+
+/* The better of two: the one that expires later. Problems count only if there is no login at all.
+ */
+static aq_status source_choose(struct aq_client *client, struct source_login *ret,
+                               struct aq_error *err)
+{
+    struct aq_error problem = { 0 };
+    bool found = false;
+    for (size_t i = 0; i < CLIENT_STORES; i++) {
+        struct source_login candidate;
+        aq_status st = source_load(client, &sources[i], &candidate, err);
+        if (st == AQ_OK && found && candidate.token.expires_at_s <= ret->token.expires_at_s) {
+            source_login_done(&candidate);
+        } else if (st == AQ_OK) {
+            source_login_done(ret);
+            *ret = candidate;
+            found = true;
+        } else if (st != AQ_E_NOTFOUND) {
+            log_add(&client->log, LOG_WARN, str_from(err->text));
+            problem = problem.status ? problem : *err;
+        }
+    }
+    if (found) {
+        return AQ_OK;
+    }
+    return problem.status ? error_copy(err, &problem) : source_not_logged_in(client, err);
+}
+
+aq_status source_find(struct aq_client *client, struct source_login *ret, struct aq_error *err)
+{
+    struct aq_str wanted = settings_get(&client->settings, SETTINGS_SOURCE).text;
+    if (str_eq(wanted, AQ_STR("auto"))) {
+        return source_choose(client, ret, err);
+    }
+    for (size_t i = 0; i < CLIENT_STORES; i++) {
+        if (str_eq(wanted, sources[i].name)) {
+            aq_status st = source_load(client, &sources[i], ret, err);
+            return st == AQ_E_NOTFOUND ? source_not_logged_in(client, err) : st;
+        }
+    }
+    return error_set(err, AQ_E_INVALID, "setting 'source': '%.*s' is none of auto, q-cli, kiro-cli",
+                     AQ_STR_ARG(wanted));
+}
+
+aq_status source_profile(const struct source_login *login, struct buf *out, struct aq_error *err)
+{
+    AUTO(buf) struct buf json = BUF(AQ_STORE_VALUE_MAX);
+    struct json_member arn;
+    aq_status st = store_get(login->store, login->source->profile_key, &json, err);
+    if (st != AQ_OK) {
+        return st == AQ_E_NOTFOUND ? AQ_OK : st;
+    }
+    if (!json_find(buf_str(&json), AQ_STR("arn"), &arn) || arn.type != JSON_STRING) {
+        return AQ_OK; /* no profile that we could name; the service decides */
+    }
+    if (buf_reserve(out, arn.value.len)) {
+        out->len += json_string_decode(&arn, (char *)out->ptr + out->len);
+        out->ptr[out->len] = '\0';
+    }
+    return buf_status(out) == AQ_OK ? AQ_OK : error_nomem(err, "profile");
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which logins there can be, and which of them to use. */
+#ifndef AQ_CLIENT_SOURCE_H
+#define AQ_CLIENT_SOURCE_H
+
+#include "client/client.h"
+#include "wire/token.h"
+
+/* One program whose login we can use: where it keeps it and under which names. */
+struct source {
+    struct aq_str name;
+    struct aq_str app; /* folder of its database below the user's data directory */
+    struct aq_str token_key;
+    struct aq_str registration_key;
+    struct aq_str profile_key;
+};
+
+/* A login as it was found. */
+struct source_login {
+    const struct source *source;
+    struct store *store;
+    struct buf json; /* the stored token, byte for byte */
+    struct token token;
+};
+
+void source_login_done(struct source_login *login);
+
+/*
+ * Find the login that the settings ask for; with "auto", the one that expires last, the first row
+ * of the table winning a tie.
+ *
+ * Returns AQ_OK, AQ_E_NOT_LOGGED_IN, or what stood in the way of reading.
+ */
+aq_status source_find(struct aq_client *client, struct source_login *ret, struct aq_error *err);
+
+/* Seconds until the token expires; negative if it has. */
+int64_t source_remaining_s(const struct source_login *login);
+
+/* Parse login->json anew. */
+aq_status source_parse(struct source_login *login, struct aq_error *err);
+
+/* Read the same login again; AQ_E_NOTFOUND if it is gone. */
+aq_status source_reload(struct source_login *login, struct aq_error *err);
+
+/* Append the profile's ARN; nothing if there is none. */
+aq_status source_profile(const struct source_login *login, struct buf *out, struct aq_error *err);
+
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stream operation: an exchange (all of the protocol) driven by a transport (all of the I/O).
+ */
+#include "client/stream.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "client/call.h"
+
+#include <amazonq/exchange.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum {
+    READ_SIZE = 64 * 1024,     /* fewer, larger reads cost less (docs/performance.md) */
+    FIRST_BYTE_MS = 60 * 1000, /* until the answer begins, unless api.timeout says otherwise */
+};
+
+struct stream_op {
+    struct aq_op op;
+    struct aq_exchange *exchange;
+    struct call call;
+    bool has_head; /* of the response to the current attempt */
+    uint32_t timeout_ms;
+    uint8_t *chunk; /* READ_SIZE bytes; the exchange borrows them between feeds */
+};
+
+/* ---- the request ---- */
+
+static aq_status stream_send(struct stream_op *s, struct aq_error *err)
+{
+    struct aq_exchange_request out = { .struct_size = sizeof(out) };
+    aq_status st = aq_exchange_request(s->exchange, &out, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    struct aq_header *headers = alloc_array(out.header_count, sizeof(*headers));
+    if (!headers) {
+        return error_nomem(err, "request");
+    }
+    const char *at = (const char *)out.headers;
+    for (uint32_t i = 0; i < out.header_count; i++, at += out.header_stride) {
+        memcpy(&headers[i], at, sizeof(headers[i])); /* both are a name and a value */
+    }
+    const struct aq_request request = {
+        .method = out.method,
+        .url = out.url,
+        .headers = headers,
+        .header_count = out.header_count,
+        .body = out.body,
+        .first_byte_timeout_ms = s->timeout_ms,
+        .idle_timeout_ms = s->timeout_ms,
+    };
+    s->has_head = false;
+    st = call_start(&s->call, &s->op, &request, err);
+    alloc_free(headers, out.header_count * sizeof(*headers));
+    return st;
+}
+
+/* ---- the answer ---- */
+
+static aq_status stream_head(struct stream_op *s, struct aq_error *err)
+{
+    struct aq_response response;
+    aq_status st = call_response(&s->call, &response, err);
+    if (st == AQ_OK) {
+        s->has_head = true;
+        st = aq_exchange_response(s->exchange, response.status,
+                                  (const struct aq_exchange_header *)(const void *)response.headers,
+                                  response.header_count, response.header_stride, err);
+    }
+    return st;
+}
+
+/* The next piece of the answer, from the transport into the exchange. */
+static aq_status stream_pull(struct stream_op *s, struct aq_error *err)
+{
+    size_t len = 0;
+    aq_status st = s->has_head ? AQ_OK : stream_head(s, err);
+    if (st == AQ_OK) {
+        st = call_read(&s->call, s->chunk, READ_SIZE, &len, err);
+    }
+    switch (st) {
+    case AQ_OK:
+        return aq_exchange_feed(s->exchange, s->chunk, len, err);
+    case AQ_AGAIN:
+        return AQ_AGAIN;
+    case AQ_END:
+        call_finish(&s->call, false);
+        return aq_exchange_finish(s->exchange, err);
+    default: {
+        const struct aq_error why = *err;
+        call_finish(&s->call, false);
+        return aq_exchange_fail(s->exchange, &why, err);
+    }
+    }
+}
+
+/* ---- the operation ---- */
+
+static aq_status stream_next(struct aq_op *op, const struct aq_event **ret, struct aq_error *err)
+{
+    struct stream_op *s = (struct stream_op *)op;
+    const struct aq_event *event;
+    for (;;) {
+        aq_status st = aq_exchange_next(s->exchange, clock_now_us(), &event, err);
+        if (st == AQ_OK && event->type != AQ_EVENT_SEND) {
+            *ret = event;
+            return AQ_OK;
+        }
+        if (st == AQ_OK) {
+            st = stream_send(s, err);
+            if (st != AQ_OK) {
+                const struct aq_error why = *err;
+                st = aq_exchange_fail(s->exchange, &why, err);
+            }
+        } else if (st == AQ_AGAIN) {
+            st = call_is_active(&s->call) ? stream_pull(s, err) : AQ_AGAIN;
+        } else { /* over: nothing more is wanted of the connection */
+            call_finish(&s->call, false);
+        }
+        if (st == AQ_AGAIN) {
+            op->deadline_us = aq_exchange_deadline(s->exchange);
+            return AQ_AGAIN;
+        }
+        if (st != AQ_OK) {
+            return op_end(op, st, err);
+        }
+    }
+}
+
+static aq_status stream_give_token(struct aq_op *op, struct aq_str token, struct aq_error *err)
+{
+    return aq_exchange_give_token(((struct stream_op *)op)->exchange, token, err);
+}
+
+static void stream_done(struct aq_op *op, bool forked)
+{
+    struct stream_op *s = (struct stream_op *)op;
+    call_finish(&s->call, forked);
+    aq_exchange_free(s->exchange);
+    alloc_free(s->chunk, s->chunk ? READ_SIZE : 0);
+}
+
+static const struct op_class stream_class = {
+    .next = stream_next,
+    .give_token = stream_give_token,
+    .done = stream_done,
+    .size = sizeof(struct stream_op),
+};
+
+/* ---- starting one ---- */
+
+/* Endpoint, opt-out and profile rules that come from the user's settings. */
+static void stream_apply_settings(const struct aq_client *client, struct aq_exchange_options *x)
+{
+    struct aq_str service;
+    struct settings_value named = settings_get(&client->settings, SETTINGS_ENDPOINT);
+    struct aq_str share = settings_get(&client->settings, SETTINGS_SHARE_CONTENT).text;
+    x->user_agent = buf_str(&client->user_agent);
+    x->endpoint = named.text;
+    if (settings_has_service(&client->settings, &service)) {
+        x->flags |= AQ_EXCHANGE_NO_PROFILE;
+        x->endpoint = x->endpoint.len ? x->endpoint : service;
+    }
+    if (x->endpoint.len) {
+        x->flags |= AQ_EXCHANGE_ENDPOINT_NAMED; /* by flag, environment or the user's own file */
+    }
+    if (str_eq(share, AQ_STR("false"))) {
+        x->flags |= AQ_EXCHANGE_OPT_OUT;
+    }
+}
+
+static aq_status stream_timeout(const struct aq_client *client, uint32_t *ret, struct aq_error *err)
+{
+    struct settings_value value = settings_get(&client->settings, SETTINGS_API_TIMEOUT);
+    int64_t ms = FIRST_BYTE_MS;
+    if (value.text.len && (!str_to_i64(value.text, &ms) || ms < 1 || ms > INT32_MAX)) {
+        return error_set(err, AQ_E_INVALID,
+                         "setting 'api.timeout': must be a whole number of milliseconds above 0");
+    }
+    *ret = (uint32_t)ms;
+    return AQ_OK;
+}
+
+static aq_status stream_init(struct stream_op *s, const struct aq_stream_options *options,
+                             struct aq_error *err)
+{
+    struct aq_exchange_options x = { .struct_size = sizeof(x), .request = options };
+    aq_status st = stream_timeout(s->op.client, &s->timeout_ms, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    if (getrandom(x.seed, sizeof(x.seed), 0) != (ssize_t)sizeof(x.seed)) {
+        return error_sys(err, AQ_E_IO, errno, "request: no random numbers");
+    }
+    s->chunk = alloc_array(READ_SIZE, 1);
+    if (!s->chunk) {
+        return error_nomem(err, "request");
+    }
+    stream_apply_settings(s->op.client, &x);
+    return aq_exchange_new(&x, &s->exchange, err);
+}
+
+aq_status stream_options(const struct aq_stream_options *options, struct aq_stream_options *ret,
+                         struct aq_error *err)
+{
+    *ret = (struct aq_stream_options)AQ_STREAM_OPTIONS_INIT;
+    if (!options || options->struct_size < sizeof(uint32_t) * 2) {
+        return error_set(err, AQ_E_INVALID, "stream options: struct_size is not set");
+    }
+    memcpy(ret, options, options->struct_size < sizeof(*ret) ? options->struct_size : sizeof(*ret));
+    ret->struct_size = sizeof(*ret);
+    return AQ_OK;
+}
+
+aq_status stream_start(struct aq_client *client, const struct aq_stream_options *options,
+                       struct aq_op *parent, struct aq_op **ret, struct aq_error *err)
+{
+    struct stream_op *s = (struct stream_op *)op_new(client, &stream_class, parent);
+    if (!s) {
+        return error_nomem(err, "stream operation");
+    }
+    aq_status st = stream_init(s, options, err);
+    if (st != AQ_OK) {
+        op_destroy(&s->op, false);
+        return st;
+    }
+    *ret = &s->op;
+    return AQ_OK;
+}
+
+aq_status aq_stream_start(struct aq_client *client, const struct aq_stream_options *options,
+                          struct aq_op **ret, struct aq_error *err)
+{
+    struct aq_stream_options known;
+    aq_status st = client_check(client, err);
+    if (st == AQ_OK) {
+        st = stream_options(options, &known, err);
+    }
+    if (st == AQ_OK) {
+        st = stream_start(client, &known, NULL, ret, err);
+    }
+    if (st == AQ_OK) {
+        op_ready(*ret);
+    }
+    return st;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stream operation as a part of another one. */
+#ifndef AQ_CLIENT_STREAM_H
+#define AQ_CLIENT_STREAM_H
+
+#include "client/client.h"
+
+#include <amazonq/stream.h>
+
+/* The caller's options in today's shape. AQ_E_INVALID if struct_size is not set. */
+aq_status stream_options(const struct aq_stream_options *options, struct aq_stream_options *ret,
+                         struct aq_error *err);
+
+/* As aq_stream_start, with options from stream_options. */
+aq_status stream_start(struct aq_client *client, const struct aq_stream_options *options,
+                       struct aq_op *parent, struct aq_op **ret, struct aq_error *err);
+
+#endif

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The token operation: find the login, decide whether it must be refreshed, hand out a token. How a
+ * refresh is done without losing anything is in refresh.c.
+ */
+#include "client/token.h"
+
+#include "base/error.h"
+#include "base/str.h"
+#include "client/refresh.h"
+
+#include <string.h>
+
+enum {
+    MIN_VALID_S = 60,              /* a token this close to its end counts as expired */
+    ADVISORY_S = 15 * 60,          /* refresh in good time, if it costs nobody anything */
+    ADVISORY_US = 3 * 1000 * 1000, /* how long a caller with a valid token is kept waiting */
+};
+
+enum token_state {
+    TOKEN_LOAD,    /* find the login, decide */
+    TOKEN_REFRESH, /* until there is a new one */
+    TOKEN_READY,   /* hand out what we have */
+    TOKEN_HANDED,  /* handed out; a refresh may still be going on */
+};
+
+struct token_op {
+    struct aq_op op;
+    struct aq_token_options options;
+    enum token_state state;
+    bool advisory; /* the caller has a valid token already: hurry, and fail in silence */
+    bool warned;   /* AQ_EVENT_WARNING is pending in `warning` */
+    uint64_t hurry_until_us;
+
+    struct source_login login;
+    struct refresh refresh;
+    struct buf profile_arn;
+    struct token shown; /* what `view` points to, if a refresh is still going on */
+    struct aq_token view;
+    struct aq_error warning;
+};
+
+static int64_t token_needed_s(const struct token_op *t)
+{
+    return t->options.min_valid_s > 0 ? t->options.min_valid_s : MIN_VALID_S;
+}
+
+static bool token_is_enough(const struct token_op *t)
+{
+    return source_remaining_s(&t->login) > token_needed_s(t);
+}
+
+/* ---- load ---- */
+
+static aq_status token_decide(struct token_op *t, struct aq_error *err)
+{
+    int64_t remaining_s = source_remaining_s(&t->login);
+    if (t->options.flags & AQ_TOKEN_NO_REFRESH) {
+        t->state = TOKEN_READY;
+        return token_is_enough(t)
+                   ? AQ_OK
+                   : error_set(err, AQ_E_EXPIRED,
+                               "token: valid for %lld s, %lld s are needed and refreshing was "
+                               "forbidden, allow it or ask for less",
+                               (long long)(remaining_s > 0 ? remaining_s : 0),
+                               (long long)token_needed_s(t));
+    }
+    t->advisory = token_is_enough(t) && !(t->options.flags & AQ_TOKEN_FORCE_REFRESH);
+    if (t->advisory && (remaining_s > ADVISORY_S || t->login.token.refresh_token.len == 0)) {
+        t->state = TOKEN_READY;
+        return AQ_OK;
+    }
+    refresh_begin(&t->refresh, &t->op, &t->login, token_needed_s(t), !t->advisory);
+    t->hurry_until_us = clock_now_us() + ADVISORY_US;
+    t->state = TOKEN_REFRESH;
+    return AQ_OK;
+}
+
+static aq_status token_load(struct token_op *t, struct aq_error *err)
+{
+    aq_status st = source_find(t->op.client, &t->login, err);
+    if (st == AQ_OK) {
+        st = source_profile(&t->login, &t->profile_arn, err);
+    }
+    return st == AQ_OK ? token_decide(t, err) : st;
+}
+
+/* ---- refresh ---- */
+
+/*
+ * It failed for now. Whoever can do with the token that is there gets it: in silence if the refresh
+ * was our own idea, else with a warning. Otherwise the failure is the answer.
+ */
+static aq_status token_fall_back(struct token_op *t, const struct aq_error *why)
+{
+    int64_t remaining_s = source_remaining_s(&t->login);
+    bool usable = remaining_s > 0 && t->options.min_valid_s <= 0 &&
+                  !(t->options.flags & AQ_TOKEN_FORCE_REFRESH);
+    log_printf(&t->op.client->log, t->advisory ? LOG_INFO : LOG_WARN, "refresh: %s", why->text);
+    if (why->status == AQ_E_NOT_LOGGED_IN || (!t->advisory && !usable)) {
+        return why->status; /* after a logout even a valid token is nobody's any more */
+    }
+    if (!t->advisory) {
+        t->warned = true;
+        error_set(&t->warning, why->status, "login: valid for %lld s only, and not refreshed: %s",
+                  (long long)remaining_s, why->text);
+    }
+    t->state = TOKEN_READY;
+    return AQ_OK;
+}
+
+static aq_status token_refresh(struct token_op *t, struct aq_error *err)
+{
+    aq_status st = refresh_run(&t->refresh, err);
+    if (st == AQ_AGAIN && t->advisory) { /* the answer is still awaited, by whoever comes by */
+        if (clock_now_us() >= t->hurry_until_us) {
+            t->state = TOKEN_READY;
+            return AQ_OK;
+        }
+        if (t->hurry_until_us < t->op.deadline_us) {
+            t->op.deadline_us = t->hurry_until_us;
+        }
+    }
+    if (st == AQ_AGAIN) {
+        return AQ_AGAIN;
+    }
+    if (st != AQ_OK) {
+        return token_fall_back(t, err);
+    }
+    t->warned = t->refresh.unsaved.status != AQ_OK;
+    t->warning = t->refresh.unsaved;
+    t->state = TOKEN_READY;
+    return AQ_OK;
+}
+
+/* ---- hand out ---- */
+
+/* While a refresh goes on in the background the caller must be able to keep what it was shown. */
+static const struct token *token_to_show(struct token_op *t)
+{
+    struct aq_error ignored;
+    if (!refresh_is_active(&t->refresh) ||
+        token_parse(t->login.source->token_key, buf_str(&t->login.json), &t->shown, &ignored) !=
+            AQ_OK) {
+        return &t->login.token;
+    }
+    return &t->shown;
+}
+
+static const struct aq_event *token_warning(struct token_op *t)
+{
+    struct aq_event *event = op_event(&t->op, AQ_EVENT_WARNING);
+    event->text = str_from(t->warning.text);
+    t->warned = false;
+    return event;
+}
+
+static const struct aq_event *token_event(struct token_op *t)
+{
+    const struct token *token = token_to_show(t);
+    struct aq_event *event = op_event(&t->op, AQ_EVENT_TOKEN);
+    t->view = (struct aq_token){
+        .struct_size = sizeof(t->view),
+        .access_token = token->access_token,
+        .refresh_token = token->refresh_token,
+        .token_type = AQ_STR_INIT("Bearer"),
+        .expires_at = token->expires_at,
+        .expires_at_s = token->expires_at_s,
+        .region = token->region,
+        .start_url = token->start_url,
+        .profile_arn = buf_str(&t->profile_arn),
+        .source = t->login.source->name,
+        .store = str_from(t->login.store->plugin->info.name),
+    };
+    event->token = &t->view;
+    t->state = TOKEN_HANDED;
+    return event;
+}
+
+static aq_status token_hand_out(struct token_op *t, const struct aq_event **ret,
+                                struct aq_error *err)
+{
+    if (t->warned) {
+        *ret = token_warning(t);
+        return AQ_OK;
+    }
+    if (t->options.min_valid_s > 0 && !token_is_enough(t)) {
+        return error_set(err, AQ_E_EXPIRED,
+                         "token: refreshed, but valid for %lld s only and %lld s are needed, ask "
+                         "for less",
+                         (long long)source_remaining_s(&t->login), (long long)token_needed_s(t));
+    }
+    *ret = token_event(t);
+    return AQ_OK;
+}
+
+/* ---- the operation ---- */
+
+static bool token_must_finish(const struct aq_op *op)
+{
+    return refresh_must_finish(&((const struct token_op *)op)->refresh);
+}
+
+/* Go on until there is something to hand out, or to wait for, or it has failed. */
+static aq_status token_run(struct token_op *t, struct aq_error *err)
+{
+    aq_status st = AQ_OK;
+    while (st == AQ_OK && (t->state == TOKEN_LOAD || t->state == TOKEN_REFRESH)) {
+        st = t->state == TOKEN_LOAD ? token_load(t, err) : token_refresh(t, err);
+    }
+    return st < 0 ? op_end(&t->op, st, err) : st;
+}
+
+/* What must be finished goes on although nobody asks; once a token was handed out, to no effect but
+ * on the store. */
+static void token_work(struct aq_op *op)
+{
+    struct token_op *t = (struct token_op *)op;
+    struct aq_error err;
+    if (t->state == TOKEN_REFRESH) {
+        token_run(t, &err);
+    } else {
+        refresh_run(&t->refresh, &err);
+    }
+}
+
+static aq_status token_next(struct aq_op *op, const struct aq_event **ret, struct aq_error *err)
+{
+    struct token_op *t = (struct token_op *)op;
+    aq_status st = token_run(t, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    if (t->state == TOKEN_HANDED) {
+        return AQ_END;
+    }
+    st = token_hand_out(t, ret, err);
+    return st < 0 ? op_end(op, st, err) : st;
+}
+
+static void token_op_done(struct aq_op *op, bool forked)
+{
+    struct token_op *t = (struct token_op *)op;
+    refresh_done(&t->refresh, forked);
+    source_login_done(&t->login);
+    token_done(&t->shown);
+    buf_done(&t->profile_arn);
+}
+
+static const struct op_class token_class = {
+    .may_block = true,
+    .next = token_next,
+    .must_finish = token_must_finish,
+    .work = token_work,
+    .done = token_op_done,
+    .size = sizeof(struct token_op),
+};
+
+aq_status token_start(struct aq_client *client, const struct aq_token_options *options,
+                      struct aq_op *parent, struct aq_op **ret, struct aq_error *err)
+{
+    struct token_op *t = (struct token_op *)op_new(client, &token_class, parent);
+    if (!t) {
+        return error_nomem(err, "token operation");
+    }
+    t->options = *options;
+    *ret = &t->op;
+    return AQ_OK;
+}
+
+aq_status aq_token_start(struct aq_client *client, const struct aq_token_options *options,
+                         struct aq_op **ret, struct aq_error *err)
+{
+    struct aq_token_options known = AQ_TOKEN_OPTIONS_INIT;
+    aq_status st = client_check(client, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    if (options) {
+        memcpy(&known, options,
+               options->struct_size < sizeof(known) ? options->struct_size : sizeof(known));
+    }
+    if (known.min_valid_s < 0 ||
+        ((known.flags & AQ_TOKEN_FORCE_REFRESH) && (known.flags & AQ_TOKEN_NO_REFRESH))) {
+        return error_set(err, AQ_E_INVALID,
+                         "token options: min_valid_s is negative, or a refresh is both forced and "
+                         "forbidden");
+    }
+    st = token_start(client, &known, NULL, ret, err);
+    if (st == AQ_OK) {
+        op_ready(*ret);
+    }
+    return st;
+}

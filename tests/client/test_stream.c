@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/support.h"
+
+#include "wire/eventstream.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* ---- an answer, as a file the transport plays ---- */
+
+static char answer_path[96];
+
+static void add_frame(struct buf *out, const char *type, const char *payload)
+{
+    const struct eventstream_header headers[] = {
+        { .name = AQ_STR_INIT(":message-type"),
+          .type = EVENTSTREAM_STRING,
+          .bytes = { (const uint8_t *)"event", 5 } },
+        { .name = AQ_STR_INIT(":event-type"),
+          .type = EVENTSTREAM_STRING,
+          .bytes = { (const uint8_t *)type, strlen(type) } },
+    };
+    struct aq_error err;
+    assert_int_equal(
+        eventstream_encode(
+            headers, 2, (struct aq_bytes){ (const uint8_t *)payload, strlen(payload) }, out, &err),
+        AQ_OK);
+}
+
+/* Writes an answer of `count` pieces and returns its length. */
+static size_t write_answer(int count)
+{
+    struct buf out = BUF(0);
+    char payload[64];
+    add_frame(&out, "messageMetadataEvent", "{\"conversationId\":\"c\"}");
+    for (int i = 0; i < count; i++) {
+        snprintf(payload, sizeof(payload), "{\"content\":\"piece\\n%d \"}", i);
+        add_frame(&out, "assistantResponseEvent", payload);
+    }
+    add_frame(&out, "brandNewEvent", "{\"x\":1}");
+    snprintf(answer_path, sizeof(answer_path), "%s/answer", getenv("XDG_DATA_HOME"));
+    FILE *file = fopen(answer_path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(out.ptr, 1, out.len, file), out.len);
+    fclose(file);
+    size_t len = out.len;
+    buf_done(&out);
+    return len;
+}
+
+static void play_answer(const char *before)
+{
+    char script[1024];
+    snprintf(script, sizeof(script),
+             "%swait 2\nstatus 200\nheader content-type: application/vnd.amazon.eventstream\n"
+             "header x-amzn-requestid: rid-1\nwait 3\nfile %s\n---\n",
+             before, answer_path);
+    support_play(script);
+}
+
+static struct aq_op *start(struct aq_client *client, const char *token)
+{
+    struct aq_stream_options options = AQ_STREAM_OPTIONS_INIT;
+    struct aq_op *op = NULL;
+    struct aq_error err;
+    options.prompt = AQ_STR("hello");
+    options.access_token = (struct aq_str){ token, strlen(token) };
+    aq_status st = token[0] ? aq_stream_start(client, &options, &op, &err)
+                            : aq_chat_start(client, &options, &op, &err);
+    if (st != AQ_OK) {
+        print_error("%s\n", err.text);
+    }
+    assert_int_equal(st, AQ_OK);
+    return op;
+}
+
+/* ---- the promises ---- */
+
+static void an_answer_arrives_as_typed_events_in_order(void **state)
+{
+    struct aq_client *client = support_client();
+    const struct aq_event *event;
+    struct aq_error err;
+    char expected[32];
+    (void)state;
+    write_answer(3);
+    play_answer("");
+    struct aq_op *op = start(client, "tok");
+    assert_false(aq_op_may_block(op));
+    assert_int_equal(aq_op_wait(op, &event, &err), AQ_OK);
+    assert_int_equal(event->type, AQ_EVENT_RESPONSE);
+    assert_str(event->request_id, "rid-1");
+    assert_int_equal(aq_op_wait(op, &event, &err), AQ_OK);
+    assert_int_equal(event->kind, AQ_MESSAGE_MESSAGE_METADATA);
+    assert_str(event->name, "messageMetadataEvent");
+    for (int i = 0; i < 3; i++) {
+        snprintf(expected, sizeof(expected), "piece\n%d ", i);
+        assert_int_equal(aq_op_wait(op, &event, &err), AQ_OK);
+        assert_int_equal(event->kind, AQ_MESSAGE_ASSISTANT_RESPONSE);
+        assert_str(event->text, expected);
+    }
+    assert_int_equal(aq_op_wait(op, &event, &err), AQ_OK);
+    assert_int_equal(event->kind, AQ_MESSAGE_UNKNOWN);
+    assert_str(event->name, "brandNewEvent");
+    assert_int_equal(aq_op_wait(op, &event, &err), AQ_END);
+    assert_int_equal(aq_op_next(op, &event, &err), AQ_END);
+    aq_op_free(op);
+    aq_client_free(client);
+}
+
+static void a_batch_has_the_same_events_and_all_of_them_stay_readable(void **state)
+{
+    struct aq_client *client = support_client();
+    struct aq_event events[8];
+    struct aq_error err;
+    uint32_t len;
+    int seen = 0;
+    aq_status st;
+    char expected[32];
+    (void)state;
+    write_answer(100);
+    play_answer("");
+    struct aq_op *op = start(client, "tok");
+    while ((st = aq_op_drain(op, events, 8, sizeof(events[0]), &len, &err)) == AQ_OK ||
+           st == AQ_AGAIN || len > 0) {
+        for (uint32_t i = 0; i < len; i++) {
+            if (events[i].kind == AQ_MESSAGE_ASSISTANT_RESPONSE) {
+                snprintf(expected, sizeof(expected), "piece\n%d ", seen++);
+                assert_str(events[i].text, expected);
+                assert_str(events[i].name, "assistantResponseEvent");
+            }
+        }
+        if (st == AQ_AGAIN) {
+            struct pollfd wait = { .fd = aq_client_fd(client), .events = POLLIN };
+            assert_int_equal(poll(&wait, 1, 5000), 1);
+            assert_int_equal(aq_client_step(client, &err), AQ_OK);
+        } else if (st != AQ_OK) {
+            break;
+        }
+    }
+    assert_int_equal(st, AQ_END);
+    assert_int_equal(seen, 100);
+    aq_op_free(op);
+    aq_client_free(client);
+}
+
+static void one_watcher_serves_many_streams(void **state)
+{
+    enum { STREAMS = 20 };
+    struct aq_client *client = support_client();
+    struct aq_op *ops[STREAMS];
+    char script[STREAMS * 300] = "";
+    char part[300];
+    int pieces = 0, ended = 0;
+    (void)state;
+    write_answer(5);
+    for (int i = 0; i < STREAMS; i++) {
+        snprintf(part, sizeof(part),
+                 "wait %d\nstatus 200\nheader content-type: application/vnd.amazon.eventstream\n"
+                 "wait %d\nfile %s\n---\n",
+                 i % 3, i, answer_path);
+        strcat(script, part);
+    }
+    support_play(script);
+    for (int i = 0; i < STREAMS; i++) {
+        ops[i] = start(client, "tok");
+        aq_op_set_userdata(ops[i], &ops[i]);
+    }
+    while (ended < STREAMS) {
+        struct aq_op *op;
+        struct aq_error err;
+        while ((op = aq_client_ready(client))) {
+            const struct aq_event *event;
+            aq_status st;
+            while ((st = aq_op_next(op, &event, &err)) == AQ_OK) {
+                pieces += event->kind == AQ_MESSAGE_ASSISTANT_RESPONSE;
+            }
+            if (st != AQ_AGAIN) {
+                assert_int_equal(st, AQ_END);
+                ended++;
+                *(struct aq_op **)aq_op_userdata(op) = NULL;
+                aq_op_free(op);
+            }
+        }
+        if (ended < STREAMS) {
+            struct pollfd wait = { .fd = aq_client_fd(client), .events = POLLIN };
+            assert_int_equal(poll(&wait, 1, 5000), 1);
+            assert_int_equal(aq_client_step(client, &err), AQ_OK);
+        }
+    }
+    assert_int_equal(pieces, STREAMS * 5);
+    assert_null(aq_client_ready(client));
+    aq_client_free(client);
+}
+
+static void the_descriptor_is_silent_when_there_is_nothing_to_do(void **state)
+{
+    struct aq_client *client = support_client();
+    struct pollfd wait = { .fd = aq_client_fd(client), .events = POLLIN };
+    const struct aq_event *event;
+    struct aq_error err;
+    (void)state;
+    assert_int_equal(poll(&wait, 1, 0), 0);
+    write_answer(1);
+    play_answer("");
+    struct aq_op *op = start(client, "tok");
+    assert_int_equal(poll(&wait, 1, 0), 1); /* a start is work */
+    while (aq_op_wait(op, &event, &err) == AQ_OK) {
+    }
+    aq_op_free(op);
+    assert_int_equal(aq_client_step(client, &err), AQ_OK);
+    assert_int_equal(poll(&wait, 1, 0), 0);
+    aq_client_free(client);
+}
+
+static void a_rejected_token_is_asked_for_once_and_the_request_repeated(void **state)
+{
+    struct aq_client *client = support_client();
+    const struct aq_event *event;
+    struct aq_error err;
+    (void)state;
+    write_answer(1);
+    play_answer("status 403\nheader x-amzn-errortype: AccessDeniedException\nbody "
+                "{\"message\":\"The bearer token included in the request is invalid.\"}\n---\n");
+    struct aq_op *op = start(client, "old");
+    assert_int_equal(aq_op_give_token(op, AQ_STR("early"), &err), AQ_E_STATE);
+    assert_int_equal(aq_op_wait(op, &event, &err), AQ_OK);
+    assert_int_equal(event->type, AQ_EVENT_NEED_TOKEN);
+    assert_int_equal(aq_op_next(op, &event, &err), AQ_AGAIN);
+    assert_int_equal(aq_op_give_token(op, AQ_STR("new"), &err), AQ_OK);
+    assert_int_equal(aq_op_wait(op, &event, &err), AQ_OK);
+    assert_int_equal(event->type, AQ_EVENT_RESPONSE);
+    char *asked = support_asked();
+    assert_contains(asked, "authorization: Bearer old");
+    assert_contains(asked, "authorization: Bearer new");
+    free(asked);
+    aq_op_free(op);
+    aq_client_free(client);
+}
+
+static void a_temporary_failure_is_retried_after_a_delay_that_is_announced(void **state)
+{
+    struct aq_client *client = support_client();
+    const struct aq_event *event;
+    struct aq_error err;
+    (void)state;
+    write_answer(1);
+    play_answer("status 503\nbody {}\n---\n");
+    struct aq_op *op = start(client, "tok");
+    assert_int_equal(aq_op_wait(op, &event, &err), AQ_OK);
+    assert_int_equal(event->type, AQ_EVENT_RETRY);
+    assert_int_equal(event->attempt, 1);
+    assert_int_equal(aq_op_wait(op, &event, &err), AQ_OK);
+    assert_int_equal(event->type, AQ_EVENT_RESPONSE);
+    assert_int_equal(support_requests(), 2);
+    aq_op_free(op);
+    aq_client_free(client);
+}
+
+static void a_cut_inside_a_frame_is_an_error_never_an_end(void **state)
+{
+    struct aq_client *client = support_client();
+    const struct aq_event *event;
+    struct aq_error err;
+    aq_status st;
+    (void)state;
+    size_t len = write_answer(2);
+    assert_int_equal(truncate(answer_path, (off_t)len - 3), 0);
+    play_answer("");
+    struct aq_op *op = start(client, "tok");
+    while ((st = aq_op_wait(op, &event, &err)) == AQ_OK) {
+    }
+    assert_int_equal(st, AQ_E_TRUNCATED);
+    assert_int_equal(aq_op_next(op, &event, &err), AQ_E_TRUNCATED);
+    aq_op_free(op);
+    aq_client_free(client);
+}
+
+static void a_stream_can_be_freed_at_any_point(void **state)
+{
+    (void)state;
+    write_answer(3);
+    for (int steps = 0; steps < 12; steps++) {
+        struct aq_client *client = support_client();
+        const struct aq_event *event;
+        struct aq_error err;
+        play_answer("");
+        struct aq_op *op = start(client, "tok");
+        for (int i = 0; i < steps; i++) {
+            if (aq_op_next(op, &event, &err) == AQ_AGAIN) {
+                aq_client_step(client, NULL);
+            }
+        }
+        if (steps % 2) {
+            aq_op_free(op);
+        }
+        aq_client_free(client); /* frees the others itself */
+    }
+}
+
+static void chat_asks_with_the_stored_login_and_its_profile(void **state)
+{
+    struct aq_client *client = support_client();
+    const struct aq_event *event;
+    struct aq_error err;
+    (void)state;
+    support_login(3600, 1);
+    support_put(
+        "api.codewhisperer.profile",
+        "{\"arn\":\"arn:aws:codewhisperer:eu-central-1:1:profile/X\",\"profile_name\":\"x\"}");
+    write_answer(1);
+    play_answer("");
+    struct aq_op *op = start(client, "");
+    assert_true(aq_op_may_block(op));
+    assert_int_equal(aq_op_wait(op, &event, &err), AQ_OK);
+    assert_int_equal(event->type, AQ_EVENT_RESPONSE);
+    char *asked = support_asked();
+    assert_contains(asked, "POST https://q.eu-central-1.amazonaws.com");
+    assert_contains(asked, "authorization: Bearer access-1");
+    assert_contains(asked, "\"profileArn\":\"arn:aws:codewhisperer:eu-central-1:1:profile/X\"");
+    assert_contains(asked, "x-amzn-codewhisperer-optout: false");
+    free(asked);
+    aq_op_free(op);
+    aq_client_free(client);
+}
+
+static void chat_refreshes_a_rejected_token_once(void **state)
+{
+    struct aq_client *client = support_client();
+    const struct aq_event *event;
+    struct aq_error err;
+    (void)state;
+    support_login(3600, 1);
+    write_answer(1);
+    play_answer(
+        "status 403\nheader x-amzn-errortype: AccessDeniedException\nbody "
+        "{\"message\":\"The bearer token included in the request is invalid.\"}\n---\n" REFRESH_OK);
+    struct aq_op *op = start(client, "");
+    assert_int_equal(aq_op_wait(op, &event, &err), AQ_OK);
+    assert_int_equal(event->type, AQ_EVENT_RESPONSE);
+    char *asked = support_asked();
+    assert_contains(asked, "authorization: Bearer access-1");
+    assert_contains(asked, "authorization: Bearer access-2");
+    free(asked);
+    char *row = support_get(TOKEN_KEY);
+    assert_contains(row, "access-2");
+    free(row);
+    aq_op_free(op);
+    aq_client_free(client);
+}
+
+static void chat_without_a_login_asks_nobody(void **state)
+{
+    struct aq_client *client = support_client();
+    const struct aq_event *event;
+    struct aq_error err;
+    (void)state;
+    struct aq_op *op = start(client, "");
+    assert_int_equal(aq_op_wait(op, &event, &err), AQ_E_NOT_LOGGED_IN);
+    assert_int_equal(support_requests(), 0);
+    aq_op_free(op);
+    aq_client_free(client);
+}
+
+static void wrong_options_are_refused_at_once(void **state)
+{
+    struct aq_client *client = support_client();
+    struct aq_stream_options options = AQ_STREAM_OPTIONS_INIT;
+    struct aq_op *op = NULL;
+    struct aq_error err;
+    (void)state;
+    options.prompt = AQ_STR("hello");
+    options.access_token = AQ_STR("with\r\nnewline");
+    assert_int_equal(aq_stream_start(client, &options, &op, &err), AQ_E_INVALID);
+    assert_null(strstr(err.text, "newline"));
+    options.access_token = AQ_STR("tok");
+    assert_int_equal(aq_chat_start(client, &options, &op, &err), AQ_E_INVALID);
+    options.body = (struct aq_bytes){ (const uint8_t *)"[1]", 3 };
+    options.prompt = AQ_STR("");
+    assert_int_equal(aq_stream_start(client, &options, &op, &err), AQ_E_INVALID);
+    options.struct_size = 0;
+    assert_int_equal(aq_stream_start(client, &options, &op, &err), AQ_E_INVALID);
+    assert_null(op);
+    aq_client_free(client);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, support_setup, support_teardown)
+    const struct CMUnitTest tests[] = {
+        CASE(an_answer_arrives_as_typed_events_in_order),
+        CASE(a_batch_has_the_same_events_and_all_of_them_stay_readable),
+        CASE(one_watcher_serves_many_streams),
+        CASE(the_descriptor_is_silent_when_there_is_nothing_to_do),
+        CASE(a_rejected_token_is_asked_for_once_and_the_request_repeated),
+        CASE(a_temporary_failure_is_retried_after_a_delay_that_is_announced),
+        CASE(a_cut_inside_a_frame_is_an_error_never_an_end),
+        CASE(a_stream_can_be_freed_at_any_point),
+        CASE(chat_asks_with_the_stored_login_and_its_profile),
+        CASE(chat_refreshes_a_rejected_token_once),
+        CASE(chat_without_a_login_asks_nobody),
+        CASE(wrong_options_are_refused_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
