@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command.h"
+#include "exitcode.h"
+#include "json.h"
+#include "output.h"
+#include "report.h"
+#include "session.h"
+#include "terminal.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* The one start URL that is nobody's organisation. */
+static const struct aq_str builder_id_url = AQ_STR_INIT("https://view.awsapps.com/start");
+
+static bool is_builder_id(const struct aq_token *token)
+{
+    struct aq_str url = token->start_url;
+    return url.len == 0 ||
+           (url.len == builder_id_url.len && memcmp(url.ptr, builder_id_url.ptr, url.len) == 0);
+}
+
+/* Members, names and order of the first three are the existing CLI's. */
+static void write_json(const struct aq_token *token, bool pretty, struct text *out)
+{
+    struct json j = { .out = out, .pretty = pretty };
+    json_open(&j, NULL);
+    if (!token) {
+        json_null(&j, "account");
+    } else {
+        json_string(&j, "accountType",
+                    is_builder_id(token) ? AQ_STR("BuilderId") : AQ_STR("IamIdentityCenter"));
+        json_string_or_null(&j, "startUrl", token->start_url);
+        json_string_or_null(&j, "region", token->region);
+        json_string_if_any(&j, "expires_at", token->expires_at);
+        json_string_if_any(&j, "source", token->source);
+        json_string_if_any(&j, "profile_arn", token->profile_arn);
+    }
+    json_close(&j);
+}
+
+static void write_line(const char *name, struct aq_str value, struct text *out)
+{
+    if (value.len > 0) {
+        text_add_literal(out, name);
+        terminal_clean(value, out);
+        text_add_char(out, '\n');
+    }
+}
+
+static void write_plain(const struct aq_token *token, struct text *out)
+{
+    if (!token) {
+        text_add_literal(out, "Not logged in\n");
+    } else if (is_builder_id(token)) {
+        text_add_literal(out, "Logged in with Builder ID\n");
+    } else {
+        write_line("Logged in with IAM Identity Center: ", token->start_url, out);
+    }
+    if (token) {
+        write_line("Region:  ", token->region, out);
+        write_line("Profile: ", token->profile_arn, out);
+        write_line("Expires: ", token->expires_at, out);
+        write_line("Source:  ", token->source, out);
+    }
+}
+
+static void write_answer(const struct aq_token *token, const char *format, struct text *out)
+{
+    text_clear(out);
+    if (json_is_format(format)) {
+        write_json(token, json_is_pretty(format), out);
+    } else {
+        write_plain(token, out);
+    }
+}
+
+/* Ask for the token under these flags and describe it in out. */
+static aq_status describe(struct session *s, uint32_t flags, const char *format, struct text *out)
+{
+    struct aq_token_options options = AQ_TOKEN_OPTIONS_INIT;
+    options.flags = flags;
+    options.min_valid_s = flags & AQ_TOKEN_NO_REFRESH ? 1 : 0;
+
+    struct aq_op *op;
+    aq_status st = aq_token_start(s->client, &options, &op, &s->error);
+    if (st != AQ_OK) {
+        return st;
+    }
+    const struct aq_event *event;
+    while ((st = session_next(s, op, &event)) == AQ_OK) {
+        if (event->type == AQ_EVENT_TOKEN) {
+            write_answer(event->token, format, out);
+        }
+    }
+    aq_op_free(op);
+    return st;
+}
+
+int cmd_whoami(const struct options *o)
+{
+    const char *format = o->value[OPTION_FORMAT] ? o->value[OPTION_FORMAT] : "plain";
+    if (strcmp(format, "plain") != 0 && !json_is_format(format)) {
+        report_error("format '%s': unknown, use plain, json or json-pretty", format);
+        return EXITCODE_USAGE;
+    }
+
+    AUTO(session) struct session s = { 0 };
+    AUTO(text) struct text out = { 0 };
+    aq_status st = session_init(&s, o);
+    if (st == AQ_OK) {
+        st = describe(&s, AQ_TOKEN_NO_REFRESH, format, &out);
+    }
+    if (st == AQ_E_EXPIRED) { /* as the existing CLI: a login counts if it can be revived */
+        st = describe(&s, 0, format, &out);
+    }
+    if (st == AQ_END) {
+        return output_result(STDOUT_FILENO, &out);
+    }
+    int code = session_fail(&s, st);
+    if (st == AQ_E_NOT_LOGGED_IN) {
+        write_answer(NULL, format, &out);
+        int written = output_result(STDOUT_FILENO, &out);
+        return written == EXITCODE_OK ? code : written;
+    }
+    return code;
+}

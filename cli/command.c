@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command.h"
+
+#include <string.h>
+
+const struct command command_table[COMMAND_COUNT] = {
+    [COMMAND_EXPORT_TOKEN] = {
+        .name = "user export-token",
+        .args = "",
+        .summary = "print a valid access token, refreshing it if needed",
+        .details = "Formats: json, json-pretty; env, fish (lines for a shell); token, header,\n"
+                   "exec-credential (access token only).  DUR: 90s, 10m, 1h30m, or seconds.\n"
+                   "\n"
+                   "Examples:\n"
+                   "  q user export-token --format header --quiet | curl -H @- ...\n"
+                   "  eval \"$(q user export-token --format env --quiet)\"\n",
+        .max_words = 0,
+        .run = cmd_export_token,
+    },
+    [COMMAND_CHAT] = {
+        .name = "chat",
+        .args = " [PROMPT]",
+        .summary = "ask a question and print the answer as it comes",
+        .details = "Without PROMPT the question is read from standard input, unless a terminal.\n"
+                   "A conversation on the terminal is not available yet.\n"
+                   "\n"
+                   "Examples:\n"
+                   "  q chat --no-interactive \"what does errno 104 mean?\"\n"
+                   "  git diff | q chat --no-interactive > review.txt\n",
+        .max_words = 1,
+        .run = cmd_chat,
+    },
+    [COMMAND_WHOAMI] = {
+        .name = "whoami",
+        .args = "",
+        .summary = "say which login is used and how long it is valid",
+        .details = "Formats: plain, json, json-pretty.  Exit code 4: not logged in.\n",
+        .max_words = 0,
+        .run = cmd_whoami,
+    },
+    [COMMAND_VERSION] = {
+        .name = "version",
+        .args = "",
+        .summary = "print the version",
+        .details = "Formats: plain, json, json-pretty.\n",
+        .max_words = 0,
+        .run = cmd_version,
+    },
+    [COMMAND_HELP] = {
+        .name = "help",
+        .args = " [COMMAND]",
+        .summary = "explain q, or a command",
+        .details = "Without COMMAND: all commands, and the options that each of them takes.\n",
+        .max_words = OPTIONS_MAX_WORDS,
+        .run = cmd_help,
+    },
+};
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(command_table[i].name, name) == 0) {
+            return &command_table[i];
+        }
+    }
+    return NULL;
+}
+
+const struct command *command_in_group(const char *group)
+{
+    size_t len = strlen(group);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        const char *name = command_table[i].name;
+        if (strncmp(name, group, len) == 0 && name[len] == ' ') {
+            return &command_table[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands. */
+#ifndef Q_COMMAND_H
+#define Q_COMMAND_H
+
+#include "options.h"
+
+enum command_id {
+    COMMAND_EXPORT_TOKEN,
+    COMMAND_CHAT,
+    COMMAND_WHOAMI,
+    COMMAND_VERSION,
+    COMMAND_HELP,
+    COMMAND_COUNT,
+};
+
+struct command {
+    const char *name; /* one word, or a group and a word */
+    const char *args;
+    const char *summary; /* one line, in the list of commands */
+    const char *details; /* after the options */
+    int max_words;
+    int (*run)(const struct options *o); /* returns an exit code */
+};
+
+/* Indexed by command_id. */
+extern const struct command command_table[COMMAND_COUNT];
+
+/* The command of that name, words separated by one space; NULL if there is none. */
+const struct command *command_find(const char *name);
+
+/* The first command of a group such as "user"; NULL if there is no such group. */
+const struct command *command_in_group(const char *group);
+
+/* The commands, each in its file cmd_NAME.c. */
+int cmd_export_token(const struct options *o);
+int cmd_chat(const struct options *o);
+int cmd_whoami(const struct options *o);
+int cmd_version(const struct options *o);
+int cmd_help(const struct options *o);
+
+/* The help of a command, or with NULL the general one. */
+int cmd_help_print(const struct command *command, int fd);
+
+#endif

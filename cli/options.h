@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options of all commands, in one table, and the parser that fills struct options from argv. */
+#ifndef Q_OPTIONS_H
+#define Q_OPTIONS_H
+
+#include "text.h"
+
+enum option {
+    /* of every command */
+    OPTION_STORE,
+    OPTION_SOURCE,
+    OPTION_DB,
+    OPTION_TRANSPORT,
+    OPTION_PLUGIN,
+    OPTION_ENDPOINT,
+    OPTION_CA_BUNDLE,
+    OPTION_QUIET,
+    OPTION_VERBOSE,
+    OPTION_HELP,
+    OPTION_VERSION,
+    /* of some */
+    OPTION_FORMAT,
+    OPTION_ACCESS_ONLY,
+    OPTION_WITH_REFRESH_TOKEN,
+    OPTION_MIN_VALID,
+    OPTION_FORCE_REFRESH,
+    OPTION_NO_REFRESH,
+    OPTION_OUTPUT_FD,
+    OPTION_NO_INTERACTIVE,
+    OPTION_MODEL,
+    OPTION_RAW,
+    OPTION_COUNT,
+};
+
+enum { OPTIONS_MAX_WORDS = 2 };
+
+struct command;
+
+/* A command line, taken apart. Texts belong to argv. */
+struct options {
+    const struct command *command; /* NULL: none was named */
+    int word_count;
+    const char *words[OPTIONS_MAX_WORDS]; /* after the name of the command */
+    unsigned count[OPTION_COUNT];         /* how often the option was given */
+    const char *value[OPTION_COUNT];      /* of options that take one; the last counts */
+};
+
+/* Take argv apart. False after a usage error, which has been reported. */
+bool options_parse(struct options *ret, int argc, char **argv);
+
+bool options_has(const struct options *o, enum option option);
+
+/* Append lines of help: the options of a command, or with NULL those of every command. */
+void options_help(const struct command *command, struct text *out);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "output.h"
+#include "exitcode.h"
+#include "interrupt.h"
+#include "report.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A pipe that polls writable takes this much without blocking: POSIX's PIPE_BUF on Linux. */
+enum { PIECE = 4096 };
+
+int output_write(int fd, struct aq_str s)
+{
+    while (s.len > 0) {
+        if (!interrupt_wait(fd, POLLOUT)) {
+            return errno;
+        }
+        if (interrupt_signal() && fd != STDERR_FILENO) {
+            return EINTR;
+        }
+        ssize_t n = write(fd, s.ptr, s.len < PIECE ? s.len : PIECE);
+        if (n >= 0) {
+            s.ptr += n;
+            s.len -= (size_t)n;
+        } else if ((errno != EINTR && errno != EAGAIN) || interrupt_signal()) {
+            return errno;
+        }
+    }
+    return 0;
+}
+
+int output_finish(int fd, int err)
+{
+    if (err == 0 && close(fd) < 0) { /* some file systems tell only now that they are full */
+        err = errno;
+    }
+    if (err == 0) {
+        return EXITCODE_OK;
+    }
+    if (err == EINTR && interrupt_signal()) {
+        return EXITCODE_SIGNAL + interrupt_signal();
+    }
+    char object[40] = "standard output";
+    if (fd != STDOUT_FILENO) {
+        (void)snprintf(object, sizeof(object), "file descriptor %d", fd);
+    }
+    report_error("%s: %s, the result is not complete", object, strerror(err));
+    return EXITCODE_OTHER;
+}
+
+int output_result(int fd, const struct text *result)
+{
+    if (!text_ok(result)) {
+        report_error("memory: there is not enough for the result, close other programs");
+        return EXITCODE_OTHER;
+    }
+    return output_finish(fd, output_write(fd, text_view(result)));
+}

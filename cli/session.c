@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session.h"
+#include "exitcode.h"
+#include "interrupt.h"
+#include "report.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    enum option option;
+    struct aq_str key;
+} table[] = {
+    { OPTION_STORE, AQ_STR_INIT("store") },
+    { OPTION_SOURCE, AQ_STR_INIT("source") },
+    { OPTION_DB, AQ_STR_INIT("db") },
+    { OPTION_TRANSPORT, AQ_STR_INIT("transport") },
+    { OPTION_PLUGIN, AQ_STR_INIT("plugin.path") },
+    { OPTION_ENDPOINT, AQ_STR_INIT("endpoint") },
+    { OPTION_CA_BUNDLE, AQ_STR_INIT("ca_bundle") },
+};
+
+enum { TABLE_LEN = sizeof(table) / sizeof(table[0]) };
+
+static int32_t log_level(unsigned verbose)
+{
+    if (verbose == 0) {
+        return 0;
+    }
+    return verbose == 1 ? AQ_CLIENT_LOG_INFO : AQ_CLIENT_LOG_DEBUG;
+}
+
+aq_status session_init(struct session *s, const struct options *o)
+{
+    struct aq_client_setting settings[TABLE_LEN];
+    struct aq_client_options options = AQ_CLIENT_OPTIONS_INIT;
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < TABLE_LEN; i++) {
+        const char *value = o->value[table[i].option];
+        if (value) {
+            settings[count].key = table[i].key;
+            settings[count].value = (struct aq_str){ value, strlen(value) };
+            count++;
+        }
+    }
+    options.settings = settings;
+    options.setting_count = count;
+    options.user_agent = AQ_STR("q/" AQ_VERSION);
+    options.log_level = log_level(o->count[OPTION_VERBOSE]);
+
+    s->quiet = options_has(o, OPTION_QUIET);
+    s->verbose = options_has(o, OPTION_VERBOSE);
+    return aq_client_new(&options, &s->client, &s->error);
+}
+
+static const char *level_name(int32_t level)
+{
+    switch (level) {
+    case AQ_CLIENT_LOG_ERROR:
+        return "error";
+    case AQ_CLIENT_LOG_WARN:
+        return "warning";
+    case AQ_CLIENT_LOG_INFO:
+        return "info";
+    default:
+        return "debug";
+    }
+}
+
+static void print_log(const struct session *s)
+{
+    int32_t level;
+    struct aq_str line;
+    while (s->verbose && aq_client_next_log(s->client, &level, &line) == AQ_OK) {
+        report_note(level_name(level), "%.*s", AQ_STR_ARG(line));
+    }
+}
+
+void session_done(struct session *s)
+{
+    if (s->client) {
+        print_log(s);
+        aq_client_free(s->client);
+        s->client = NULL;
+    }
+}
+
+/* True if the event was for the user's eyes only and has been shown. */
+static bool show(const struct session *s, const struct aq_event *event)
+{
+    if (event->type == AQ_EVENT_WARNING && !s->quiet) {
+        report_note("warning", "%.*s", AQ_STR_ARG(event->text));
+    }
+    if (event->type == AQ_EVENT_RETRY && !s->quiet) {
+        report_note("warning", "service: attempt %u was not answered, trying again in %u.%u s",
+                    event->attempt, event->delay_ms / 1000, event->delay_ms % 1000 / 100);
+    }
+    return event->type == AQ_EVENT_WARNING || event->type == AQ_EVENT_RETRY;
+}
+
+static aq_status wait_and_step(struct session *s)
+{
+    if (!interrupt_wait(aq_client_fd(s->client), POLLIN)) {
+        s->error = (struct aq_error){ .status = AQ_E_IO, .sys = errno };
+        (void)snprintf(s->error.text, sizeof(s->error.text), "poll: %s, try again",
+                       strerror(errno));
+        return AQ_E_IO;
+    }
+    if (!interrupt_signal()) {
+        /* An error here has ended the operation: its next call says so. */
+        (void)aq_client_step(s->client, NULL);
+    }
+    return AQ_OK;
+}
+
+aq_status session_next(struct session *s, struct aq_op *op, const struct aq_event **ret)
+{
+    for (;;) {
+        if (interrupt_signal()) {
+            return AQ_E_CANCELLED;
+        }
+        const struct aq_event *event;
+        aq_status st = aq_op_next(op, &event, &s->error);
+        print_log(s);
+        if (st == AQ_AGAIN) {
+            st = wait_and_step(s);
+            if (st != AQ_OK) {
+                return st;
+            }
+        } else if (st != AQ_OK) {
+            return st;
+        } else if (!show(s, event)) {
+            *ret = event;
+            return AQ_OK;
+        }
+    }
+}
+
+int session_fail(const struct session *s, aq_status status)
+{
+    if (interrupt_signal()) {
+        return EXITCODE_SIGNAL + interrupt_signal();
+    }
+    report_error("%s", s->error.text);
+    return exitcode_of(status);
+}

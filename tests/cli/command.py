@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run the command as a user does: by itself, in a pipe, on a terminal."""
+
+import json
+import os
+import pty
+import sqlite3
+import subprocess
+from pathlib import Path
+
+BINARY = Path(os.environ["AQ_TEST_BIN"])
+SANITIZED = os.environ.get("AQ_TEST_SANITIZED") == "1"
+TIMEOUT_S = 30
+TOKEN_KEY = "codewhisperer:odic:token"
+
+
+class Result:
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    def __repr__(self):
+        return f"exit {self.code}\nstdout: {self.out!r}\nstderr: {self.err!r}"
+
+
+class Command:
+    def __init__(self, home):
+        self.home = home
+        self.data = home / "data"
+        self.db = self.data / "amazon-q" / "data.sqlite3"
+        self.env = {"PATH": "/usr/bin:/bin", "HOME": str(home), "XDG_DATA_HOME": str(self.data)}
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
+            if name in os.environ:
+                self.env[name] = os.environ[name]
+
+    def start(self, *args, **options):
+        """Start it; both outputs are pipes unless told otherwise."""
+        values = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "env": self.env,
+            "cwd": self.home,
+            **options,
+        }
+        return subprocess.Popen([BINARY, *args], **values)
+
+    def run(self, *args, input=None, **options):
+        """Run it to its end."""
+        if input is not None:
+            options["stdin"] = subprocess.PIPE
+            input = input.encode()
+        process = self.start(*args, **options)
+        out, err = process.communicate(input, timeout=TIMEOUT_S)
+        return Result(process.returncode, (out or b"").decode(), (err or b"").decode())
+
+    def shell(self, script):
+        """Run a shell script in which "$Q" is the command."""
+        env = {**self.env, "Q": str(BINARY)}
+        options = {"env": env, "cwd": self.home, "capture_output": True, "timeout": TIMEOUT_S}
+        done = subprocess.run(["/bin/sh", "-c", script], **options)
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def on_terminal(self, *args, stdin=False):
+        """Run it with stdout, and maybe stdin, on a terminal; err is apart."""
+        master, slave = pty.openpty()
+        keyboard = slave if stdin else subprocess.DEVNULL
+        process = self.start(*args, stdin=keyboard, stdout=slave)
+        os.close(slave)
+        shown = _read_all(master)
+        os.close(master)
+        _, err = process.communicate(timeout=TIMEOUT_S)
+        return Result(process.returncode, shown.decode().replace("\r\n", "\n"), err.decode())
+
+    def row(self, key=TOKEN_KEY):
+        """A value of the database, as it is stored."""
+        connection = sqlite3.connect(self.db)
+        try:
+            sql = "SELECT value FROM auth_kv WHERE key = ?"
+            return connection.execute(sql, [key]).fetchone()[0]
+        finally:
+            connection.close()
+
+    def stored(self):
+        return json.loads(self.row())
+
+
+def _read_all(fd):
+    """A terminal whose last user has gone answers EIO."""
+    data = b""
+    while True:
+        try:
+            piece = os.read(fd, 65536)
+        except OSError:
+            return data
+        if not piece:
+            return data
+        data += piece

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: `q` runs the built command in a home of its own, `service` is the stand-in."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "service"))
+
+from command import Command  # noqa: E402
+from fixtures import service, service_process  # noqa: E402, F401
+
+
+@pytest.fixture
+def q():
+    """The command, in an empty home; nothing it could talk to."""
+    with tempfile.TemporaryDirectory(prefix="q-cli.") as home:
+        yield Command(Path(home))
+
+
+@pytest.fixture
+def online(q, service):  # noqa: F811
+    """The command with the stand-in service for its endpoints; nobody is logged in."""
+    q.env["AWS_ENDPOINT_URL_SSO_OIDC"] = service.url
+    q.env["Q_ENDPOINT_URL"] = service.url
+    return q
+
+
+@pytest.fixture
+def login(online, service):  # noqa: F811
+    """A login of the existing CLI, valid for an hour."""
+    return service.seed(online.db)

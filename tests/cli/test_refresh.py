@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many processes, one login; and a service that fails. What a refresh must never do is lose it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command import SANITIZED
+
+REFRESH = "CreateToken:refresh_token"
+HERE = Path(__file__).resolve().parent
+
+
+def test_sixteen_processes_make_one_call_and_get_one_token(online, service):
+    service.seed(online.db, expires_in=-60)
+    service.fault(REFRESH, hold="before")
+    running = [online.start("user", "export-token", "--quiet") for _ in range(16)]
+    service.wait(REFRESH, held=1)  # one asks, the others wait for it
+    service.release()
+    results = [process.communicate(timeout=60) for process in running]
+    assert [process.returncode for process in running] == [0] * 16, results
+    assert len({out for out, _ in results}) == 1
+    assert service.calls(REFRESH) == 1
+
+
+def test_forced_refreshes_at_once_share_one_call(online, login, service):
+    service.fault(REFRESH, hold="before")
+    force = ("user", "export-token", "--quiet", "--force-refresh")
+    running = [online.start(*force) for _ in range(4)]
+    service.wait(REFRESH, held=1)
+    service.release()
+    results = [process.communicate(timeout=60) for process in running]
+    assert [process.returncode for process in running] == [0] * 4, results
+    assert service.calls(REFRESH) <= 4  # those that started late may ask again, none may fail
+    assert online.stored()["access_token"] in b"".join(out for out, _ in results).decode()
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ({"oidc_error": "invalid_grant"}, 6),
+        ({"oidc_error": "invalid_client"}, 6),
+        ({"oidc_error": "slow_down"}, 5),
+        ({"status": 500}, 5),
+        ({"status": 502, "html": True}, 5),
+        ({"truncate": 40}, 5),
+        ({"empty": True}, 5),
+        ({"drop": "before"}, 5),
+    ],
+    ids=lambda value: str(value),
+)
+def test_a_failed_refresh_leaves_the_database_byte_for_byte(online, service, fault, code):
+    service.seed(online.db, expires_in=-60, unknown_member=True)
+    service.fault(REFRESH, **fault)
+    before = online.db.read_bytes()
+    result = online.run("user", "export-token")
+    assert result.code == code, result
+    assert result.out == ""
+    assert online.db.read_bytes() == before
+    assert sorted(p.name for p in online.db.parent.iterdir()) == ["data.sqlite3"]
+
+
+def test_without_a_network_the_database_stays_byte_for_byte(online, service):
+    service.seed(online.db, expires_in=-60)
+    online.env["AWS_ENDPOINT_URL_SSO_OIDC"] = "http://127.0.0.1:1"
+    before = online.db.read_bytes()
+    assert online.run("user", "export-token").code == 5
+    assert online.db.read_bytes() == before
+
+
+@pytest.mark.parametrize("flow", ["DeviceCode", "Pkce", "PKCE"])
+def test_a_refresh_changes_three_members_and_no_other_byte(online, service, flow):
+    service.seed(online.db, expires_in=-60, unknown_member=True, flow=flow)
+    before, old = online.row(), online.stored()
+    assert online.run("user", "export-token", "--quiet").code == 0
+    new = online.stored()
+    for name in ("access_token", "refresh_token", "expires_at"):
+        assert new[name] != old[name]
+        before = before.replace(old[name], new[name])
+    assert online.row() == before
+    assert service.calls(REFRESH) == 1
+
+
+def test_a_reply_without_refresh_token_keeps_the_old_one(online, service):
+    service.seed(online.db, expires_in=-60)
+    service.settings(rotation="omit")
+    old = online.stored()
+    assert online.run("user", "export-token", "--quiet").code == 0
+    assert online.stored()["refresh_token"] == old["refresh_token"]
+    assert online.stored()["access_token"] != old["access_token"]
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitized library cannot be loaded into Python")
+def test_locks_hold_beside_another_sqlite_in_the_same_process(online, service):
+    service.seed(online.db, expires_in=-60)
+    env = {**online.env, "AQ_TEST_LIB": os.environ["AQ_TEST_LIB"], "PYTHONPATH": str(HERE)}
+    settings = online.db.parent / "settings.json"
+    settings.write_text('{"store.sqlite.busy_timeout_ms": 200}')
+    settings.chmod(0o600)
+    command = [sys.executable, str(HERE / "in_company.py"), str(online.db)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "the library respects Python's lock",
+        "two clients got one token",
+        "Python's lock survives the library's reading and closing",
+        "nobody holds a lock at the end",
+    ]
+    assert service.calls(REFRESH) == 1
