@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The checkers find what they are there to find: each rule is broken once in a tree of its own."""
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(os.environ["AQ_SOURCE_DIR"])
+PAGE = "docs/" + "a.md"  # written so that check-layers does not look for it in this tree
+LICENCE = "/* SPDX-License-Identifier: Apache-2.0 */\n"
+
+
+def check_layers(tree, files):
+    for name, text in files.items():
+        path = tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return subprocess.run([sys.executable, str(ROOT / "tools/check-layers"), str(tree)],
+                          capture_output=True, text=True)
+
+
+def test_a_tree_that_keeps_the_rules_passes(tmp_path):
+    result = check_layers(tmp_path, {
+        "core/base/str.h": LICENCE + "#include <stddef.h>\n#include <amazonq/view.h>\n",
+        "core/wire/token.c": LICENCE + '#include "wire/token.h"\n#include "base/str.h"\n',
+        "core/host/loader.c": LICENCE + "#include <dlfcn.h>\nvoid *l(void) { return dlopen(0, 1); }\n",
+        "core/base/alloc.c": LICENCE + "void *a(void) { return calloc(1, 1); }\n",
+        "core/wire/chat.c": LICENCE + '/* not a call: malloc(3) */ const char *s = "getenv(x)";\n',
+        "plugins/store-x/x.c": LICENCE + "#include <amazonq/plugin.h>\n#include <sys/socket.h>\n",
+        "cli/main.c": LICENCE + '#include "output.h"\n#include <amazonq/amazonq.h>\n',
+        "README.md": f"Read [this]({PAGE}), or {PAGE}.\n",
+        PAGE: "see https://example.com/work/x and /usr/bin\n",
+    })
+    assert (result.returncode, result.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("name, text, complaint", [
+    ("core/base/str.c", '#include "wire/token.h"', 'must not include "wire/token.h"'),
+    ("core/wire/token.c", '#include "host/loader.h"', 'must not include "host/loader.h"'),
+    ("core/host/loader.c", '#include "client/op.h"', 'must not include "client/op.h"'),
+    ("core/client/op.c", '#include "op.h"', 'must not include "op.h"'),
+    ("core/client/op.c", "#include <sys/socket.h>", "must not include <sys/socket.h>"),
+    ("core/host/paths.c", "#include <netinet/in.h>", "must not include <netinet/in.h>"),
+    ("core/wire/oidc.c", "#include <unistd.h>", "must not include <unistd.h>"),
+    ("core/include/amazonq/view.h", "#include <stdio.h>", "must not include <stdio.h>"),
+    ("plugins/store-x/x.c", "#include <amazonq/client.h>", "must not include <amazonq/client.h>"),
+    ("plugins/store-x/x.c", '#include "base/str.h"', 'must not include "base/str.h"'),
+    ("cli/main.c", "#include <amazonq/plugin.h>", "must not include <amazonq/plugin.h>"),
+    ("cli/main.c", '#include "base/str.h"', 'must not include "base/str.h"'),
+    ("examples/a.c", "#include <amazonq/plugin.h>", "must not include <amazonq/plugin.h>"),
+    ("core/host/paths.c", "void *f(void) { return dlopen(0, 1); }", "loads code"),
+    ("core/wire/token.c", "void *f(void) { return malloc(1); }", "allocates"),
+    ("core/base/str.c", "char *f(char *s) { return strdup(s); }", "allocates"),
+    ("core/client/op.c", 'char *f(void) { return getenv("HOME"); }', "reads the environment"),
+    ("plugins/store-x/x.c", 'char *f(void) { return getenv("HOME"); }', "reads the environment"),
+    ("core/wire/oidc.c", "long f(void) { return time(0); }", "asks the clock"),
+    ("core/base/log.c", 'void f(void) { puts("x"); }', "prints"),
+])
+def test_a_broken_rule_is_named(tmp_path, name, text, complaint):
+    result = check_layers(tmp_path, {name: LICENCE + text + "\n"})
+    assert result.returncode == 1
+    assert f"{name}:2: {complaint}" in result.stdout
+    assert len(result.stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name, text, complaint", [
+    ("core/base/str.c", "int x;\n", "no 'SPDX"),
+    ("scripts/run", "#!/bin/sh\necho\n", "no 'SPDX"),
+    ("CMakeLists.txt", "project(x)\n", "no 'SPDX"),
+    ("README.md", "built in /home/" + "ann/src\n", "names a path of one machine"),
+    ("README.md", "see docs/" + "gone.md\n", "docs/" + "gone.md does not exist"),
+    ("README.md", "see [it](../elsewhere.md)\n", "leads nowhere"),
+])
+def test_a_text_that_must_not_be_there_is_named(tmp_path, name, text, complaint):
+    result = check_layers(tmp_path, {name: text})
+    assert result.returncode == 1
+    assert f"{name}:1: {complaint}" in result.stdout or complaint in result.stdout
+
+
+def test_a_path_below_the_checkout_is_named_wherever_it_lies(tmp_path):
+    result = check_layers(tmp_path, {PAGE: f"see {tmp_path}/build\n"})
+    assert result.returncode == 1
+    assert f"{PAGE}:1: names a path of one machine" in result.stdout
+
+
+def shared_object(path, source):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-x", "c", "-", "-o", str(path)],
+                   input=source, text=True, check=True)
+
+
+def check_symbols(tmp_path, functions, header, promised, plugin="int aq_plugin_v1(void){return 0;}"):
+    shared_object(tmp_path / "lib.so", "".join(f"int {name}(void) {{ return 0; }}\n"
+                                               for name in functions))
+    shared_object(tmp_path / "plugins/store-x.so", plugin)
+    (tmp_path / "include").mkdir()
+    (tmp_path / "include/x.h").write_text(header, encoding="utf-8")
+    (tmp_path / "symbols.txt").write_text("# promised\n" + "\n".join(promised) + "\n",
+                                          encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, str(ROOT / "tools/check-symbols"), "--library", str(tmp_path / "lib.so"),
+         "--headers", str(tmp_path / "include"), "--expected", str(tmp_path / "symbols.txt"),
+         "--plugins", str(tmp_path / "plugins")], capture_output=True, text=True)
+
+
+HEADER = "#define AQ_API\n/* AQ_API int aq_old(void); */\nAQ_API int aq_a(void);\n" \
+         "AQ_API const char *\naq_b(int x,\n     int y);\n"
+
+
+def test_a_library_that_exports_what_it_promises_passes(tmp_path):
+    result = check_symbols(tmp_path, ["aq_a", "aq_b"], HEADER, ["aq_a", "aq_b"])
+    assert (result.returncode, result.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("functions, promised, complaint", [
+    (["aq_a"], ["aq_a"], "aq_b: declared with AQ_API, but the library does not export it"),
+    (["aq_a", "aq_b", "aq_c"], ["aq_a", "aq_b", "aq_c"], "aq_c: exported by the library, but no header"),
+    (["aq_a", "aq_b"], ["aq_a"], "aq_b: exported by the library, but missing from symbols.txt"),
+    (["aq_a", "aq_b"], ["aq_a", "aq_b", "aq_c"], "aq_c: promised in symbols.txt"),
+])
+def test_a_symbol_that_is_not_in_all_three_places_is_named(tmp_path, functions, promised, complaint):
+    result = check_symbols(tmp_path, functions, HEADER, promised)
+    assert result.returncode == 1
+    assert complaint in result.stdout
+
+
+def test_a_plugin_that_exports_more_than_its_entry_is_named(tmp_path):
+    result = check_symbols(tmp_path, ["aq_a", "aq_b"], HEADER, ["aq_a", "aq_b"],
+                           "int aq_plugin_v1(void){return 0;} int helper(void){return 0;}")
+    assert result.returncode == 1
+    assert "store-x.so: exports aq_plugin_v1, and exports helper" in result.stdout

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The installed tree, as a stranger uses it: moved, built against with both tools, extended."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+from qservice.client import Service
+
+SOURCE = pathlib.Path(os.environ["AQ_SOURCE_DIR"])
+BUILD = pathlib.Path(os.environ["AQ_BUILD_DIR"])
+CMAKE = os.environ.get("CMAKE", "cmake")
+TOOLS = {"PATH": "/usr/local/bin:/usr/bin:/bin", "CC": os.environ.get("CC", "cc")}
+
+
+def run(*command, env=None, **more):
+    """Run a command with nothing in its environment but what is given; its output, if it succeeds."""
+    result = subprocess.run([str(part) for part in command], env=env or {}, text=True,
+                            stdin=subprocess.DEVNULL, capture_output=True, timeout=120, **more)
+    assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
+    return result.stdout
+
+
+@pytest.fixture(scope="session")
+def prefix(tmp_path_factory):
+    """An installed copy that was moved to another place afterwards."""
+    first = tmp_path_factory.mktemp("installed") / "first"
+    run(CMAKE, "--install", BUILD, "--prefix", first, env=TOOLS)
+    return first.rename(first.with_name("moved"))
+
+
+@pytest.fixture(scope="session")
+def libdir(prefix):
+    return next(prefix.rglob("libamazonq.so")).parent
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory):
+    with Service.start(tmp_path_factory.mktemp("service")) as running:
+        yield running
+
+
+@pytest.fixture
+def login(service, tmp_path):
+    """The environment of a user who is logged in with the stand-in service."""
+    service.seed(tmp_path / "amazon-q/data.sqlite3", expires_in=3600)
+    return {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "Q_ENDPOINT_URL": service.url,
+            "AWS_ENDPOINT_URL_SSO_OIDC": service.url}
+
+
+def build_with_find_package(prefix, libdir, folder):
+    run(CMAKE, "-S", SOURCE / "examples", "-B", folder, f"-DCMAKE_PREFIX_PATH={prefix}", env=TOOLS)
+    run(CMAKE, "--build", folder, env=TOOLS)
+    return folder / "export_and_ask"
+
+
+def build_with_pkg_config(prefix, libdir, folder):
+    folder.mkdir()
+    run("make", "-C", SOURCE / "examples", f"BUILD={folder}",
+        env=TOOLS | {"PKG_CONFIG_PATH": str(libdir / "pkgconfig")})
+    return folder / "export_and_ask"
+
+
+@pytest.mark.parametrize("name", ["q", "amazonq"])
+def test_the_command_runs_from_a_moved_prefix_without_environment(prefix, name):
+    assert re.search(r"\b\d+\.\d+\.\d+\b", run(prefix / "bin" / name, "version"))
+
+
+@pytest.mark.parametrize("build", [build_with_find_package, build_with_pkg_config])
+def test_the_example_builds_and_exports_a_token_and_streams_an_answer(build, prefix, libdir, login,
+                                                                      tmp_path):
+    program = build(prefix, libdir, tmp_path / "example")
+    token, answer = run(program, "What is a store?", env=login).split("\n", 1)
+    exported = run(prefix / "bin/q", "user", "export-token", "--format", "token", "--quiet", env=login)
+    assert token == exported.strip()
+    assert answer.strip()
+
+
+def test_the_example_is_under_forty_lines():
+    lines = (SOURCE / "examples/export_and_ask.c").read_text(encoding="utf-8").splitlines()
+    assert len(lines) < 40
+
+
+def test_a_plugin_from_outside_is_built_against_the_installed_copy_and_used(prefix, tmp_path):
+    folder = tmp_path / "plugin"
+    run(CMAKE, "-S", SOURCE / "examples/plugin-out-of-tree", "-B", folder,
+        f"-DCMAKE_PREFIX_PATH={prefix}", env=TOOLS)
+    run(CMAKE, "--build", folder, env=TOOLS)
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "codewhisperer:odic:token").write_text(
+        '{"access_token":"aoaFROMFILE","expires_at":"2099-01-01T00:00:00Z"}', encoding="utf-8")
+    user = {"HOME": str(tmp_path), "Q_STORE": "files", "Q_PLUGIN_PATH": str(folder),
+            "Q_STORE_FILES_DIRECTORY": str(secrets)}
+    exported = run(prefix / "bin/q", "user", "export-token", "--format", "token", "--quiet", env=user)
+    assert exported.strip() == "aoaFROMFILE"
+
+
+def test_a_plugin_exports_its_entry_alone(prefix, tmp_path):
+    run(CMAKE, "-S", SOURCE / "examples/plugin-out-of-tree", "-B", tmp_path / "p",
+        f"-DCMAKE_PREFIX_PATH={prefix}", env=TOOLS)
+    run(CMAKE, "--build", tmp_path / "p", env=TOOLS)
+    symbols = run("nm", "-D", "--defined-only", tmp_path / "p/store-files.so", env=TOOLS)
+    assert [line.split()[-1] for line in symbols.splitlines()] == ["aq_plugin_v1"]
+
+
+def test_every_public_header_is_installed_and_nothing_else(prefix):
+    written = {path.name.removesuffix(".in") for path in (SOURCE / "core/include/amazonq").iterdir()}
+    assert {path.name for path in (prefix / "include/amazonq").iterdir()} == written
+
+
+def test_pkg_config_names_the_plugin_directory(prefix, libdir):
+    named = run("pkg-config", "--variable=plugindir", "amazonq",
+                env=TOOLS | {"PKG_CONFIG_PATH": str(libdir / "pkgconfig")}).strip()
+    assert pathlib.Path(named).resolve() == libdir / "amazonq/plugins"
+    assert list((libdir / "amazonq/plugins").glob("store-*.so"))
+
+
+def test_no_installed_file_names_the_tree_it_was_built_from(prefix):
+    for path in prefix.rglob("*"):
+        if path.suffix in (".cmake", ".pc", ".h", ".map"):
+            text = path.read_text(encoding="utf-8")
+            assert str(BUILD) not in text and f"{SOURCE}/" not in text, path
+
+
+def test_programs_and_libraries_find_each_other_by_relative_paths(prefix, libdir):
+    binaries = [prefix / "bin/q", *libdir.glob("libamazonq.so.*"),
+                *libdir.glob("amazonq/plugins/*.so")]
+    for binary in binaries:
+        dynamic = run("readelf", "-d", binary, env=TOOLS)
+        for found in re.findall(r"\((?:RUNPATH|RPATH)\).*\[(.*)\]", dynamic):
+            assert found.startswith("$ORIGIN"), binary
+
+
+def test_the_runtime_component_has_no_headers_and_the_development_one_no_command(tmp_path):
+    for component in ("runtime", "development"):
+        run(CMAKE, "--install", BUILD, "--prefix", tmp_path / component, "--component", component,
+            env=TOOLS)
+    runtime = {path.name for path in (tmp_path / "runtime").rglob("*")}
+    development = {path.name for path in (tmp_path / "development").rglob("*")}
+    assert {"q", "amazonq"} <= runtime and "amazonq.h" not in runtime
+    assert {"amazonq.h", "amazonq.pc", "amazonqConfig.cmake"} <= development
+    assert "q" not in development and not any(name.startswith("store-") for name in development)
+    assert not any(name.startswith("store-") for name in runtime)
+
+
+def test_a_program_for_another_minor_version_does_not_find_this_one(prefix, tmp_path):
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.22)\nproject(x LANGUAGES C)\n"
+        "find_package(amazonq 0.0 QUIET)\nif(amazonq_FOUND)\nmessage(FATAL_ERROR found)\nendif()\n",
+        encoding="utf-8")
+    run(CMAKE, "-S", tmp_path, "-B", tmp_path / "b", f"-DCMAKE_PREFIX_PATH={prefix}", env=TOOLS)
+    shutil.rmtree(tmp_path / "b")
