@@ -156,8 +156,12 @@ bool timestamp_parse(struct aq_str text, int64_t *ret_s)
 
 bool timestamp_format(int64_t s, char ret[TIMESTAMP_TEXT_MAX])
 {
-    int64_t days = s / DAY - (s % DAY < 0);
-    int64_t time = s - days * DAY;
+    int64_t days = s / DAY;
+    int64_t time = s % DAY;
+    if (time < 0) {
+        time += DAY;
+        days--;
+    }
     struct date d = date_from_days(days);
     if (d.year < 0 || d.year > YEAR_MAX) {
         return false;

@@ -218,7 +218,7 @@ static const struct aq_store_ops ops = {
 };
 
 static const struct aq_plugin plugin = {
-    AQ_PLUGIN_INFO,     .kind = AQ_PLUGIN_STORE, .name = "memory",
-    .version = "0.1.0", .store = &ops,           .summary = "keeps a login until the process ends",
+    AQ_PLUGIN_INFO,   .kind = AQ_PLUGIN_STORE, .name = "memory",
+    .version = "1.0", .store = &ops,           .summary = "keeps a login until the process ends",
 };
 AQ_PLUGIN(plugin)

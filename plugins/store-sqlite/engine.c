@@ -90,8 +90,8 @@ static int open_hook(const char *path, int flags, int mode)
     char self[64];
     snprintf(self, sizeof(self), "/proc/self/fd/%d", opening.lock_fd);
     int fd = open(self, flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW));
-    if (fd < 0 && (errno == ENOENT || errno == EROFS)) { /* no /proc; or seen first through a
-                                                            read-only mount */
+    if (fd < 0 && (errno == ENOENT || errno == EROFS)) {
+        /* there is no /proc, or the inode was first met through a read-only mount */
         fd = open(path, flags & ~(O_CREAT | O_EXCL));
         if (fd >= 0 && !same_file(fd, opening.lock_fd)) {
             close(fd);

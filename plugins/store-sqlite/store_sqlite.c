@@ -492,7 +492,7 @@ static const struct aq_plugin plugin = {
     AQ_PLUGIN_INFO,
     .kind = AQ_PLUGIN_STORE,
     .name = "sqlite",
-    .version = "0.1.0",
+    .version = "1.0",
     .summary = "the Q CLI's own database, data.sqlite3",
     AQ_PLUGIN_SETTINGS(settings),
     .store = &ops,
