@@ -13,6 +13,9 @@ aq_status error_set(struct aq_error *err, aq_status status, const char *format, 
 aq_status error_sys(struct aq_error *err, aq_status status, int sys, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Before a call to somebody who may or may not fill it: nothing of an earlier failure is left. */
+void error_clear(struct aq_error *err);
+
 /* Out of memory, while working on object. */
 aq_status error_nomem(struct aq_error *err, const char *object);
 

@@ -14,7 +14,7 @@ void log_done(struct log *log)
 
 void log_add(struct log *log, int32_t level, struct aq_str text)
 {
-    if (level > log->level || log->count == LOG_LINES) {
+    if (level < LOG_ERROR || level > log->level || log->count == LOG_LINES) {
         return;
     }
     if (!log->lines) {

@@ -35,6 +35,20 @@ size_t utf8_sequence(const uint8_t *p, size_t len)
     return 0;
 }
 
+bool utf8_is_cut(const uint8_t *p, size_t len)
+{
+    size_t wanted = len == 0 || p[0] < 0xc2 || p[0] > 0xf4 ? 0
+                    : p[0] < 0xe0                          ? 2
+                    : p[0] < 0xf0                          ? 3
+                                                           : 4;
+    for (size_t i = 1; i < len; i++) {
+        if (!tail(p[i])) {
+            return false;
+        }
+    }
+    return len < wanted;
+}
+
 bool utf8_valid(const uint8_t *p, size_t len)
 {
     size_t i = 0;

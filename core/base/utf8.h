@@ -11,6 +11,9 @@
 /* Length, 1..4, of the valid sequence at p; 0 if there is none in len bytes. */
 size_t utf8_sequence(const uint8_t *p, size_t len);
 
+/* True if the len bytes at p are the beginning of a sequence that was cut off. */
+bool utf8_is_cut(const uint8_t *p, size_t len);
+
 bool utf8_valid(const uint8_t *p, size_t len);
 
 /* Encode a scalar value; returns the length, 1..4. */

@@ -8,16 +8,6 @@
 
 enum { CONNECT_TIMEOUT_MS = 10000, IDLE_TIMEOUT_MS = 60000, MAX_HEADER_BYTES = 65536 };
 
-/* A plugin that fails without saying why still gets a text. */
-static aq_status call_result(const struct call *call, aq_status st, struct aq_error *err)
-{
-    if (st >= 0 || (err->status == st && err->text[0] != '\0')) {
-        return st;
-    }
-    return error_set(err, st, "transport '%s': failed without saying why (%s)",
-                     call->client->transport_plugin.info.name, aq_status_name(st));
-}
-
 aq_status call_start(struct call *call, struct aq_op *op, const struct aq_request *request,
                      struct aq_error *err)
 {
@@ -33,11 +23,10 @@ aq_status call_start(struct call *call, struct aq_op *op, const struct aq_reques
     if (st != AQ_OK) {
         return st;
     }
-    err->text[0] = '\0';
-    err->flags = 0;
+    error_clear(err);
     st = op->client->transport_plugin.transport.start(op->client->transport, &full, op,
                                                       &call->handle, err);
-    return call_result(call, st, err);
+    return host_result(&op->client->transport_plugin, st, err);
 }
 
 bool call_is_active(const struct call *call)
@@ -48,20 +37,19 @@ bool call_is_active(const struct call *call)
 aq_status call_response(struct call *call, struct aq_response *ret, struct aq_error *err)
 {
     *ret = (struct aq_response){ .struct_size = sizeof(*ret) };
-    err->text[0] = '\0';
-    err->flags = 0;
-    return call_result(
-        call, call->client->transport_plugin.transport.response(call->handle, ret, err), err);
+    error_clear(err);
+    return host_result(&call->client->transport_plugin,
+                       call->client->transport_plugin.transport.response(call->handle, ret, err),
+                       err);
 }
 
 aq_status call_read(struct call *call, uint8_t *buf, size_t cap, size_t *ret_len,
                     struct aq_error *err)
 {
-    err->text[0] = '\0';
-    err->flags = 0;
-    return call_result(
-        call, call->client->transport_plugin.transport.read(call->handle, buf, cap, ret_len, err),
-        err);
+    error_clear(err);
+    return host_result(
+        &call->client->transport_plugin,
+        call->client->transport_plugin.transport.read(call->handle, buf, cap, ret_len, err), err);
 }
 
 void call_finish(struct call *call, bool forked)

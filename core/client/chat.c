@@ -11,8 +11,9 @@ struct chat_op {
     struct aq_op op;
     struct aq_stream_options options; /* views into text */
     struct buf text;
-    struct aq_op *token;  /* while a token is being fetched */
-    struct aq_op *stream; /* once there was a first token */
+    struct buf access_token; /* the one that was sent */
+    struct aq_op *token;     /* while a token is being fetched */
+    struct aq_op *stream;    /* once there was a first token */
 };
 
 static void chat_end_token(struct chat_op *c)
@@ -27,6 +28,8 @@ static void chat_end_token(struct chat_op *c)
 static aq_status chat_got_token(struct chat_op *c, const struct aq_token *token,
                                 struct aq_error *err)
 {
+    buf_clear(&c->access_token);
+    buf_add(&c->access_token, token->access_token);
     if (c->stream) {
         return aq_op_give_token(c->stream, token->access_token, err);
     }
@@ -63,7 +66,7 @@ static aq_status chat_start_token(struct chat_op *c, uint32_t flags, struct aq_e
 {
     struct aq_token_options options = AQ_TOKEN_OPTIONS_INIT;
     options.flags = flags;
-    return token_start(c->op.client, &options, &c->op, &c->token, err);
+    return token_start(c->op.client, &options, buf_str(&c->access_token), &c->op, &c->token, err);
 }
 
 static aq_status chat_step(struct chat_op *c, const struct aq_event **ret, struct aq_error *err)
@@ -107,6 +110,7 @@ static void chat_done(struct aq_op *op, bool forked)
         op_destroy(c->stream, forked);
     }
     buf_done(&c->text);
+    buf_done(&c->access_token);
 }
 
 static const struct op_class chat_class = {

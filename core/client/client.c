@@ -4,12 +4,12 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/fork.h"
+#include "base/options.h"
 #include "base/str.h"
 
 #include <amazonq/version.h>
 #include <errno.h>
 #include <poll.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
@@ -76,12 +76,8 @@ aq_status aq_client_new(const struct aq_client_options *options, struct aq_clien
                         struct aq_error *err)
 {
     struct aq_client_options known = AQ_CLIENT_OPTIONS_INIT;
-    if (options) {
-        if (options->struct_size < sizeof(uint32_t) * 2) {
-            return error_set(err, AQ_E_INVALID, "client options: struct_size is not set");
-        }
-        memcpy(&known, options,
-               options->struct_size < sizeof(known) ? options->struct_size : sizeof(known));
+    if (options && !options_copy(&known, sizeof(known), options)) {
+        return error_set(err, AQ_E_INVALID, "client options: struct_size is not set");
     }
     struct aq_client *client = ALLOC(struct aq_client);
     if (!client) {
@@ -90,6 +86,7 @@ aq_status aq_client_new(const struct aq_client_options *options, struct aq_clien
     client->generation = fork_generation();
     client->epoll_fd = client->timer_fd = client->wake_fd = client->transport_fd = -1;
     client->armed_us = CLOCK_NEVER;
+    client->armed = true;
     aq_status st = client_init(client, &known, err);
     if (st != AQ_OK) {
         aq_client_free(client);
@@ -224,7 +221,13 @@ aq_status client_transport(struct aq_client *client, struct aq_error *err)
         return st;
     }
     client->transport_host.on_ready = client_call_ready;
-    return plugin->transport.open(&client->transport_host.args, &client->transport, err);
+    error_clear(err);
+    st = plugin->transport.open(&client->transport_host.args, &client->transport, err);
+    if (st == AQ_OK && !client->transport) {
+        return error_set(err, AQ_E_PLUGIN, "transport '%s': opened without an instance",
+                         plugin->info.name);
+    }
+    return host_result(plugin, st, err);
 }
 
 /* ---- waiting ---- */
@@ -236,7 +239,7 @@ int aq_client_fd(struct aq_client *client)
 
 static void client_arm(struct aq_client *client, uint64_t deadline_us)
 {
-    if (deadline_us == client->armed_us) {
+    if (client->armed && deadline_us == client->armed_us) {
         return;
     }
     struct itimerspec when = { 0 };
@@ -247,6 +250,7 @@ static void client_arm(struct aq_client *client, uint64_t deadline_us)
     }
     timerfd_settime(client->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
     client->armed_us = deadline_us;
+    client->armed = true;
 }
 
 static void client_watch_transport(struct aq_client *client, int fd)
@@ -295,7 +299,7 @@ aq_status aq_client_step(struct aq_client *client, struct aq_error *err)
     }
     client_drain_fd(client->wake_fd);
     client_drain_fd(client->timer_fd);
-    client->armed_us = 0; /* the timer may have fired: set it again */
+    client->armed = false; /* the timer may have fired: set it again */
     client->stepping = true;
     if (client->transport) {
         err = err ? err : &local;

@@ -9,6 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A batch ends when its views take this many bytes; one event may go beyond. */
+enum { BATCH_MAX = 1 << 20 };
+
 /* ---- inside ---- */
 
 /* Make the client's descriptor readable; during a step its caller looks anyway. */
@@ -205,6 +208,9 @@ aq_status aq_op_wait(struct aq_op *op, const struct aq_event **ret, struct aq_er
         }
         aq_client_step(op->client, NULL); /* an error reaches op through its own request */
     }
+    if (op->client->ready_first) {
+        op_wake(op->client); /* what this wait found for others, their watcher must see, too */
+    }
     return st;
 }
 
@@ -263,7 +269,7 @@ aq_status aq_op_drain(struct aq_op *op, struct aq_event *events, uint32_t cap, u
         return error_set(err, AQ_E_INVALID, "aq_op_drain: cap or stride is too small");
     }
     buf_clear(&op->batch);
-    while (len < cap) {
+    while (len < cap && op->batch.len < BATCH_MAX) {
         const struct aq_event *next;
         struct aq_event event = { 0 };
         st = aq_op_next(op, &next, err);

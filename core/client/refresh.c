@@ -29,6 +29,8 @@ void refresh_begin(struct refresh *r, struct aq_op *op, struct source_login *log
         .patient = patient,
         .started_us = clock_now_us(),
         .registration_json = BUF(AQ_STORE_VALUE_MAX),
+        .base = BUF(AQ_STORE_VALUE_MAX),
+        .spent = BUF(AQ_STORE_VALUE_MAX),
         .body = BUF(OIDC_REPLY_MAX),
         .fresh_json = BUF(AQ_STORE_VALUE_MAX),
     };
@@ -65,6 +67,8 @@ void refresh_done(struct refresh *r, bool forked)
     }
     registration_done(&r->registration);
     buf_done(&r->registration_json);
+    buf_done(&r->base);
+    buf_done(&r->spent);
     buf_done(&r->error_type);
     buf_done(&r->body);
     oidc_tokens_done(&r->answer);
@@ -85,6 +89,12 @@ static aq_status refresh_lock_is_held(struct refresh *r, struct aq_error *err)
     return AQ_AGAIN;
 }
 
+/* The store will not take a save, now or later; anything else may pass. */
+static bool refresh_is_forbidden(aq_status st)
+{
+    return st == AQ_E_READONLY || st == AQ_E_DENIED || st == AQ_E_UNSUPPORTED;
+}
+
 static aq_status refresh_cannot_save(struct aq_error *err)
 {
     const struct aq_error why = *err;
@@ -101,45 +111,48 @@ static aq_status refresh_lock(struct refresh *r, struct aq_error *err)
         return refresh_lock_is_held(r, err);
     }
     aq_status st = store_lock(r->login->store, err);
-    switch (st) {
-    case AQ_OK:
+    if (st == AQ_OK) {
         client->refreshing = r->op;
         r->state = REFRESH_SEND;
         return AQ_OK;
-    case AQ_AGAIN:
-        return refresh_lock_is_held(r, err);
-    case AQ_E_NOTFOUND:
-        return error_set(err, AQ_E_NOT_LOGGED_IN, "login: was removed, sign in again");
-    case AQ_E_READONLY:
-    case AQ_E_DENIED:
-    case AQ_E_UNSUPPORTED:
-        return refresh_cannot_save(err);
-    default:
-        return st;
     }
+    if (st == AQ_AGAIN) {
+        return refresh_lock_is_held(r, err);
+    }
+    if (st == AQ_E_NOTFOUND) {
+        return error_set(err, AQ_E_NOT_LOGGED_IN, "login: was removed, sign in again");
+    }
+    return refresh_is_forbidden(st) ? refresh_cannot_save(err) : st;
 }
 
 /* ---- send ---- */
 
-/* Somebody else may have refreshed it, or logged out, since it was read. *ret_good: a token of
- * somebody else that is good enough. */
+static aq_status refresh_was_removed(struct aq_error *err)
+{
+    return error_set(err, AQ_E_NOT_LOGGED_IN,
+                     "login: was removed while it was being refreshed, sign in again");
+}
+
+static bool refresh_is_good(const struct refresh *r)
+{
+    return source_remaining_s(r->login) > r->min_valid_s;
+}
+
+/* Somebody else may have refreshed it, or logged out, since it was read. *ret_good: there is a
+ * token of somebody else that is good enough. */
 static aq_status refresh_look_again(struct refresh *r, bool *ret_good, struct aq_error *err)
 {
     AUTO(buf) struct buf before = BUF(AQ_STORE_VALUE_MAX);
     buf_add(&before, buf_str(&r->login->json));
     aq_status st = source_reload(r->login, err);
-    if (st == AQ_E_NOTFOUND) {
-        return error_set(err, AQ_E_NOT_LOGGED_IN,
-                         "login: was removed while it was being refreshed");
-    }
-    *ret_good = st == AQ_OK && !str_eq(buf_str(&before), buf_str(&r->login->json)) &&
-                source_remaining_s(r->login) > r->min_valid_s;
-    return st;
+    *ret_good =
+        st == AQ_OK && !str_eq(buf_str(&before), buf_str(&r->login->json)) && refresh_is_good(r);
+    return st == AQ_E_NOTFOUND ? refresh_was_removed(err) : st;
 }
 
 static aq_status refresh_needs_login(struct aq_error *err, const char *why)
 {
-    return error_set(err, AQ_E_LOGIN_NEEDED, "login: %s, sign in again", why);
+    return error_set(err, AQ_E_LOGIN_NEEDED, "login: cannot be refreshed, %s, sign in again", why);
 }
 
 /* The registration must be the one the token was issued to. */
@@ -154,20 +167,20 @@ static aq_status refresh_load_registration(struct refresh *r, struct aq_error *e
                                 &r->registration, err);
     }
     if (st == AQ_E_NOTFOUND) {
-        return refresh_needs_login(err, "expired, and its client registration is missing");
+        return refresh_needs_login(err, "its client registration is missing");
     }
     if (st != AQ_OK) {
         return st;
     }
     if (token->refresh_token.len == 0) {
-        return refresh_needs_login(err, "expired, and has no refresh token");
+        return refresh_needs_login(err, "it has no refresh token");
     }
     if (r->registration.expires_at_s - REGISTRATION_MARGIN_S <= clock_wall_s()) {
-        return refresh_needs_login(err, "expired, and its client registration has expired too");
+        return refresh_needs_login(err, "its client registration has expired");
     }
     if (r->registration.flow != token->flow ||
         (token->region.len && !str_eq(r->registration.region, token->region))) {
-        return refresh_needs_login(err, "expired, and its client registration is of another login");
+        return refresh_needs_login(err, "its client registration is of another login");
     }
     return AQ_OK;
 }
@@ -230,8 +243,12 @@ static aq_status refresh_send(struct refresh *r, struct aq_error *err)
     }
     st = store_can_save(r->login->store, err);
     if (st != AQ_OK) {
-        return refresh_cannot_save(err);
+        return refresh_is_forbidden(st) ? refresh_cannot_save(err) : st;
     }
+    buf_clear(&r->base);
+    buf_add(&r->base, buf_str(&r->login->json));
+    buf_clear(&r->spent);
+    buf_add(&r->spent, r->login->token.refresh_token);
     st = refresh_ask(r, err);
     if (st == AQ_OK) {
         r->sent_us = clock_now_us();
@@ -295,7 +312,18 @@ static aq_status refresh_spent(struct refresh *r, struct aq_error *err)
         refresh_release(r, false);
         return AQ_OK;
     }
-    return st == AQ_E_NOT_LOGGED_IN ? st : error_copy(err, &why);
+    return st == AQ_E_NOT_LOGGED_IN ? st : error_copy(err, &why); /* the row as it was read */
+}
+
+/* What is to be saved: this row with the answer's token in it. */
+static aq_status refresh_make(struct refresh *r, struct aq_str row, struct aq_error *err)
+{
+    const struct token_update update = {
+        .access_token = r->answer.access_token,
+        .refresh_token = r->answer.refresh_token,
+        .expires_at_s = r->expires_at_s,
+    };
+    return token_apply(row, &update, &r->fresh_json, err);
 }
 
 static aq_status refresh_wait(struct refresh *r, struct aq_error *err)
@@ -316,12 +344,8 @@ static aq_status refresh_wait(struct refresh *r, struct aq_error *err)
     if (outcome != OIDC_OK) {
         return err->status;
     }
-    const struct token_update update = {
-        .access_token = r->answer.access_token,
-        .refresh_token = r->answer.refresh_token,
-        .expires_at_s = clock_wall_s() + r->answer.expires_in_s,
-    };
-    st = token_apply(buf_str(&r->login->json), &update, &r->fresh_json, err);
+    r->expires_at_s = clock_wall_s() + r->answer.expires_in_s;
+    st = refresh_make(r, buf_str(&r->base), err);
     if (st == AQ_OK) {
         r->state = REFRESH_SAVE;
     }
@@ -330,17 +354,17 @@ static aq_status refresh_wait(struct refresh *r, struct aq_error *err)
 
 /* ---- save ---- */
 
-/* Take over what was saved, without asking the store again. */
+/* Take over what was made, without asking the store again. */
 static aq_status refresh_adopt(struct refresh *r, struct aq_error *err)
 {
-    buf_clear(&r->login->json);
-    buf_add(&r->login->json, buf_str(&r->fresh_json));
+    AUTO(buf) struct buf json = BUF(AQ_STORE_VALUE_MAX);
+    buf_add(&json, buf_str(&r->fresh_json));
     refresh_release(r, false);
-    return source_parse(r->login, err);
+    return source_take(r->login, &json, err);
 }
 
-/* One try: put the new token where the one it was made from still is (or, `expected` empty, where a
- * process that does not know better removed it). */
+/* One try: put the new token where `expected` is (empty: where nothing is), as long as the
+ * registration it was made with is there. */
 static aq_status refresh_commit(struct refresh *r, struct aq_str expected, struct aq_error *err)
 {
     const struct aq_change changes[] = {
@@ -361,44 +385,99 @@ static aq_status refresh_commit(struct refresh *r, struct aq_str expected, struc
     return store_commit(r->login->store, changes, sizeof(changes) / sizeof(changes[0]), err);
 }
 
-/* The row is not what it was: theirs if it is good, ours if somebody's failed refresh removed it,
- * nothing if the user has logged out. */
-static aq_status refresh_conflict(struct refresh *r, struct aq_error *err)
+static aq_status refresh_was_replaced(struct aq_error *err)
+{
+    return error_set(
+        err, AQ_E_REFRESH,
+        "login: was changed by another program while it was being refreshed, try again");
+}
+
+/* The registration may have been written anew meanwhile. AQ_OK: it is still the same client, and
+ * the next commit expects it as it is now. */
+static aq_status refresh_follow_registration(struct refresh *r, struct aq_error *err)
+{
+    AUTO(registration) struct registration now = { 0 };
+    AUTO(buf) struct buf json = BUF(AQ_STORE_VALUE_MAX);
+    struct aq_str key = r->login->source->registration_key;
+    aq_status st = store_get(r->login->store, key, &json, err);
+    if (st == AQ_E_NOTFOUND) {
+        return refresh_was_removed(err);
+    }
+    if (st == AQ_OK) {
+        st = registration_parse(key, buf_str(&json), &now, err);
+    }
+    if (st != AQ_OK) {
+        return st == AQ_E_CORRUPT ? refresh_was_replaced(err) : st;
+    }
+    if (!str_eq(now.client_id, r->registration.client_id) ||
+        !str_eq_secret(now.client_secret, r->registration.client_secret)) {
+        return refresh_was_replaced(err);
+    }
+    buf_clear(&r->registration_json);
+    buf_add(&r->registration_json, buf_str(&json));
+    return AQ_OK;
+}
+
+/*
+ * There is another row than the one the refresh began with. If it still holds the refresh token
+ * that was spent, ours is its successor, and what the other program changed beside it is kept. Any
+ * other row is not ours to touch.
+ */
+static aq_status refresh_meet(struct refresh *r, struct buf *theirs, struct aq_error *err)
+{
+    AUTO(token) struct token token = { 0 };
+    aq_status st = token_parse(r->login->source->token_key, buf_str(theirs), &token, err);
+    if (st == AQ_E_NOMEM) {
+        return st;
+    }
+    if (st == AQ_OK && str_eq_secret(token.refresh_token, buf_str(&r->spent))) {
+        buf_clear(&r->fresh_json);
+        st = refresh_make(r, buf_str(theirs), err);
+        return st == AQ_OK ? refresh_commit(r, buf_str(theirs), err) : st;
+    }
+    if (st != AQ_OK || source_take(r->login, theirs, err) != AQ_OK || !refresh_is_good(r)) {
+        return refresh_was_replaced(err);
+    }
+    r->state = REFRESH_IDLE; /* theirs is good */
+    return AQ_OK;
+}
+
+/* The first try failed. Look what is there, before believing that nothing was saved. */
+static aq_status refresh_save_again(struct refresh *r, struct aq_error *err)
 {
     AUTO(buf) struct buf theirs = BUF(AQ_STORE_VALUE_MAX);
     aq_status st = store_get(r->login->store, r->login->source->token_key, &theirs, err);
     if (st != AQ_OK && st != AQ_E_NOTFOUND) {
         return st;
     }
-    if (st == AQ_OK && str_eq(buf_str(&theirs), buf_str(&r->fresh_json))) { /* saved after all */
-        return refresh_adopt(r, err);
+    if (st == AQ_OK && str_eq(buf_str(&theirs), buf_str(&r->fresh_json))) {
+        return AQ_OK; /* saved after all */
     }
-    if (st == AQ_OK && !str_eq(buf_str(&theirs), buf_str(&r->login->json))) {
-        bool good = false;
-        st = refresh_look_again(r, &good, err);
-        if (st == AQ_OK && good) {
-            refresh_release(r, false);
-            return AQ_OK;
-        }
+    if (st == AQ_OK && !str_eq(buf_str(&theirs), buf_str(&r->base))) {
+        return refresh_meet(r, &theirs, err);
     }
-    st = refresh_commit(r, buf_str(&theirs), err);
-    if (st == AQ_E_CHANGED && theirs.len == 0) {
-        return error_set(err, AQ_E_NOT_LOGGED_IN,
-                         "login: was removed while it was being refreshed");
-    }
-    return st == AQ_OK ? refresh_adopt(r, err) : st;
+    /* as it was; or removed by a program whose own refresh failed, for then the registration stays
+     */
+    st = refresh_follow_registration(r, err);
+    return st == AQ_OK ? refresh_commit(r, buf_str(&theirs), err) : st;
+}
+
+/* True if waiting and trying again may help. */
+static bool refresh_save_may_pass(aq_status st)
+{
+    return st != AQ_E_NOT_LOGGED_IN && st != AQ_E_REFRESH;
 }
 
 static aq_status refresh_save(struct refresh *r, struct aq_error *err)
 {
-    aq_status st = refresh_commit(r, buf_str(&r->login->json), err);
-    if (st == AQ_OK) {
-        return refresh_adopt(r, err);
+    aq_status st = refresh_commit(r, buf_str(&r->base), err);
+    if (st != AQ_OK) {
+        st = refresh_save_again(r, err);
     }
-    /* An error may come after the data was made durable, so look before believing it. */
-    const struct aq_error why = *err;
-    st = refresh_conflict(r, err);
-    if (st == AQ_OK || st == AQ_E_NOT_LOGGED_IN) {
+    if (st == AQ_OK) {
+        return r->state == REFRESH_SAVE ? refresh_adopt(r, err) : AQ_OK;
+    }
+    if (!refresh_save_may_pass(st)) {
         return st;
     }
     uint64_t now_us = clock_now_us();
@@ -406,9 +485,10 @@ static aq_status refresh_save(struct refresh *r, struct aq_error *err)
         r->op->deadline_us = now_us + SAVE_POLL_US;
         return AQ_AGAIN;
     }
-    error_set(&r->unsaved, why.status,
+    error_set(&r->unsaved, st,
               "login: refreshed but NOT saved, %s; the next refresh may need a new login",
-              why.text);
+              err->text);
+    log_add(&r->op->client->log, LOG_ERROR, str_from(r->unsaved.text));
     return refresh_adopt(r, err);
 }
 
@@ -435,7 +515,7 @@ aq_status refresh_run(struct refresh *r, struct aq_error *err)
             break;
         }
     }
-    if (st < 0) {
+    if (st != AQ_AGAIN) {
         refresh_release(r, false);
     }
     return st;

@@ -29,11 +29,14 @@ struct refresh {
 
     struct registration registration;
     struct buf registration_json;
+    struct buf base;  /* the row whose refresh token was sent, byte for byte */
+    struct buf spent; /* that refresh token */
     struct call call;
     int32_t http;
     struct buf error_type;
     struct buf body;
     struct oidc_tokens answer;
+    int64_t expires_at_s;    /* of the answer */
     struct buf fresh_json;   /* what is to be saved */
     struct aq_error unsaved; /* why it was not, although it was refreshed; status 0 if it was */
 };
@@ -52,12 +55,13 @@ void refresh_begin(struct refresh *r, struct aq_op *op, struct source_login *log
  *
  * Returns AQ_OK when login holds a new token (look at r->unsaved); AQ_AGAIN (op is woken, also at
  * op->deadline_us); or the reason why there is none, with the login as it was: AQ_E_REFRESH,
- * AQ_E_LOGIN_NEEDED, AQ_E_NOT_LOGGED_IN, AQ_E_NOT_SAVED, or the store's error.
+ * AQ_E_LOGIN_NEEDED, AQ_E_NOT_LOGGED_IN, AQ_E_NOT_SAVED, or the store's error. A row that
+ * somebody else put there meanwhile is never written over, unless it holds the same refresh token.
  */
 aq_status refresh_run(struct refresh *r, struct aq_error *err);
 
-/* True from sending to saving: whatever happens, go on. At most 15 s, then it gives up by itself.
- */
+/* True from sending to saving: whatever happens, go on. No try to save begins later than 15 s after
+ * sending. */
 bool refresh_must_finish(const struct refresh *r);
 
 /* True while there is something to run. */

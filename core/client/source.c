@@ -124,16 +124,27 @@ int64_t source_remaining_s(const struct source_login *login)
     return login->token.expires_at_s - clock_wall_s();
 }
 
-aq_status source_parse(struct source_login *login, struct aq_error *err)
+aq_status source_take(struct source_login *login, struct buf *json, struct aq_error *err)
 {
+    struct token token = { 0 };
+    aq_status st = token_parse(login->source->token_key, buf_str(json), &token, err);
+    if (st != AQ_OK) {
+        token_done(&token);
+        return st;
+    }
     token_done(&login->token);
-    return token_parse(login->source->token_key, buf_str(&login->json), &login->token, err);
+    buf_done(&login->json);
+    login->token = token;
+    login->json = *json;
+    *json = (struct buf)BUF(AQ_STORE_VALUE_MAX);
+    return AQ_OK;
 }
 
 aq_status source_reload(struct source_login *login, struct aq_error *err)
 {
-    aq_status st = store_get(login->store, login->source->token_key, &login->json, err);
-    return st == AQ_OK ? source_parse(login, err) : st;
+    AUTO(buf) struct buf json = BUF(AQ_STORE_VALUE_MAX);
+    aq_status st = store_get(login->store, login->source->token_key, &json, err);
+    return st == AQ_OK ? source_take(login, &json, err) : st;
 }
 
 static aq_status source_load(struct aq_client *client, const struct source *source,

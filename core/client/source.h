@@ -36,10 +36,10 @@ aq_status source_find(struct aq_client *client, struct source_login *ret, struct
 /* Seconds until the token expires; negative if it has. */
 int64_t source_remaining_s(const struct source_login *login);
 
-/* Parse login->json anew. */
-aq_status source_parse(struct source_login *login, struct aq_error *err);
+/* Make this stored token the login's; json is empty then. On failure nothing has changed. */
+aq_status source_take(struct source_login *login, struct buf *json, struct aq_error *err);
 
-/* Read the same login again; AQ_E_NOTFOUND if it is gone. */
+/* Read the same login again; AQ_E_NOTFOUND if it is gone. On failure nothing has changed. */
 aq_status source_reload(struct source_login *login, struct aq_error *err);
 
 /* Append the profile's ARN; nothing if there is none. */

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/options.h"
 #include "base/str.h"
 #include "client/call.h"
 
@@ -208,10 +209,9 @@ aq_status stream_options(const struct aq_stream_options *options, struct aq_stre
                          struct aq_error *err)
 {
     *ret = (struct aq_stream_options)AQ_STREAM_OPTIONS_INIT;
-    if (!options || options->struct_size < sizeof(uint32_t) * 2) {
+    if (!options_copy(ret, sizeof(*ret), options)) {
         return error_set(err, AQ_E_INVALID, "stream options: struct_size is not set");
     }
-    memcpy(ret, options, options->struct_size < sizeof(*ret) ? options->struct_size : sizeof(*ret));
     ret->struct_size = sizeof(*ret);
     return AQ_OK;
 }

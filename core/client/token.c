@@ -6,10 +6,9 @@
 #include "client/token.h"
 
 #include "base/error.h"
+#include "base/options.h"
 #include "base/str.h"
 #include "client/refresh.h"
-
-#include <string.h>
 
 enum {
     MIN_VALID_S = 60,              /* a token this close to its end counts as expired */
@@ -32,6 +31,7 @@ struct token_op {
     bool warned;   /* AQ_EVENT_WARNING is pending in `warning` */
     uint64_t hurry_until_us;
 
+    struct buf rejected; /* the access token that was refused; empty: none was */
     struct source_login login;
     struct refresh refresh;
     struct buf profile_arn;
@@ -64,6 +64,9 @@ static aq_status token_decide(struct token_op *t, struct aq_error *err)
                                "forbidden, allow it or ask for less",
                                (long long)(remaining_s > 0 ? remaining_s : 0),
                                (long long)token_needed_s(t));
+    }
+    if (t->rejected.len && !str_eq_secret(t->login.token.access_token, buf_str(&t->rejected))) {
+        t->options.flags &= ~AQ_TOKEN_FORCE_REFRESH; /* somebody else has seen to it */
     }
     t->advisory = token_is_enough(t) && !(t->options.flags & AQ_TOKEN_FORCE_REFRESH);
     if (t->advisory && (remaining_s > ADVISORY_S || t->login.token.refresh_token.len == 0)) {
@@ -114,8 +117,9 @@ static aq_status token_refresh(struct token_op *t, struct aq_error *err)
     aq_status st = refresh_run(&t->refresh, err);
     if (st == AQ_AGAIN && t->advisory) { /* the answer is still awaited, by whoever comes by */
         if (clock_now_us() >= t->hurry_until_us) {
-            t->state = TOKEN_READY;
-            return AQ_OK;
+            t->advisory = token_is_enough(t); /* it may have stopped to be, in three seconds */
+            t->state = t->advisory ? TOKEN_READY : TOKEN_REFRESH;
+            return t->advisory ? AQ_OK : AQ_AGAIN;
         }
         if (t->hurry_until_us < t->op.deadline_us) {
             t->op.deadline_us = t->hurry_until_us;
@@ -245,6 +249,7 @@ static void token_op_done(struct aq_op *op, bool forked)
     source_login_done(&t->login);
     token_done(&t->shown);
     buf_done(&t->profile_arn);
+    buf_done(&t->rejected);
 }
 
 static const struct op_class token_class = {
@@ -257,13 +262,15 @@ static const struct op_class token_class = {
 };
 
 aq_status token_start(struct aq_client *client, const struct aq_token_options *options,
-                      struct aq_op *parent, struct aq_op **ret, struct aq_error *err)
+                      struct aq_str rejected, struct aq_op *parent, struct aq_op **ret,
+                      struct aq_error *err)
 {
     struct token_op *t = (struct token_op *)op_new(client, &token_class, parent);
     if (!t) {
         return error_nomem(err, "token operation");
     }
     t->options = *options;
+    buf_add(&t->rejected, rejected);
     *ret = &t->op;
     return AQ_OK;
 }
@@ -276,9 +283,8 @@ aq_status aq_token_start(struct aq_client *client, const struct aq_token_options
     if (st != AQ_OK) {
         return st;
     }
-    if (options) {
-        memcpy(&known, options,
-               options->struct_size < sizeof(known) ? options->struct_size : sizeof(known));
+    if (options && !options_copy(&known, sizeof(known), options)) {
+        return error_set(err, AQ_E_INVALID, "token options: struct_size is not set");
     }
     if (known.min_valid_s < 0 ||
         ((known.flags & AQ_TOKEN_FORCE_REFRESH) && (known.flags & AQ_TOKEN_NO_REFRESH))) {
@@ -286,7 +292,7 @@ aq_status aq_token_start(struct aq_client *client, const struct aq_token_options
                          "token options: min_valid_s is negative, or a refresh is both forced and "
                          "forbidden");
     }
-    st = token_start(client, &known, NULL, ret, err);
+    st = token_start(client, &known, AQ_STR(""), NULL, ret, err);
     if (st == AQ_OK) {
         op_ready(*ret);
     }

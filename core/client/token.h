@@ -7,8 +7,14 @@
 
 #include <amazonq/token.h>
 
-/* As aq_token_start, with checked options. */
+/*
+ * As aq_token_start, with checked options.
+ *
+ * rejected  with AQ_TOKEN_FORCE_REFRESH: the access token that was refused (empty: any). If the
+ * login holds another one by now, that one is good and nothing is forced.
+ */
 aq_status token_start(struct aq_client *client, const struct aq_token_options *options,
-                      struct aq_op *parent, struct aq_op **ret, struct aq_error *err);
+                      struct aq_str rejected, struct aq_op *parent, struct aq_op **ret,
+                      struct aq_error *err);
 
 #endif

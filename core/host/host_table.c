@@ -44,6 +44,15 @@ static void host_ready(void *ctx, void *cookie)
     }
 }
 
+aq_status host_result(const struct plugin *plugin, aq_status st, struct aq_error *err)
+{
+    if (st >= 0 || (err->status == st && err->text[0] != '\0')) {
+        return st;
+    }
+    return error_set(err, st, "%s '%s': failed without saying why (%s)",
+                     loader_kind_name(plugin->info.kind), plugin->info.name, aq_status_name(st));
+}
+
 /* ---- settings ---- */
 
 static struct settings_value host_table_choose(const struct plugin *plugin,

@@ -37,6 +37,9 @@ struct host_value {
     struct settings_value value;
 };
 
+/* What a call to a plugin returned: a failure without a text gets one. err was cleared before. */
+aq_status host_result(const struct plugin *plugin, aq_status st, struct aq_error *err);
+
 /*
  * Find and check the value of every setting the plugin declares.
  *

@@ -228,9 +228,8 @@ static aq_status loader_load_name(const struct settings *settings, const char *o
     struct aq_str more = settings_get(settings, SETTINGS_PLUGIN_PATH).text;
     struct aq_str rest = more;
 
-    aq_status st = paths_plugins(&own, err);
-    if (st != AQ_OK) {
-        return st;
+    if (!paths_plugins(&own)) {
+        buf_add(&own, AQ_STR("(the library's own directory is unknown)"));
     }
     loader_file_name(&path, buf_str(&own), kind, name);
     if (loader_exists(&path)) { /* as trusted as the library beside it */

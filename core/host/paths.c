@@ -54,18 +54,14 @@ aq_status paths_data(struct aq_str app, struct buf *out, struct aq_error *err)
     return finished(out, err);
 }
 
-aq_status paths_plugins(struct buf *out, struct aq_error *err)
+bool paths_plugins(struct buf *out)
 {
     static const char inside; /* an address that can only be ours */
     Dl_info info;
     char real[PATH_MAX];
-    if (!dladdr(&inside, &info) || !info.dli_fname) {
-        return error_set(err, AQ_E_PLUGIN,
-                         "plugins: cannot tell where libamazonq is, set "
-                         "Q_PLUGIN_PATH to the directory of the plugins");
-    }
-    if (!realpath(info.dli_fname, real)) {
-        return error_sys(err, AQ_E_PLUGIN, errno, "plugins: %s", info.dli_fname);
+    if (!dladdr(&inside, &info) || !info.dli_fname || info.dli_fname[0] != '/' ||
+        !realpath(info.dli_fname, real)) {
+        return false;
     }
     struct aq_str path = str_from(real);
     while (path.len > 1 && path.ptr[path.len - 1] != '/') {
@@ -73,7 +69,7 @@ aq_status paths_plugins(struct buf *out, struct aq_error *err)
     }
     buf_add(out, path);
     buf_add(out, AQ_STR("amazonq/plugins"));
-    return finished(out, err);
+    return buf_status(out) == AQ_OK;
 }
 
 aq_status paths_expand(struct aq_str object, struct aq_str path, struct buf *out,

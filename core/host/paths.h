@@ -15,8 +15,9 @@ aq_status paths_home(struct buf *out, struct aq_error *err);
  * absolute path, else HOME/.local/share/APP. */
 aq_status paths_data(struct aq_str app, struct buf *out, struct aq_error *err);
 
-/* Append the directory of our own plugins, found from where libamazonq itself was loaded. */
-aq_status paths_plugins(struct buf *out, struct aq_error *err);
+/* Append the directory of our own plugins, found from where libamazonq itself was loaded. False if
+ * that is not known for sure: what is found there is trusted. */
+bool paths_plugins(struct buf *out);
 
 /* Append path with a leading "~/" replaced by the home directory. AQ_E_INVALID if it is relative;
  * object names what the path is for. */

@@ -119,8 +119,8 @@ static aq_status settings_check_file(const char *path, int fd, size_t *ret_len,
         return error_set(err, AQ_E_DENIED, "%s: belongs to user %u, it must belong to you", path,
                          (unsigned)info.st_uid);
     }
-    if (info.st_mode & S_IWOTH) {
-        return error_set(err, AQ_E_DENIED, "%s: can be written by others, run: chmod o-w %s", path,
+    if (trust_others_can_write(&info)) {
+        return error_set(err, AQ_E_DENIED, "%s: can be written by others, run: chmod go-w %s", path,
                          path);
     }
     *ret_len = (size_t)info.st_size;
@@ -178,9 +178,10 @@ static aq_status settings_read_file(struct settings *s, struct aq_error *err)
     const char *path = (const char *)s->file_path.ptr;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        return errno == ENOENT || errno == ENOTDIR || errno == EACCES
+        /* it may hold an opt-out, so "cannot be read" must not count as "not there" */
+        return errno == ENOENT || errno == ENOTDIR
                    ? AQ_OK
-                   : error_sys(err, AQ_E_IO, errno, "%s", path);
+                   : error_sys(err, errno == EACCES ? AQ_E_DENIED : AQ_E_IO, errno, "%s", path);
     }
     aq_status st = settings_check_file(path, fd, &len, err);
     if (st == AQ_OK) {

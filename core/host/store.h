@@ -29,7 +29,7 @@ aq_status store_get(struct store *s, struct aq_str key, struct buf *out, struct 
 aq_status store_commit(struct store *s, const struct aq_change *changes, uint32_t count,
                        struct aq_error *err);
 
-/* AQ_OK also when the store has no lock: then nothing else shares it. */
+/* AQ_OK also when the store has no lock and nobody shares it. */
 aq_status store_lock(struct store *s, struct aq_error *err);
 void store_unlock(struct store *s);
 

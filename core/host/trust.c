@@ -15,6 +15,12 @@ bool trust_is_privileged(void)
     return getauxval(AT_SECURE) != 0;
 }
 
+bool trust_others_can_write(const struct stat *info)
+{
+    bool own_group = info->st_gid == getegid() && info->st_uid == geteuid();
+    return (info->st_mode & S_IWOTH) || ((info->st_mode & S_IWGRP) && !own_group);
+}
+
 static aq_status trust_check_one(const char *object, const char *path, bool is_parent,
                                  struct stat *info, struct aq_error *err)
 {
@@ -34,8 +40,7 @@ static aq_status trust_check_one(const char *object, const char *path, bool is_p
     if (is_parent && (info->st_mode & S_ISVTX)) {
         return AQ_OK;
     }
-    bool own_group = info->st_gid == getegid() && info->st_uid == geteuid();
-    if ((info->st_mode & S_IWOTH) || ((info->st_mode & S_IWGRP) && !own_group)) {
+    if (trust_others_can_write(info)) {
         return error_set(err, AQ_E_DENIED, "%s: %s can be written by others, run: chmod go-w %s",
                          object, path, path);
     }

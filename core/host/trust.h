@@ -28,6 +28,11 @@ struct trust_file {
 aq_status trust_check(const char *object, const char *real_path, struct trust_file *ret,
                       struct aq_error *err);
 
+struct stat;
+
+/* True if somebody other than root and the user we run as can write to what info describes. */
+bool trust_others_can_write(const struct stat *info);
+
 /* True when the process runs with more rights than its user (set-user-ID, file capabilities): then
  * nothing the user can influence may choose code or files. */
 bool trust_is_privileged(void);

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/options.h"
 #include "base/str.h"
 #include "wire/chat.h"
 #include "wire/endpoint.h"
@@ -231,15 +232,18 @@ static aq_status set_request(struct aq_exchange *x, const struct aq_exchange_opt
 aq_status aq_exchange_new(const struct aq_exchange_options *options, struct aq_exchange **ret,
                           struct aq_error *err)
 {
-    if (!options || options->struct_size < sizeof(*options) || !options->request ||
-        options->request->struct_size < sizeof(*options->request)) {
+    struct aq_exchange_options known = { 0 };
+    struct aq_stream_options request = AQ_STREAM_OPTIONS_INIT;
+    if (!options_copy(&known, sizeof(known), options) ||
+        !options_copy(&request, sizeof(request), known.request)) {
         return error_set(err, AQ_E_INVALID, "exchange: options are incomplete, set struct_size");
     }
+    known.request = &request;
     struct aq_exchange *x = ALLOC(struct aq_exchange);
     if (!x) {
         return error_nomem(err, "exchange");
     }
-    aq_status st = set_request(x, options, err);
+    aq_status st = set_request(x, &known, err);
     if (st != AQ_OK) {
         aq_exchange_free(x);
         return st;

@@ -55,6 +55,37 @@ static void a_text_that_is_too_long_is_cut_and_ends(void **state)
     assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
 }
 
+static void a_text_is_one_printable_line_whatever_it_quotes(void **state)
+{
+    (void)state;
+    struct aq_error err;
+    error_set(&err, AQ_E_INVALID, "setting %s.", "\x1b[31mX\nq: fake \x7f\xc2\x9b\xff");
+    assert_string_equal(err.text, "setting ?[31mX?q: fake "
+                                  "?"
+                                  "?"
+                                  "?"
+                                  "?.");
+    error_set(&err, AQ_E_INVALID, "caf\xc3\xa9 \xe2\x82\xac");
+    assert_string_equal(err.text, "caf\xc3\xa9 \xe2\x82\xac");
+}
+
+static void a_text_is_never_cut_inside_a_character(void **state)
+{
+    (void)state;
+    struct aq_error err;
+    char text[1002] = "";
+    for (int shift = 0; shift < 3; shift++) {
+        memset(text, 'x', (size_t)shift);
+        for (size_t i = (size_t)shift; i + 3 < sizeof(text); i += 3) {
+            memcpy(text + i, "\xe2\x82\xac", 4);
+        }
+        error_set(&err, AQ_E_INVALID, "%s", text);
+        size_t len = strlen(err.text);
+        assert_true(len > sizeof(err.text) - 4);
+        assert_int_equal((len - (size_t)shift) % 3, 0);
+    }
+}
+
 static void out_of_memory_names_the_object(void **state)
 {
     (void)state;
@@ -83,6 +114,8 @@ int main(void)
         cmocka_unit_test(an_error_nobody_wants_is_only_a_status),
         cmocka_unit_test(an_error_of_the_system_says_what_the_system_says),
         cmocka_unit_test(a_text_that_is_too_long_is_cut_and_ends),
+        cmocka_unit_test(a_text_is_one_printable_line_whatever_it_quotes),
+        cmocka_unit_test(a_text_is_never_cut_inside_a_character),
         cmocka_unit_test(out_of_memory_names_the_object),
         cmocka_unit_test(a_copy_is_complete_also_onto_itself),
     };

@@ -194,6 +194,31 @@ static void one_watcher_serves_many_streams(void **state)
     aq_client_free(client);
 }
 
+static void waiting_for_one_operation_does_not_hide_that_another_is_ready(void **state)
+{
+    struct aq_client *client = support_client();
+    const struct aq_event *event;
+    struct aq_error err;
+    (void)state;
+    write_answer(1);
+    play_answer("");
+    struct aq_op *first = start(client, "tok");
+    struct aq_op *second = start(client, "tok");
+    while (aq_op_wait(first, &event, &err) == AQ_OK) {
+    }
+    struct pollfd wait = { .fd = aq_client_fd(client), .events = POLLIN };
+    assert_int_equal(poll(&wait, 1, 0), 1);
+    assert_int_equal(aq_client_step(client, &err), AQ_OK);
+    bool named = false;
+    for (struct aq_op *op; (op = aq_client_ready(client));) {
+        named = named || op == second;
+    }
+    assert_true(named);
+    aq_op_free(first);
+    aq_op_free(second);
+    aq_client_free(client);
+}
+
 static void the_descriptor_is_silent_when_there_is_nothing_to_do(void **state)
 {
     struct aq_client *client = support_client();
@@ -350,6 +375,29 @@ static void chat_refreshes_a_rejected_token_once(void **state)
     aq_client_free(client);
 }
 
+static void chat_takes_the_token_that_somebody_else_refreshed_meanwhile(void **state)
+{
+    struct aq_client *client = support_client();
+    const struct aq_event *event;
+    struct aq_error err;
+    (void)state;
+    support_login(3600, 1);
+    write_answer(1);
+    play_answer("wait 3\nstatus 403\nheader x-amzn-errortype: AccessDeniedException\nbody "
+                "{\"message\":\"The bearer token included in the request is invalid.\"}\n---\n");
+    struct aq_op *op = start(client, "");
+    assert_int_equal(aq_op_next(op, &event, &err), AQ_AGAIN);
+    support_login(3600, 7); /* by another process, between our request and its answer */
+    assert_int_equal(aq_op_wait(op, &event, &err), AQ_OK);
+    assert_int_equal(event->type, AQ_EVENT_RESPONSE);
+    char *asked = support_asked();
+    assert_contains(asked, "authorization: Bearer access-7");
+    assert_null(strstr(asked, "/token"));
+    free(asked);
+    aq_op_free(op);
+    aq_client_free(client);
+}
+
 static void chat_without_a_login_asks_nobody(void **state)
 {
     struct aq_client *client = support_client();
@@ -392,6 +440,7 @@ int main(void)
         CASE(an_answer_arrives_as_typed_events_in_order),
         CASE(a_batch_has_the_same_events_and_all_of_them_stay_readable),
         CASE(one_watcher_serves_many_streams),
+        CASE(waiting_for_one_operation_does_not_hide_that_another_is_ready),
         CASE(the_descriptor_is_silent_when_there_is_nothing_to_do),
         CASE(a_rejected_token_is_asked_for_once_and_the_request_repeated),
         CASE(a_temporary_failure_is_retried_after_a_delay_that_is_announced),
@@ -399,6 +448,7 @@ int main(void)
         CASE(a_stream_can_be_freed_at_any_point),
         CASE(chat_asks_with_the_stored_login_and_its_profile),
         CASE(chat_refreshes_a_rejected_token_once),
+        CASE(chat_takes_the_token_that_somebody_else_refreshed_meanwhile),
         CASE(chat_without_a_login_asks_nobody),
         CASE(wrong_options_are_refused_at_once),
     };

@@ -2,6 +2,7 @@
 #include "client/support.h"
 
 #include "base/clock.h"
+#include "wire/timestamp.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -486,6 +487,185 @@ static void a_newer_token_of_somebody_else_is_used_and_kept(void **state)
     aq_client_free(client);
 }
 
+/* A token of somebody else, valid for so long. */
+static void put_other_login(int64_t expires_in_s)
+{
+    char text[512];
+    char expires[TIMESTAMP_TEXT_MAX];
+    assert_true(timestamp_format(clock_wall_s() + expires_in_s, expires));
+    snprintf(text, sizeof(text),
+             "{\"access_token\":\"other-user\",\"expires_at\":\"%s\",\"refresh_token\":\"other\","
+             "\"region\":\"us-east-1\",\"start_url\":null,\"oauth_flow\":\"DeviceCode\"}",
+             expires);
+    support_put(TOKEN_KEY, text);
+}
+
+/* Begin a refresh, let `meanwhile` happen to the row while the answer is on its way, and say how it
+ * ended and what the row is then (heap text). */
+static aq_status refresh_with(int64_t min_valid_s, const char *script, void (*meanwhile)(void),
+                              char access[64], char **ret_row)
+{
+    struct aq_token_options options = AQ_TOKEN_OPTIONS_INIT;
+    struct aq_client *client = support_client();
+    const struct aq_event *event;
+    struct aq_error err;
+    struct aq_op *op;
+    aq_status st;
+    support_play(script);
+    options.min_valid_s = min_valid_s;
+    access[0] = '\0';
+    assert_int_equal(aq_token_start(client, &options, &op, &err), AQ_OK);
+    assert_int_equal(aq_op_next(op, &event, &err), AQ_AGAIN);
+    meanwhile();
+    while ((st = aq_op_wait(op, &event, &err)) == AQ_OK) {
+        if (event->type == AQ_EVENT_TOKEN) {
+            snprintf(access, 64, "%.*s", AQ_STR_ARG(event->token->access_token));
+        }
+    }
+    aq_op_free(op);
+    aq_client_free(client);
+    *ret_row = support_get(TOKEN_KEY);
+    return st;
+}
+
+static void another_user_signs_in(void)
+{
+    put_other_login(3600);
+}
+
+static void the_login_of_somebody_who_signed_in_meanwhile_is_never_written_over(void **state)
+{
+    char access[64];
+    char *row;
+    (void)state;
+    support_login(-5, 1);
+    assert_int_equal(refresh_with(7200, "wait 5\n" REFRESH_OK, another_user_signs_in, access, &row),
+                     AQ_E_REFRESH); /* not good enough for this caller, but not ours to touch */
+    assert_string_equal(access, "");
+    assert_contains(row, "other-user");
+    free(row);
+    support_login(-5, 1);
+    assert_int_equal(refresh_with(0, "wait 5\n" REFRESH_OK, another_user_signs_in, access, &row),
+                     AQ_END);
+    assert_string_equal(access, "other-user");
+    assert_contains(row, "other-user");
+    free(row);
+}
+
+static void a_newer_program_writes_its_own_form(void)
+{
+    support_put(TOKEN_KEY, "{\"v2\":{\"refresh_token\":\"precious\"}}");
+}
+
+static void a_row_we_cannot_read_is_never_written_over(void **state)
+{
+    char access[64];
+    char *row;
+    (void)state;
+    support_login(-5, 1);
+    assert_int_equal(
+        refresh_with(0, "wait 5\n" REFRESH_OK, a_newer_program_writes_its_own_form, access, &row),
+        AQ_E_REFRESH);
+    assert_string_equal(row, "{\"v2\":{\"refresh_token\":\"precious\"}}");
+    free(row);
+}
+
+static void a_failed_refresh_hands_out_the_token_that_was_read_never_an_empty_one(void **state)
+{
+    static const char *const refused =
+        "wait 5\nstatus 400\nbody {\"error\":\"invalid_grant\"}\n---\n";
+    char access[64];
+    char *row;
+    (void)state;
+    support_login(600, 1); /* still valid: the refresh is our own idea */
+    assert_int_equal(refresh_with(0, refused, a_newer_program_writes_its_own_form, access, &row),
+                     AQ_END);
+    assert_string_equal(access, "access-1");
+    free(row);
+}
+
+static void a_program_adds_a_member(void)
+{
+    char *row = support_get(TOKEN_KEY);
+    char text[1200];
+    row[strlen(row) - 1] = '\0';
+    snprintf(text, sizeof(text), "%s,\"added\":\"meanwhile\"}", row);
+    support_put(TOKEN_KEY, text);
+    free(row);
+}
+
+static void what_another_program_changed_beside_the_same_refresh_token_is_kept(void **state)
+{
+    char access[64];
+    char *row;
+    (void)state;
+    support_login(-5, 1);
+    assert_int_equal(refresh_with(0, "wait 5\n" REFRESH_OK, a_program_adds_a_member, access, &row),
+                     AQ_END);
+    assert_string_equal(access, "access-2");
+    assert_contains(row, "\"added\":\"meanwhile\"");
+    assert_contains(row, "refresh-2");
+    free(row);
+}
+
+static void the_registration_is_written_in_another_form(void)
+{
+    support_put(REGISTRATION_KEY,
+                "{\"client_secret\":\"secret\",\"client_id\":\"id\",\"client_secret_expires_at\":"
+                "null,\"region\":\"us-east-1\",\"oauth_flow\":\"DeviceCode\"}");
+}
+
+static void the_registration_is_that_of_another_client(void)
+{
+    support_put(
+        REGISTRATION_KEY,
+        "{\"client_secret\":\"secret\",\"client_id\":\"other\",\"client_secret_expires_at\":"
+        "null,\"region\":\"us-east-1\",\"oauth_flow\":\"DeviceCode\"}");
+}
+
+static void the_registration_may_change_its_form_but_not_its_client(void **state)
+{
+    char access[64];
+    char *row;
+    (void)state;
+    support_login(-5, 1);
+    assert_int_equal(refresh_with(0, "wait 5\n" REFRESH_OK,
+                                  the_registration_is_written_in_another_form, access, &row),
+                     AQ_END);
+    assert_string_equal(access, "access-2");
+    assert_contains(row, "access-2");
+    free(row);
+    support_login(-5, 1);
+    assert_int_equal(refresh_with(0, "wait 5\n" REFRESH_OK,
+                                  the_registration_is_that_of_another_client, access, &row),
+                     AQ_E_REFRESH);
+    assert_contains(row, "access-1");
+    free(row);
+}
+
+static void a_token_that_stops_to_be_enough_while_we_wait_is_waited_for(void **state)
+{
+    (void)state;
+    support_login(602, 1);
+    support_play("sleep 3300\n" REFRESH_OK);
+    struct result r = fetch_with(0, 600);
+    assert_int_equal(r.status, AQ_END);
+    assert_string_equal(r.access, "access-2");
+}
+
+static void options_without_a_size_are_refused(void **state)
+{
+    struct aq_token_options options = AQ_TOKEN_OPTIONS_INIT;
+    struct aq_client *client = support_client();
+    struct aq_error err;
+    struct aq_op *op = NULL;
+    (void)state;
+    options.struct_size = 0;
+    assert_int_equal(aq_token_start(client, &options, &op, &err), AQ_E_INVALID);
+    assert_null(op);
+    aq_client_free(client);
+}
+
 static void invalid_grant_after_somebody_else_was_faster_is_no_error(void **state)
 {
     struct aq_client *client;
@@ -609,6 +789,13 @@ int main(void)
         CASE(a_logout_counts_even_if_the_token_would_still_be_valid),
         CASE(a_row_that_a_careless_program_deleted_meanwhile_is_put_back),
         CASE(a_newer_token_of_somebody_else_is_used_and_kept),
+        CASE(the_login_of_somebody_who_signed_in_meanwhile_is_never_written_over),
+        CASE(a_row_we_cannot_read_is_never_written_over),
+        CASE(a_failed_refresh_hands_out_the_token_that_was_read_never_an_empty_one),
+        CASE(what_another_program_changed_beside_the_same_refresh_token_is_kept),
+        CASE(the_registration_may_change_its_form_but_not_its_client),
+        CASE(a_token_that_stops_to_be_enough_while_we_wait_is_waited_for),
+        CASE(options_without_a_size_are_refused),
         CASE(invalid_grant_after_somebody_else_was_faster_is_no_error),
         CASE(the_latest_of_two_logins_is_chosen_unless_one_is_named),
         CASE(in_a_forked_child_every_call_says_so_and_the_parent_is_unharmed),

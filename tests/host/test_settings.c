@@ -157,7 +157,7 @@ static void a_file_that_others_can_write_is_refused(void **state)
     write_file("{}");
     chmod(file, 0666);
     assert_int_equal(settings_init(&s, &options, &err), AQ_E_DENIED);
-    assert_contains(err.text, "chmod o-w");
+    assert_contains(err.text, "chmod go-w");
     settings_done(&s);
 }
 

@@ -30,7 +30,7 @@
  * Fork: a child process gets AQ_E_FORKED from every call on an inherited client; it may free it.
  *
  * Freeing never loses a login: a token operation that has sent a refresh is finished in the
- * background of its client, and aq_client_free waits for that, 15 seconds at most.
+ * background of its client, and aq_client_free waits for that.
  */
 
 #include <amazonq/status.h>
@@ -108,7 +108,9 @@ struct aq_client_setting {
 };
 
 /* Bits of aq_client_options.flags. */
-#define AQ_CLIENT_NO_ENV 0x1u      /* read no environment variable */
+#define AQ_CLIENT_NO_ENV \
+    0x1u /* no setting comes from the environment (HOME and XDG_DATA_HOME \
+            still say where files are) */
 #define AQ_CLIENT_NO_SETTINGS 0x2u /* read no settings.json */
 
 /** How to make a client. Zero-initialise, then set struct_size; everything else is optional. */
@@ -151,9 +153,9 @@ AQ_API aq_status aq_client_new(const struct aq_client_options *options, struct a
                                struct aq_error *err);
 
 /**
- * End a client and every operation still on it. Waits for a refresh that was already sent, 15 s at
- * most; everything else is cancelled at once. Accepts NULL.
- * Threads: the client's.  Since: 0.1
+ * End a client and every operation still on it. Waits for a refresh that was already sent: 15 s,
+ * and one call of the store (10 s at most) for the last try to save it. Everything else is
+ * cancelled at once. Accepts NULL. Threads: the client's.  Since: 0.1
  */
 AQ_API void aq_client_free(struct aq_client *client);
 
@@ -168,6 +170,8 @@ AQ_API int aq_client_fd(struct aq_client *client);
 
 /**
  * Do what can be done without waiting. Call when the descriptor is readable; harmless otherwise.
+ * Saves the answer of a refresh that is under way on this client, and may block in the store for
+ * that (see aq_op_may_block); clients that only stream never block here.
  *
  * @return AQ_OK; AQ_E_FORKED; or an error that has ended every operation with a request under way
  * Threads: the client's.  Since: 0.1

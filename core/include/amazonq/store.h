@@ -48,7 +48,9 @@ struct aq_change {
 
 /* Bits of aq_store_ops.traits: what a caller may know before it opens the store. */
 #define AQ_STORE_PERSISTENT 0x1u /* values survive the process */
-#define AQ_STORE_SHARED 0x2u     /* other processes see the same values */
+#define AQ_STORE_SHARED \
+    0x2u /* other processes see the same values; without lock, nothing \
+            in it is ever refreshed */
 
 /** Functions of a store. Slots marked "required" must not be NULL. */
 struct aq_store_ops {
@@ -94,9 +96,10 @@ struct aq_store_ops {
                         uint32_t stride, struct aq_error *err);
 
     /**
-     * Optional, with unlock. Take the lock that lets one client at a time refresh a login, among
-     * all threads, processes and containers that share the store. Not recursive, independent of the
-     * locks that get and commit take for themselves, released by the system when the process dies.
+     * Optional, with unlock. Take the lock that lets one client at a time
+     * refresh a login, among all threads, processes and containers that share the store. Not
+     * recursive, independent of the locks that get and commit take for themselves, released by the
+     * system when the process dies.
      *
      * @return AQ_OK, AQ_AGAIN (held by somebody else; never blocks), or an error
      */
