@@ -160,6 +160,9 @@ aq_status aq_chat_start(struct aq_client *client, const struct aq_stream_options
         st = error_set(err, AQ_E_INVALID,
                        "chat options: access_token must be empty, use aq_stream_start");
     }
+    if (st == AQ_OK) {
+        st = stream_check(client, &known, err); /* before a store is opened for nothing */
+    }
     if (st != AQ_OK) {
         return st;
     }

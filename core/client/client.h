@@ -25,6 +25,7 @@ struct op_class {
     bool may_block;
     aq_status (*next)(struct aq_op *op, const struct aq_event **ret, struct aq_error *err);
     aq_status (*give_token)(struct aq_op *op, struct aq_str token, struct aq_error *err);
+    bool (*wants_token)(const struct aq_op *op); /* asked for one and did not get it yet */
     bool (*must_finish)(const struct aq_op *op); /* NULL: may be freed at any time */
     void (*work)(struct aq_op *op); /* with must_finish: go on, also when nobody asks for events */
     void (*done)(struct aq_op *op, bool forked); /* give back what the kind owns */

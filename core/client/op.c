@@ -202,6 +202,10 @@ aq_status aq_op_wait(struct aq_op *op, const struct aq_event **ret, struct aq_er
 {
     aq_status st;
     while ((st = aq_op_next(op, ret, err)) == AQ_AGAIN) {
+        if (op->class->wants_token && op->class->wants_token(op)) {
+            return error_set(err, AQ_E_AUTH,
+                             "service: the access token was rejected, give another one");
+        }
         struct pollfd wait = { .fd = op->client->epoll_fd, .events = POLLIN };
         if (poll(&wait, 1, -1) < 0 && errno != EINTR) {
             return error_sys(err, AQ_E_IO, errno, "client: poll");
@@ -303,7 +307,7 @@ aq_status aq_op_give_token(struct aq_op *op, struct aq_str access_token, struct 
     if (st != AQ_OK) {
         return st;
     }
-    if (!op->class->give_token || op->ended != AQ_OK) {
+    if (!op->class->wants_token || !op->class->wants_token(op) || op->ended != AQ_OK) {
         return error_set(err, AQ_E_STATE, "operation: did not ask for a token");
     }
     st = op->class->give_token(op, access_token, err);

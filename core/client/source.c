@@ -161,13 +161,40 @@ static aq_status source_load(struct aq_client *client, const struct source *sour
     return st;
 }
 
-static aq_status source_not_logged_in(const struct aq_client *client, struct aq_error *err)
+/* Where was looked: the databases by name, or the store itself if it has none. */
+static void source_add_places(const struct aq_client *client, struct aq_str wanted, struct buf *out)
 {
-    const char *store = client->store_plugin.info.name;
+    const struct plugin *plugin = &client->store_plugin;
+    for (size_t i = 0; i < CLIENT_STORES; i++) {
+        AUTO(buf) struct buf path = BUF(PATH_MAX);
+        enum settings_origin origin;
+        struct aq_error ignored;
+        bool exists;
+        bool looked = str_eq(wanted, AQ_STR("auto")) || str_eq(wanted, sources[i].name);
+        if (!looked ||
+            source_path(client, plugin, &sources[i], &path, &origin, &exists, &ignored) != AQ_OK ||
+            path.len == 0 || str_contains(buf_str(out), buf_str(&path))) {
+            continue;
+        }
+        buf_add(out, out->len ? AQ_STR(" or ") : AQ_STR(""));
+        buf_add(out, buf_str(&path));
+        if (access((const char *)path.ptr, F_OK) != 0) {
+            buf_add(out, AQ_STR(" (no such file)"));
+        }
+    }
+    if (out->len == 0) {
+        buf_printf(out, "store '%s'", plugin->info.name);
+    }
+}
+
+static aq_status source_not_logged_in(const struct aq_client *client, struct aq_str wanted,
+                                      struct aq_error *err)
+{
+    AUTO(buf) struct buf places = BUF(2 * PATH_MAX);
+    source_add_places(client, wanted, &places);
     return error_set(err, AQ_E_NOT_LOGGED_IN,
-                     "login: none found in store '%s', sign in with the Amazon Q command line "
-                     "(q login) or name another store or source",
-                     store ? store : "");
+                     "login: none in %.*s, sign in with the Amazon Q command line (q login)",
+                     AQ_STR_ARG(buf_str(&places)));
 }
 
 /* The better of two: the one that expires later. Problems count only if there is no login at all.
@@ -194,7 +221,8 @@ static aq_status source_choose(struct aq_client *client, struct source_login *re
     if (found) {
         return AQ_OK;
     }
-    return problem.status ? error_copy(err, &problem) : source_not_logged_in(client, err);
+    return problem.status ? error_copy(err, &problem)
+                          : source_not_logged_in(client, AQ_STR("auto"), err);
 }
 
 aq_status source_find(struct aq_client *client, struct source_login *ret, struct aq_error *err)
@@ -206,7 +234,7 @@ aq_status source_find(struct aq_client *client, struct source_login *ret, struct
     for (size_t i = 0; i < CLIENT_STORES; i++) {
         if (str_eq(wanted, sources[i].name)) {
             aq_status st = source_load(client, &sources[i], ret, err);
-            return st == AQ_E_NOTFOUND ? source_not_logged_in(client, err) : st;
+            return st == AQ_E_NOTFOUND ? source_not_logged_in(client, wanted, err) : st;
         }
     }
     return error_set(err, AQ_E_INVALID, "setting 'source': '%.*s' is none of auto, q-cli, kiro-cli",

@@ -23,7 +23,8 @@ struct stream_op {
     struct aq_op op;
     struct aq_exchange *exchange;
     struct call call;
-    bool has_head; /* of the response to the current attempt */
+    bool has_head;    /* of the response to the current attempt */
+    bool wants_token; /* AQ_EVENT_NEED_TOKEN was reported and not answered */
     uint32_t timeout_ms;
     uint8_t *chunk; /* READ_SIZE bytes; the exchange borrows them between feeds */
 };
@@ -108,6 +109,7 @@ static aq_status stream_next(struct aq_op *op, const struct aq_event **ret, stru
     for (;;) {
         aq_status st = aq_exchange_next(s->exchange, clock_now_us(), &event, err);
         if (st == AQ_OK && event->type != AQ_EVENT_SEND) {
+            s->wants_token = event->type == AQ_EVENT_NEED_TOKEN;
             *ret = event;
             return AQ_OK;
         }
@@ -134,7 +136,15 @@ static aq_status stream_next(struct aq_op *op, const struct aq_event **ret, stru
 
 static aq_status stream_give_token(struct aq_op *op, struct aq_str token, struct aq_error *err)
 {
-    return aq_exchange_give_token(((struct stream_op *)op)->exchange, token, err);
+    struct stream_op *s = (struct stream_op *)op;
+    aq_status st = aq_exchange_give_token(s->exchange, token, err);
+    s->wants_token = s->wants_token && st != AQ_OK;
+    return st;
+}
+
+static bool stream_wants_token(const struct aq_op *op)
+{
+    return ((const struct stream_op *)op)->wants_token;
 }
 
 static void stream_done(struct aq_op *op, bool forked)
@@ -148,6 +158,7 @@ static void stream_done(struct aq_op *op, bool forked)
 static const struct op_class stream_class = {
     .next = stream_next,
     .give_token = stream_give_token,
+    .wants_token = stream_wants_token,
     .done = stream_done,
     .size = sizeof(struct stream_op),
 };
@@ -203,6 +214,19 @@ static aq_status stream_init(struct stream_op *s, const struct aq_stream_options
     }
     stream_apply_settings(s->op.client, &x);
     return aq_exchange_new(&x, &s->exchange, err);
+}
+
+aq_status stream_check(const struct aq_client *client, const struct aq_stream_options *options,
+                       struct aq_error *err)
+{
+    struct aq_stream_options any = *options;
+    struct aq_exchange_options x = { .struct_size = sizeof(x), .request = &any };
+    struct aq_exchange *exchange = NULL;
+    any.access_token = AQ_STR("any");
+    stream_apply_settings(client, &x);
+    aq_status st = aq_exchange_new(&x, &exchange, err);
+    aq_exchange_free(exchange);
+    return st;
 }
 
 aq_status stream_options(const struct aq_stream_options *options, struct aq_stream_options *ret,

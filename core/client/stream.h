@@ -11,6 +11,10 @@
 aq_status stream_options(const struct aq_stream_options *options, struct aq_stream_options *ret,
                          struct aq_error *err);
 
+/* Would a request be possible with these options, once there is a token? AQ_OK, AQ_E_INVALID. */
+aq_status stream_check(const struct aq_client *client, const struct aq_stream_options *options,
+                       struct aq_error *err);
+
 /* As aq_stream_start, with options from stream_options. */
 aq_status stream_start(struct aq_client *client, const struct aq_stream_options *options,
                        struct aq_op *parent, struct aq_op **ret, struct aq_error *err);

@@ -100,9 +100,10 @@ static aq_status host_table_value(struct host_table *h, const struct plugin *plu
     const char *name = buf_status(&object) == AQ_OK ? (const char *)object.ptr : setting->key;
 
     if (chosen.origin == SETTINGS_NOWHERE || chosen.text.len == 0) {
-        return setting->flags & AQ_SETTING_REQUIRED
-                   ? error_set(err, AQ_E_INVALID, "%s: has no value, give it one", name)
-                   : AQ_OK;
+        return !(setting->flags & AQ_SETTING_REQUIRED) ? AQ_OK
+               : setting->env ? error_set(err, AQ_E_INVALID, "%s: has no value, set it or %s", name,
+                                          setting->env)
+                              : error_set(err, AQ_E_INVALID, "%s: has no value, set it", name);
     }
     if (setting->type == AQ_SETTING_INTEGER || setting->type == AQ_SETTING_BOOLEAN) {
         aq_status st = host_table_number(name, setting, chosen.text, &ret->number, err);

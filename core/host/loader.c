@@ -220,6 +220,18 @@ static bool loader_exists(const struct buf *path)
     return buf_status(path) == AQ_OK && access((const char *)path->ptr, F_OK) == 0;
 }
 
+/* KIND-NAME.so must be the plugin NAME: its settings are found under that name. */
+static aq_status loader_check_name(const char *object, struct aq_str name,
+                                   const struct plugin *plugin, struct aq_error *err)
+{
+    return str_eq(str_from(plugin->info.name), name)
+               ? AQ_OK
+               : error_set(err, AQ_E_PLUGIN,
+                           "%s: %.*s calls itself '%s', rename the file or choose it "
+                           "by its path",
+                           object, AQ_STR_ARG(buf_str(&plugin->path)), plugin->info.name);
+}
+
 static aq_status loader_load_name(const struct settings *settings, const char *object, int32_t kind,
                                   struct aq_str name, struct plugin *ret, struct aq_error *err)
 {
@@ -272,5 +284,6 @@ aq_status loader_load(const struct settings *settings, int32_t kind, struct plug
                          "%s: give a name of letters, digits and '-', or an absolute path",
                          (const char *)object.ptr);
     }
-    return loader_load_name(settings, (const char *)object.ptr, kind, name, ret, err);
+    aq_status st = loader_load_name(settings, (const char *)object.ptr, kind, name, ret, err);
+    return st == AQ_OK ? loader_check_name((const char *)object.ptr, name, ret, err) : st;
 }

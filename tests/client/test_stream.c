@@ -253,6 +253,7 @@ static void a_rejected_token_is_asked_for_once_and_the_request_repeated(void **s
     assert_int_equal(aq_op_wait(op, &event, &err), AQ_OK);
     assert_int_equal(event->type, AQ_EVENT_NEED_TOKEN);
     assert_int_equal(aq_op_next(op, &event, &err), AQ_AGAIN);
+    assert_int_equal(aq_op_wait(op, &event, &err), AQ_E_AUTH); /* nothing would ever come */
     assert_int_equal(aq_op_give_token(op, AQ_STR("new"), &err), AQ_OK);
     assert_int_equal(aq_op_wait(op, &event, &err), AQ_OK);
     assert_int_equal(event->type, AQ_EVENT_RESPONSE);
@@ -422,6 +423,10 @@ static void wrong_options_are_refused_at_once(void **state)
     options.access_token = AQ_STR("with\r\nnewline");
     assert_int_equal(aq_stream_start(client, &options, &op, &err), AQ_E_INVALID);
     assert_null(strstr(err.text, "newline"));
+    options.access_token = AQ_STR("");
+    options.prompt = AQ_STR("");
+    assert_int_equal(aq_chat_start(client, &options, &op, &err), AQ_E_INVALID);
+    options.prompt = AQ_STR("hello");
     options.access_token = AQ_STR("tok");
     assert_int_equal(aq_chat_start(client, &options, &op, &err), AQ_E_INVALID);
     options.body = (struct aq_bytes){ (const uint8_t *)"[1]", 3 };

@@ -62,7 +62,15 @@ static void without_a_login_it_says_so_and_leaves_no_file_behind(void **state)
     struct result r = fetch_with(0, 0);
     assert_int_equal(r.status, AQ_E_NOT_LOGGED_IN);
     assert_contains(r.err.text, "sign in");
+    assert_contains(r.err.text, "amazon-q/data.sqlite3 (no such file) or ");
+    assert_contains(r.err.text, "kiro-cli/data.sqlite3 (no such file)");
     assert_int_equal(access(support_db(), F_OK), -1);
+
+    setenv("Q_DB", "/nowhere/at/all.sqlite3", 1);
+    r = fetch_with(0, 0);
+    unsetenv("Q_DB");
+    assert_int_equal(r.status, AQ_E_NOT_LOGGED_IN);
+    assert_contains(r.err.text, "none in /nowhere/at/all.sqlite3 (no such file), sign in");
 }
 
 static void a_fresh_token_is_handed_out_without_a_request(void **state)

@@ -43,7 +43,7 @@ static void a_plugin_is_found_by_name_in_the_plugin_path(void **state)
     struct aq_error err;
     (void)state;
     assert_int_equal(load("good", &plugin, &err), AQ_OK);
-    assert_string_equal(plugin.info.name, "broken");
+    assert_string_equal(plugin.info.name, "good");
     assert_non_null(plugin.store.commit);
     assert_null(plugin.store.lock); /* an optional slot it does not have */
     plugin_done(&plugin);
@@ -71,6 +71,7 @@ static void every_bad_plugin_is_refused_with_its_reason(void **state)
         { "short", AQ_E_PLUGIN, "too short" },
         { "nolist", AQ_E_PLUGIN, "no function 'list'" },
         { "kind", AQ_E_PLUGIN, "is not a store" },
+        { "misnamed", AQ_E_PLUGIN, "calls itself 'good'" },
         { "../store-good", AQ_E_INVALID, "absolute path" },
         { "./x.so", AQ_E_INVALID, "absolute path" },
         { "Up", AQ_E_INVALID, "absolute path" },
@@ -116,8 +117,8 @@ static void a_plugin_in_a_place_others_can_write_to_is_never_loaded(void **state
 static void settings_are_checked_and_completed_before_a_plugin_sees_them(void **state)
 {
     const struct aq_client_setting more[] = {
-        { AQ_STR_INIT("store.broken.name"), AQ_STR_INIT("n") },
-        { AQ_STR_INIT("store.broken.level"), AQ_STR_INIT("7") },
+        { AQ_STR_INIT("store.settings.name"), AQ_STR_INIT("n") },
+        { AQ_STR_INIT("store.settings.level"), AQ_STR_INIT("7") },
     };
     struct plugin plugin = { 0 };
     struct host_table host = { 0 };
@@ -142,7 +143,7 @@ static void settings_are_checked_and_completed_before_a_plugin_sees_them(void **
 
 static void a_value_of_the_core_counts_if_it_ranks_higher_than_the_plugins_own(void **state)
 {
-    const struct aq_client_setting more = { AQ_STR_INIT("store.broken.name"), AQ_STR_INIT("n") };
+    const struct aq_client_setting more = { AQ_STR_INIT("store.settings.name"), AQ_STR_INIT("n") };
     struct host_value core = { "where", { AQ_STR_INIT("/core"), SETTINGS_DEFAULT } };
     struct plugin plugin = { 0 };
     struct log log = { 0 };
@@ -178,11 +179,13 @@ static void a_setting_out_of_range_of_the_wrong_type_or_missing_is_refused_by_na
     static const struct {
         const char *key, *value, *text;
     } bad[] = {
-        { "store.broken.level", "12", "'store.broken.level': must be between 1 and 9" },
-        { "store.broken.level", "many", "'store.broken.level': must be a whole number" },
-        { "store.broken.loud", "yes", "'store.broken.loud': must be true or false" },
-        { "store.broken.where", "here", "'store.broken.where': 'here' is not an absolute path" },
-        { "store.broken.level", "3", "'store.broken.name': has no value" },
+        { "store.settings.level", "12", "'store.settings.level': must be between 1 and 9" },
+        { "store.settings.level", "many", "'store.settings.level': must be a whole number" },
+        { "store.settings.loud", "yes", "'store.settings.loud': must be true or false" },
+        { "store.settings.where", "here",
+          "'store.settings.where': 'here' is not an absolute path" },
+        { "store.settings.level", "3",
+          "'store.settings.name': has no value, set it or AQ_TEST_NAME" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -21,7 +21,7 @@
  *
  *     const struct aq_event *event;
  *     while ((st = aq_op_wait(op, &event, &err)) == AQ_OK)
- *         if (event->type == AQ_EVENT_MESSAGE)
+ *         if (event->kind == AQ_MESSAGE_ASSISTANT_RESPONSE)
  *             fwrite(event->text.ptr, 1, event->text.len, stdout);
  *
  * Threads: a client and its operations belong to one thread at a time; different clients may be
@@ -96,7 +96,8 @@ struct aq_event {
     int32_t http;         /* HTTP status, or 0 */
     struct aq_str name;   /* event name on the wire, also when the kind is unknown */
     struct aq_bytes payload;
-    struct aq_str text; /* decoded from the payload: valid UTF-8, may be empty */
+    struct aq_str text; /* decoded from the payload: valid UTF-8, may be empty. Whatever the service
+                           sent: filter it before a terminal sees it */
     struct aq_str request_id;
     const struct aq_token *token;
 };
@@ -211,8 +212,8 @@ AQ_API aq_status aq_op_next(struct aq_op *op, const struct aq_event **ret, struc
 /**
  * Get the next event, waiting for it. Other operations of the client go on meanwhile.
  *
- * @return as aq_op_next, but never AQ_AGAIN
- * Threads: the client's.  Since: 0.1
+ * @return as aq_op_next, but never AQ_AGAIN; AQ_E_AUTH while AQ_EVENT_NEED_TOKEN is not answered
+ * (the operation goes on after aq_op_give_token) Threads: the client's.  Since: 0.1
  */
 AQ_API aq_status aq_op_wait(struct aq_op *op, const struct aq_event **ret, struct aq_error *err);
 

@@ -26,8 +26,9 @@
  * with -Wl,-z,defs to be sure.
  * - Nothing crosses the border to be freed by the other side. What a function is given is borrowed
  *   for the call; what it gives back goes into the caller's memory or through a host function.
- * - Errors are a negative aq_status and one line of text in the caller's struct aq_error
- *   (amazonq/status.h says what a line looks like). err is never NULL in calls from the host.
+ * - Errors are a negative aq_status, put into the caller's struct aq_error together with one line
+ * of text (amazonq/status.h says what a line looks like). The host has cleared the other members,
+ * and err is never NULL in its calls.
  * - One instance is used by one thread at a time; two instances may be used by two threads at once.
  *   The host never calls an instance while that instance is inside a host function.
  * - A plugin starts no thread that calls the host, installs no signal handler, reads no environment

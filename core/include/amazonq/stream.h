@@ -74,7 +74,8 @@ AQ_API aq_status aq_stream_start(struct aq_client *client, const struct aq_strea
  * operation does, then the same events as aq_stream_start, except AQ_EVENT_NEED_TOKEN, which it
  * answers itself. Fails like either. May block, see aq_op_may_block.
  *
- * @param options  access_token must be empty; profile_arn empty means the login's own
+ * @param options  access_token must be empty; profile_arn empty means the login's own; neither body
+ *                 nor prompt is AQ_E_INVALID for calls that need one
  * @return AQ_OK, AQ_E_INVALID, AQ_E_NOMEM, AQ_E_FORKED
  * Threads: the client's.  Since: 0.1
  */

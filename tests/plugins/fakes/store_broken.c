@@ -76,7 +76,10 @@ static const struct aq_setting settings[] = {
     { .key = "level", .type = AQ_SETTING_INTEGER, .default_value = "3", .min = 1, .max = 9 },
     { .key = "loud", .type = AQ_SETTING_BOOLEAN, .default_value = "false" },
     { .key = "where", .type = AQ_SETTING_PATH, .env = "AQ_TEST_NOWHERE,AQ_TEST_WHERE" },
-    { .key = "name", .type = AQ_SETTING_STRING, .flags = AQ_SETTING_REQUIRED },
+    { .key = "name",
+      .type = AQ_SETTING_STRING,
+      .env = "AQ_TEST_NAME",
+      .flags = AQ_SETTING_REQUIRED },
 };
 #endif
 
@@ -90,7 +93,7 @@ static const struct aq_plugin plugin = {
 #else
     .kind = AQ_PLUGIN_STORE,
 #endif
-    .name = "broken",
+    .name = BROKEN_NAME,
     .version = "1",
     .store = &ops,
 };
