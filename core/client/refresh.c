@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "host/spill.h"
 #include "wire/endpoint.h"
 
 enum {
@@ -69,6 +70,7 @@ void refresh_done(struct refresh *r, bool forked)
     buf_done(&r->registration_json);
     buf_done(&r->base);
     buf_done(&r->spent);
+    buf_done(&r->spill);
     buf_done(&r->error_type);
     buf_done(&r->body);
     oidc_tokens_done(&r->answer);
@@ -226,6 +228,82 @@ static aq_status refresh_ask(struct refresh *r, struct aq_error *err)
     return call_start(&r->call, r->op, &request, err);
 }
 
+/* One try: put the new token where `expected` is (empty: where nothing is), as long as the
+ * registration it was made with is there. */
+static aq_status refresh_commit(struct refresh *r, struct aq_str expected, struct aq_error *err)
+{
+    const struct aq_change changes[] = {
+        {
+            .key = r->login->source->token_key,
+            .expect = expected.len ? AQ_EXPECT_VALUE : AQ_EXPECT_ABSENT,
+            .expected = str_bytes(expected),
+            .action = AQ_CHANGE_PUT,
+            .value = buf_bytes(&r->fresh_json),
+        },
+        {
+            .key = r->login->source->registration_key, /* gone: the user has logged out */
+            .expect = AQ_EXPECT_VALUE,
+            .expected = buf_bytes(&r->registration_json),
+            .action = AQ_CHANGE_KEEP,
+        },
+    };
+    return store_commit(r->login->store, changes, sizeof(changes) / sizeof(changes[0]), err);
+}
+
+/* ---- what an earlier process could not save ---- */
+
+/* It cannot be saved this time either: use it as it is, and say so. */
+static aq_status refresh_borrow(struct refresh *r, struct buf *json, const struct aq_error *why,
+                                struct aq_error *err)
+{
+    aq_status st = source_take(r->login, json, err);
+    if (st == AQ_OK) {
+        error_set(&r->unsaved, why->status,
+                  "login: kept in a file of its own because it cannot be saved, %s", why->text);
+    }
+    return st;
+}
+
+/* Import the successor of the stored refresh token, if an earlier process left one behind. After
+ * this the login is what it would be had that process saved it. */
+static aq_status refresh_import(struct refresh *r, bool *ret_imported, struct aq_error *err)
+{
+    AUTO(buf) struct buf json = BUF(AQ_STORE_VALUE_MAX);
+    AUTO(buf) struct buf spent = BUF(AQ_STORE_VALUE_MAX);
+    AUTO(token) struct token token = { 0 };
+    struct aq_str key = r->login->source->token_key;
+    struct aq_error ignored;
+    buf_add(&spent, r->login->token.refresh_token);
+    if (spill_read(key, buf_str(&spent), &json) != AQ_OK ||
+        token_parse(key, buf_str(&json), &token, &ignored) != AQ_OK) {
+        return AQ_OK; /* none, or none that could be used */
+    }
+    *ret_imported = true;
+    buf_clear(&r->fresh_json);
+    buf_add(&r->fresh_json, buf_str(&json));
+    aq_status st = refresh_commit(r, buf_str(&r->login->json), err);
+    if (st != AQ_OK) {
+        const struct aq_error why = *err;
+        return refresh_borrow(r, &json, &why, err);
+    }
+    spill_remove(key, buf_str(&spent));
+    log_add(&r->op->client->log, LOG_INFO,
+            AQ_STR("refresh: saved what an earlier process could not"));
+    return source_take(r->login, &json, err);
+}
+
+static aq_status refresh_imported(struct refresh *r, struct aq_error *err)
+{
+    if (refresh_is_good(r)) {
+        refresh_release(r, false);
+        return AQ_OK;
+    }
+    if (r->unsaved.status != AQ_OK) { /* expired too, and its successor could not be saved either */
+        return error_set(err, AQ_E_NOT_SAVED, "%s", r->unsaved.text);
+    }
+    return AQ_OK; /* look again: it may have a successor itself */
+}
+
 static aq_status refresh_send(struct refresh *r, struct aq_error *err)
 {
     bool good;
@@ -237,9 +315,16 @@ static aq_status refresh_send(struct refresh *r, struct aq_error *err)
         refresh_release(r, false);
         return AQ_OK;
     }
+    bool imported = false;
     st = refresh_load_registration(r, err);
+    if (st == AQ_OK) {
+        st = refresh_import(r, &imported, err);
+    }
     if (st != AQ_OK) {
         return st;
+    }
+    if (imported) {
+        return refresh_imported(r, err);
     }
     st = store_can_save(r->login->store, err);
     if (st != AQ_OK) {
@@ -363,28 +448,6 @@ static aq_status refresh_adopt(struct refresh *r, struct aq_error *err)
     return source_take(r->login, &json, err);
 }
 
-/* One try: put the new token where `expected` is (empty: where nothing is), as long as the
- * registration it was made with is there. */
-static aq_status refresh_commit(struct refresh *r, struct aq_str expected, struct aq_error *err)
-{
-    const struct aq_change changes[] = {
-        {
-            .key = r->login->source->token_key,
-            .expect = expected.len ? AQ_EXPECT_VALUE : AQ_EXPECT_ABSENT,
-            .expected = str_bytes(expected),
-            .action = AQ_CHANGE_PUT,
-            .value = buf_bytes(&r->fresh_json),
-        },
-        {
-            .key = r->login->source->registration_key, /* gone: the user has logged out */
-            .expect = AQ_EXPECT_VALUE,
-            .expected = buf_bytes(&r->registration_json),
-            .action = AQ_CHANGE_KEEP,
-        },
-    };
-    return store_commit(r->login->store, changes, sizeof(changes) / sizeof(changes[0]), err);
-}
-
 static aq_status refresh_was_replaced(struct aq_error *err)
 {
     return error_set(
@@ -468,26 +531,49 @@ static bool refresh_save_may_pass(aq_status st)
     return st != AQ_E_NOT_LOGGED_IN && st != AQ_E_REFRESH;
 }
 
+/* Before trying on, put the answer where it outlives us. */
+static void refresh_spill(struct refresh *r)
+{
+    struct aq_error why;
+    if (r->spill.len == 0 && spill_write(r->login->source->token_key, buf_str(&r->spent),
+                                         buf_str(&r->fresh_json), &r->spill, &why) != AQ_OK) {
+        log_add(&r->op->client->log, LOG_ERROR, str_from(why.text));
+    }
+}
+
+static void refresh_unspill(struct refresh *r)
+{
+    if (r->spill.len) {
+        spill_remove(r->login->source->token_key, buf_str(&r->spent));
+        buf_clear(&r->spill);
+    }
+}
+
 static aq_status refresh_save(struct refresh *r, struct aq_error *err)
 {
     aq_status st = refresh_commit(r, buf_str(&r->base), err);
     if (st != AQ_OK) {
         st = refresh_save_again(r, err);
     }
-    if (st == AQ_OK) {
-        return r->state == REFRESH_SAVE ? refresh_adopt(r, err) : AQ_OK;
+    if (st == AQ_OK || !refresh_save_may_pass(st)) {
+        refresh_unspill(r);
+        return st == AQ_OK && r->state == REFRESH_SAVE ? refresh_adopt(r, err) : st;
     }
-    if (!refresh_save_may_pass(st)) {
-        return st;
-    }
+    refresh_spill(r);
     uint64_t now_us = clock_now_us();
     if (now_us < r->sent_us + FINISH_US) {
         r->op->deadline_us = now_us + SAVE_POLL_US;
         return AQ_AGAIN;
     }
-    error_set(&r->unsaved, st,
-              "login: refreshed but NOT saved, %s; the next refresh may need a new login",
-              err->text);
+    if (r->spill.len) {
+        error_set(&r->unsaved, st,
+                  "login: refreshed, but kept in %.*s because it cannot be saved, %s",
+                  AQ_STR_ARG(buf_str(&r->spill)), err->text);
+    } else {
+        error_set(&r->unsaved, st,
+                  "login: refreshed but NOT saved, %s; the next refresh may need a new login",
+                  err->text);
+    }
     log_add(&r->op->client->log, LOG_ERROR, str_from(r->unsaved.text));
     return refresh_adopt(r, err);
 }

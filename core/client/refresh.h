@@ -31,6 +31,7 @@ struct refresh {
     struct buf registration_json;
     struct buf base;  /* the row whose refresh token was sent, byte for byte */
     struct buf spent; /* that refresh token */
+    struct buf spill; /* path of the file the answer was put into meanwhile; empty: none */
     struct call call;
     int32_t http;
     struct buf error_type;

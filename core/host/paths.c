@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/paths.h"
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "base/str.h"
 
@@ -9,6 +10,7 @@
 #include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static aq_status finished(const struct buf *out, struct aq_error *err)
@@ -52,6 +54,46 @@ aq_status paths_data(struct aq_str app, struct buf *out, struct aq_error *err)
     buf_add_char(out, '/');
     buf_add(out, app);
     return finished(out, err);
+}
+
+bool paths_runtime(struct buf *out)
+{
+    const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
+    if (!runtime || runtime[0] != '/') {
+        return false;
+    }
+    buf_add(out, str_from(runtime));
+    buf_add(out, AQ_STR("/amazonq"));
+    return buf_status(out) == AQ_OK;
+}
+
+bool paths_state(struct buf *out)
+{
+    const char *state = secure_getenv("XDG_STATE_HOME");
+    if (state && state[0] == '/') {
+        buf_add(out, str_from(state));
+    } else {
+        if (paths_home(out, NULL) != AQ_OK) {
+            return false;
+        }
+        buf_add(out, AQ_STR("/.local/state"));
+    }
+    buf_add(out, AQ_STR("/amazonq"));
+    return buf_status(out) == AQ_OK;
+}
+
+bool paths_make_private(const char *path)
+{
+    AUTO(buf) struct buf copy = BUF(PATH_MAX);
+    buf_add(&copy, str_from(path));
+    for (size_t i = 1; i < copy.len; i++) {
+        if (copy.ptr[i] == '/') {
+            copy.ptr[i] = '\0';
+            mkdir((const char *)copy.ptr, 0700);
+            copy.ptr[i] = '/';
+        }
+    }
+    return copy.len && (mkdir((const char *)copy.ptr, 0700) == 0 || errno == EEXIST);
 }
 
 bool paths_plugins(struct buf *out)

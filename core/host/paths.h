@@ -15,6 +15,15 @@ aq_status paths_home(struct buf *out, struct aq_error *err);
  * absolute path, else HOME/.local/share/APP. */
 aq_status paths_data(struct aq_str app, struct buf *out, struct aq_error *err);
 
+/* Append the directory for files of ours that live as long as the session
+ * ($XDG_RUNTIME_DIR/amazonq), and that for files that outlive it ($XDG_STATE_HOME/amazonq or
+ * ~/.local/state/amazonq). False if there is none. */
+bool paths_runtime(struct buf *out);
+bool paths_state(struct buf *out);
+
+/* Create an absolute directory, 0700, and its parents. True if it is there afterwards. */
+bool paths_make_private(const char *path);
+
 /* Append the directory of our own plugins, found from where libamazonq itself was loaded. False if
  * that is not known for sure: what is found there is trusted. */
 bool paths_plugins(struct buf *out);

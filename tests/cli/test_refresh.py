@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many processes, one login; and a service that fails. What a refresh must never do is lose it."""
 
+import hashlib
+import json
 import os
+import sqlite3
+import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from command import SANITIZED
+from command import SANITIZED, TOKEN_KEY
 
 REFRESH = "CreateToken:refresh_token"
 HERE = Path(__file__).resolve().parent
@@ -90,6 +95,90 @@ def test_a_reply_without_refresh_token_keeps_the_old_one(online, service):
     assert online.run("user", "export-token", "--quiet").code == 0
     assert online.stored()["refresh_token"] == old["refresh_token"]
     assert online.stored()["access_token"] != old["access_token"]
+
+
+def test_what_cannot_be_saved_is_kept_in_a_private_file_and_imported_by_the_next(online, service):
+    """The worst order of events: token spent, database locked by somebody else, process killed."""
+    service.seed(online.db, expires_in=-60)
+    old = online.stored()
+    settings = online.db.parent / "settings.json"
+    settings.write_text('{"store.sqlite.busy_timeout_ms": 50}')
+    settings.chmod(0o600)
+    runtime = online.home / "run"
+    runtime.mkdir(mode=0o700)
+    online.env["XDG_RUNTIME_DIR"] = str(runtime)
+    service.fault(REFRESH, hold="after")
+    victim = online.start("user", "export-token", "--quiet")
+    service.wait(REFRESH, held=1)
+    other = sqlite3.connect(online.db, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    service.release()
+    deadline = time.monotonic() + 10
+    while not list(runtime.glob("amazonq/*.json")) and time.monotonic() < deadline:
+        assert victim.poll() is None, victim.communicate()
+    (spilled,) = runtime.glob("amazonq/*.json")
+    victim.kill()
+    victim.communicate()
+    other.execute("ROLLBACK")
+    other.close()
+    assert online.stored() == old
+    assert stat.S_IMODE(spilled.stat().st_mode) == 0o600
+    assert stat.S_IMODE(spilled.parent.stat().st_mode) == 0o700
+    assert old["refresh_token"] not in spilled.name + spilled.read_text()
+
+    result = online.run("user", "export-token", "--quiet")
+    assert result.code == 0, result
+    assert service.calls(REFRESH) == 1  # the spent token was not sent again
+    assert result.json["access_token"] == online.stored()["access_token"] != old["access_token"]
+    assert not list(runtime.glob("amazonq/*"))
+
+
+def test_a_save_that_works_at_last_leaves_no_file_behind(online, service):
+    service.seed(online.db, expires_in=-60)
+    settings = online.db.parent / "settings.json"
+    settings.write_text('{"store.sqlite.busy_timeout_ms": 50}')
+    settings.chmod(0o600)
+    runtime = online.home / "run"
+    runtime.mkdir(mode=0o700)
+    online.env["XDG_RUNTIME_DIR"] = str(runtime)
+    service.fault(REFRESH, hold="after")
+    patient = online.start("user", "export-token", "--quiet")
+    service.wait(REFRESH, held=1)
+    other = sqlite3.connect(online.db, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    service.release()
+    deadline = time.monotonic() + 10
+    while not list(runtime.glob("amazonq/*.json")) and time.monotonic() < deadline:
+        assert patient.poll() is None, patient.communicate()
+    other.execute("ROLLBACK")
+    other.close()
+    out, err = patient.communicate(timeout=30)
+    assert patient.returncode == 0, err
+    assert json.loads(out)["access_token"] == online.stored()["access_token"]
+    assert not list(runtime.glob("amazonq/*"))
+
+
+def test_a_file_that_others_could_have_put_there_is_not_imported(online, service):
+    service.seed(online.db, expires_in=-60)
+    runtime = online.home / "run"
+    (runtime / "amazonq").mkdir(mode=0o777, parents=True)
+    (runtime / "amazonq").chmod(0o777)
+    online.env["XDG_RUNTIME_DIR"] = str(runtime)
+    digest = hashlib.sha256(
+        TOKEN_KEY.encode() + b"\0" + online.stored()["refresh_token"].encode()
+    ).hexdigest()
+    planted = {**online.stored(), "access_token": "planted", "expires_at": "2099-01-01T00:00:00Z"}
+    file = runtime / "amazonq" / f"{digest}.json"
+    file.write_text(json.dumps(planted))
+    file.chmod(0o600)
+    assert online.run("user", "export-token", "--quiet").json["access_token"] != "planted"
+    (runtime / "amazonq").chmod(0o700)  # the same file in a private place would have counted
+    service.seed(online.db, expires_in=-60)
+    digest = hashlib.sha256(
+        TOKEN_KEY.encode() + b"\0" + online.stored()["refresh_token"].encode()
+    ).hexdigest()
+    file.rename(file.with_name(f"{digest}.json"))
+    assert online.run("user", "export-token", "--quiet").json["access_token"] == "planted"
 
 
 @pytest.mark.skipif(SANITIZED, reason="a sanitized library cannot be loaded into Python")

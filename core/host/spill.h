@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The last resort for a refreshed login that its store does not take: a private file, bound to the
+ * refresh token that was spent for it, that the next process finds and imports (docs/refresh.md).
+ *
+ * The file lies in $XDG_RUNTIME_DIR/amazonq, or, if that does not work, in $XDG_STATE_HOME/amazonq
+ * or
+ * ~/.local/state/amazonq; 0600 in 0700. Its name is the SHA-256 of what it is bound to, so only who
+ * holds the old refresh token knows which file is its successor.
+ */
+#ifndef AQ_HOST_SPILL_H
+#define AQ_HOST_SPILL_H
+
+#include "base/buf.h"
+
+#include <amazonq/status.h>
+
+/* Save `value` as the successor of the secret `spent` under this key; durable on AQ_OK. `out` (may
+ * be NULL) gets the path. */
+aq_status spill_write(struct aq_str key, struct aq_str spent, struct aq_str value, struct buf *out,
+                      struct aq_error *err);
+
+/* Replace out by the successor. AQ_E_NOTFOUND if there is none; a file that is not private to us is
+ * none. */
+aq_status spill_read(struct aq_str key, struct aq_str spent, struct buf *out);
+
+/* Remove it, wherever it is. */
+void spill_remove(struct aq_str key, struct aq_str spent);
+
+#endif
