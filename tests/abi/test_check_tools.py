@@ -131,3 +131,46 @@ def test_a_plugin_that_exports_more_than_its_entry_is_named(tmp_path):
                            "int aq_plugin_v1(void){return 0;} int helper(void){return 0;}")
     assert result.returncode == 1
     assert "store-x.so: exports aq_plugin_v1, and exports helper" in result.stdout
+
+
+def documented_tree(tmp_path, **changes):
+    """A tree whose documentation is complete, with some files replaced."""
+    files = {
+        "core/include/amazonq/client.h": "/**\n * Do it.\n *\n * @return AQ_OK\n * Threads: any.  Since: 0.1\n */\n"
+        "AQ_API aq_status aq_do(void);\n",
+        "core/include/amazonq/status.h": "#define AQ_OK 0\n#define AQ_E_BAD (-1)\n",
+        "docs/errors.md": "# Errors\n\n`AQ_E_BAD`: call `aq_do` again, see [codes](exit-codes.md#exit-codes)\n",
+        "docs/exit-codes.md": "# Exit codes\n\n`AQ_E_BAD`\n",
+        **changes,
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    command = [sys.executable, str(ROOT / "tools/check-docs"), "--root", str(tmp_path)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_complete_documentation_passes(tmp_path):
+    result = documented_tree(tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name, text, complaint", [
+    ("core/include/amazonq/client.h", "/** Do it. Threads: any.  Since: 0.1 */\nAQ_API aq_status aq_do(void);\n",
+     "aq_do: its comment has no @return"),
+    ("core/include/amazonq/client.h", "/** @return it. Since: 0.1 */\nAQ_API aq_status aq_do(void);\n",
+     "aq_do: its comment has no Threads:"),
+    ("core/include/amazonq/client.h",
+     "/** @return it. Threads: any.  Since: 0.1 */\nAQ_API aq_status aq_other(void);\n",
+     "aq_other: is not mentioned"),
+    ("core/include/amazonq/status.h", "#define AQ_E_BAD (-1)\n#define AQ_E_NEW (-2)\n",
+     "AQ_E_NEW: is not in docs/errors.md"),
+    ("core/include/amazonq/status.h", "#define AQ_OK 0\n", "AQ_E_BAD does not exist"),
+    ("docs/exit-codes.md", "# Codes\n\n`AQ_E_BAD`\n", "no such heading"),
+    ("README.md", f"[gone]({PAGE})\n", "leads nowhere"),
+])
+def test_a_gap_in_the_documentation_is_named(tmp_path, name, text, complaint):
+    result = documented_tree(tmp_path, **{name: text})
+    assert result.returncode == 1
+    assert complaint in result.stderr
