@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-/* A path may hold anything: replace what a terminal could obey. */
-static void make_printable(char *text)
+void fail_make_printable(char *text)
 {
     for (char *p = text; *p; p++) {
         if ((unsigned char)*p < 0x20 || *p == 0x7f) {
@@ -26,7 +26,7 @@ aq_status fail(struct aq_error *err, aq_status status, const char *format, ...)
         va_start(args, format);
         vsnprintf(err->text, sizeof(err->text), format, args);
         va_end(args);
-        make_printable(err->text);
+        fail_make_printable(err->text);
     }
     return status;
 }
@@ -87,6 +87,8 @@ struct meaning {
     const char *text;
 };
 
+#define DAMAGED "the database is damaged, restore a copy, or move it away and log in again"
+
 static const struct meaning meanings[] = {
     { SQLITE_BUSY, AQ_E_BUSY, "locked by another program, try again when it is done" },
     { SQLITE_LOCKED, AQ_E_BUSY, "locked by another program, try again when it is done" },
@@ -106,8 +108,8 @@ static const struct meaning meanings[] = {
       "it or a file beside it cannot be opened, check permissions of file and directory" },
     { SQLITE_PERM, AQ_E_DENIED, "access is forbidden, check permissions of file and directory" },
     { SQLITE_AUTH, AQ_E_DENIED, "access is forbidden, check permissions of file and directory" },
-    { SQLITE_CORRUPT, AQ_E_CORRUPT, "the database is damaged, restore a copy or log in again" },
-    { SQLITE_NOTADB, AQ_E_CORRUPT, "not an SQLite database, move it away and log in again" },
+    { SQLITE_CORRUPT, AQ_E_CORRUPT, DAMAGED },
+    { SQLITE_NOTADB, AQ_E_CORRUPT, "is not an SQLite database, check the path" },
     { SQLITE_TOOBIG, AQ_E_CORRUPT, "holds a value larger than 1 MiB, remove it and log in again" },
     { SQLITE_FULL, AQ_E_IO, "the disk is full, free some space" },
     { SQLITE_IOERR_NOMEM, AQ_E_NOMEM, "out of memory" },
@@ -126,8 +128,24 @@ static const struct meaning *meaning_of(int code)
     return code == (code & 0xff) ? &unknown : meaning_of(code & 0xff);
 }
 
+/* Whether the file begins as an SQLite database does. SQLite answers NOTADB also when something
+ * else in the header makes no sense. It reads, because nobody else may open and close the file. */
+static bool has_magic(sqlite3 *db)
+{
+    static const char magic[] = "SQLite format 3"; /* with its NUL */
+    char found[sizeof(magic)];
+    sqlite3_file *file = NULL;
+    return sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK &&
+           file && file->pMethods &&
+           file->pMethods->xRead(file, found, sizeof(found), 0) == SQLITE_OK &&
+           memcmp(found, magic, sizeof(magic)) == 0;
+}
+
 aq_status fail_sqlite(struct aq_error *err, int code, struct sqlite3 *db, const char *path)
 {
+    if (code == SQLITE_NOTADB && db && has_magic(db)) {
+        code = SQLITE_CORRUPT;
+    }
     const struct meaning *m = meaning_of(code);
     int sys = db ? sqlite3_system_errno(db) : 0;
     char cause[32] = "";

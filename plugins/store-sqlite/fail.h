@@ -12,6 +12,9 @@ struct sqlite3;
 aq_status fail(struct aq_error *err, aq_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* A path may hold anything: replace what a terminal could obey. */
+void fail_make_printable(char *text);
+
 /* An error of the operating system: maps errno, adds its text and advice. */
 aq_status fail_errno(struct aq_error *err, int sys, const char *path, const char *what);
 

@@ -20,6 +20,13 @@ enum {
     RESERVE_TRIES = 16,
 };
 
+static aq_status fail_directory(aq_status status, const char *path, struct aq_error *err)
+{
+    bool ends_in_slash = path[strlen(path) - 1] == '/';
+    return fail(err, status, "%s: is a directory, name the file (%s%sdata.sqlite3)", path, path,
+                ends_in_slash ? "" : "/");
+}
+
 aq_status place_init(struct place *p, struct aq_str path, struct aq_error *err)
 {
     *p = (struct place){ 0 };
@@ -33,8 +40,9 @@ aq_status place_init(struct place *p, struct aq_str path, struct aq_error *err)
     }
     p->name = strrchr(p->path, '/') + 1;
     if (!*p->name || strcmp(p->name, ".") == 0 || strcmp(p->name, "..") == 0) {
+        aq_status status = fail_directory(AQ_E_INVALID, p->path, err);
         place_done(p);
-        return fail(err, AQ_E_INVALID, "setting 'path': names a directory, name a file in it");
+        return status;
     }
     size_t dir_len = (size_t)(p->name - p->path) - 1;
     p->dir = dir_len ? strndup(p->path, dir_len) : strdup("/");
@@ -79,6 +87,9 @@ aq_status place_check_file(const struct place *p, const struct stat *st, struct 
     if (S_ISLNK(st->st_mode)) {
         return fail(err, AQ_E_DENIED, "%s: a symbolic link, give the path it points to", p->path);
     }
+    if (S_ISDIR(st->st_mode)) {
+        return fail_directory(AQ_E_DENIED, p->path, err);
+    }
     if (!S_ISREG(st->st_mode)) {
         return fail(err, AQ_E_DENIED, "%s: not a regular file, use another path", p->path);
     }
@@ -100,19 +111,26 @@ aq_status place_check_file(const struct place *p, const struct stat *st, struct 
 
 aq_status place_inspect(const struct place *p, struct stat *ret, struct aq_error *err)
 {
-    struct stat st;
     aq_status status = check_dir(p, err);
-    if (status != AQ_OK) {
-        return status;
-    }
+    return status == AQ_OK ? place_inspect_file(p, ret, err) : status;
+}
+
+aq_status place_inspect_file(const struct place *p, struct stat *ret, struct aq_error *err)
+{
+    struct stat st;
     if (lstat(p->path, &st) != 0) {
         return fail_errno(err, errno, p->path, "cannot be inspected");
     }
-    status = place_check_file(p, &st, err);
+    aq_status status = place_check_file(p, &st, err);
     if (status == AQ_OK) {
         *ret = st;
     }
     return status;
+}
+
+bool place_is_readable_by_others(const struct stat *st)
+{
+    return (st->st_mode & S_IROTH) || ((st->st_mode & S_IRGRP) && st->st_gid != getegid());
 }
 
 bool place_is(const struct place *p, dev_t dev, ino_t ino)

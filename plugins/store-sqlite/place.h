@@ -26,7 +26,13 @@ void place_done(struct place *p);
 aq_status place_inspect(const struct place *p, struct stat *ret, struct aq_error *err);
 
 /* The part of place_inspect that looks at the file. */
+aq_status place_inspect_file(const struct place *p, struct stat *ret, struct aq_error *err);
+
+/* The same for a file that was looked up already. */
 aq_status place_check_file(const struct place *p, const struct stat *st, struct aq_error *err);
+
+/* Whether the file's mode lets other users read it; the user's own group is none of them. */
+bool place_is_readable_by_others(const struct stat *st);
 
 /* Whether the path still names this inode, and nothing else does. */
 bool place_is(const struct place *p, dev_t dev, ino_t ino);

@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -27,6 +29,7 @@ struct pool_file {
     int lock_fd;
     bool lock_writable;
     bool wal;
+    bool exposed;      /* others can read it */
     const void *owner; /* instance that holds the refresh lock */
     struct connection *connections;
 };
@@ -123,6 +126,28 @@ static struct pool_file *find(struct pool_file *list, dev_t dev, ino_t ino)
     return NULL;
 }
 
+static struct connection *find_connection(const struct pool_file *f, const char *path,
+                                          bool writable)
+{
+    for (struct connection *c = f->connections; c; c = c->next) {
+        if (c->writable == writable && strcmp(c->path, path) == 0) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+/* The file a path still names, if it was connected by that path: its directory was looked at then,
+ * and as long as this is the same file, nobody has put another one in its place. */
+static struct pool_file *find_connected(const struct place *place, struct stat *ret)
+{
+    struct pool_file *f = NULL;
+    if (files && place_inspect_file(place, ret, NULL) == AQ_OK) {
+        f = find(files, ret->st_dev, ret->st_ino);
+    }
+    return f && find_connection(f, place->path, false) ? f : NULL;
+}
+
 static bool is_deleted(const struct pool_file *f)
 {
     struct stat st;
@@ -194,40 +219,60 @@ static aq_status add(const struct place *place, int fd, bool writable, struct po
     if (!f) {
         return fail(err, AQ_E_NOMEM, "store sqlite: out of memory");
     }
-    *f = (struct pool_file){
-        .next = files, .dev = st.st_dev, .ino = st.st_ino, .lock_fd = fd, .lock_writable = writable
-    };
+    *f = (struct pool_file){ .next = files,
+                             .dev = st.st_dev,
+                             .ino = st.st_ino,
+                             .lock_fd = fd,
+                             .lock_writable = writable,
+                             .exposed = place_is_readable_by_others(&st) };
     files = f;
     *ret = f;
     return AQ_OK;
 }
 
-aq_status pool_find(const struct place *place, bool create, struct pool_file **ret,
-                    struct aq_error *err)
+/* A file that is not open yet; fd is -1 or that of one which was just made. */
+static aq_status open_file(const struct place *place, int fd, struct pool_file **ret,
+                           struct aq_error *err)
 {
-    struct stat st;
     bool writable = true;
-    int fd = -1;
 
-    aq_status status = place_inspect(place, &st, err);
-    if (status == AQ_OK && (*ret = find(files, st.st_dev, st.st_ino)) != NULL) {
-        return AQ_OK;
-    }
-    if (status == AQ_E_NOTFOUND && create) {
-        status = place_create(place, &fd, err);
-    }
-    if (status != AQ_OK) {
-        return status;
-    }
     forget_deleted();
     if (fd < 0 && (fd = open_lock(place, &writable)) < 0) {
         return fail_errno(err, errno, place->path, "cannot be opened");
     }
-    status = add(place, fd, writable, ret, err);
+    aq_status status = add(place, fd, writable, ret, err);
     if (status != AQ_OK) {
         close(fd);
     }
     return status;
+}
+
+aq_status pool_find(const struct place *place, enum pool_purpose purpose, struct pool_file **ret,
+                    struct aq_error *err)
+{
+    struct stat st;
+    aq_status status = AQ_OK;
+    int fd = -1;
+
+    struct pool_file *f = purpose == POOL_READ ? find_connected(place, &st) : NULL;
+    if (!f) {
+        status = place_inspect(place, &st, err);
+        f = status == AQ_OK ? find(files, st.st_dev, st.st_ino) : NULL;
+    }
+    if (f) {
+        f->exposed = place_is_readable_by_others(&st);
+        *ret = f;
+        return AQ_OK;
+    }
+    if (status == AQ_E_NOTFOUND && purpose == POOL_MAKE) {
+        status = place_create(place, &fd, err);
+    }
+    return status == AQ_OK ? open_file(place, fd, ret, err) : status;
+}
+
+bool pool_is_exposed(const struct pool_file *file)
+{
+    return file->exposed;
 }
 
 bool pool_is_current(const struct pool_file *file, const struct place *place)
@@ -264,14 +309,13 @@ aq_status pool_connect(struct pool_file *file, const struct place *place, bool w
         return fail(err, AQ_E_READONLY,
                     "%s: cannot be written, check permissions and mount options", place->path);
     }
-    for (struct connection *c = file->connections; c; c = c->next) {
-        if (c->writable == writable && strcmp(c->path, place->path) == 0) {
-            *ret = c->db;
-            return AQ_OK;
-        }
+    struct connection *c = find_connection(file, place->path, writable);
+    if (c) {
+        *ret = c->db;
+        return AQ_OK;
     }
     size_t size = strlen(place->path) + 1;
-    struct connection *c = calloc(1, sizeof(*c) + size);
+    c = calloc(1, sizeof(*c) + size);
     if (!c) {
         return fail(err, AQ_E_NOMEM, "store sqlite: out of memory");
     }
@@ -315,16 +359,38 @@ int pool_lock_descriptor(int fd)
     return fd;
 }
 
-aq_status pool_tighten(struct pool_file *file, const struct place *place, struct aq_error *err)
+static int tighten(int fd)
 {
     struct stat st;
-    if (fstat(file->lock_fd, &st) != 0) {
-        return fail_errno(err, errno, place->path, "cannot be inspected");
+    if (fstat(fd, &st) != 0) {
+        return errno;
     }
-    if ((st.st_mode & 07777) != 0600 && fchmod(file->lock_fd, 0600) != 0) {
-        return fail_errno(err, errno, place->path, "cannot be made private with chmod 600");
+    return (st.st_mode & 07777) == 0600 || fchmod(fd, 0600) == 0 ? 0 : errno;
+}
+
+/* In WAL mode what is saved goes into a file of its own first, which was made with the mode that
+ * the database had then. Nobody locks that one, so it may be opened and closed. */
+static int tighten_wal(const struct place *place)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s-wal", place->path);
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT ? 0 : errno;
     }
-    return AQ_OK;
+    int sys = tighten(fd);
+    close(fd);
+    return sys;
+}
+
+aq_status pool_tighten(struct pool_file *file, const struct place *place, struct aq_error *err)
+{
+    int sys = tighten(file->lock_fd);
+    if (sys == 0) {
+        sys = tighten_wal(place);
+    }
+    return sys == 0 ? AQ_OK
+                    : fail_errno(err, sys, place->path, "cannot be made private with chmod 600");
 }
 
 /* the refresh lock */

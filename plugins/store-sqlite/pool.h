@@ -32,9 +32,18 @@ unsigned pool_generation(void);
 aq_status pool_enter(unsigned generation, uint64_t wait_us, struct aq_error *err);
 void pool_leave(void);
 
-/* The file a path names now, after place_inspect. With create it is made if missing. */
-aq_status pool_find(const struct place *place, bool create, struct pool_file **ret,
+enum pool_purpose {
+    POOL_READ,  /* a file that is connected by this path already: its directory is not looked at */
+    POOL_WRITE, /* directory and file are looked at every time */
+    POOL_MAKE,  /* as POOL_WRITE, and the file is made if it is missing */
+};
+
+/* The file a path names now, after place_inspect. */
+aq_status pool_find(const struct place *place, enum pool_purpose purpose, struct pool_file **ret,
                     struct aq_error *err);
+
+/* Whether other users could read the file when it was found last. */
+bool pool_is_exposed(const struct pool_file *file);
 
 /* Whether the path still names this file. */
 bool pool_is_current(const struct pool_file *file, const struct place *place);
@@ -50,7 +59,7 @@ void pool_relax(struct pool_file *file, sqlite3 *db);
 /* Whether a connection has been in WAL mode. */
 bool pool_is_wal(const struct pool_file *file);
 
-/* Make the file its owner's alone, 0600. */
+/* Make the file its owner's alone, 0600; only after it proved to be a database of ours. */
 aq_status pool_tighten(struct pool_file *file, const struct place *place, struct aq_error *err);
 
 /* The lock between refreshers. AQ_AGAIN when anybody else holds it. */

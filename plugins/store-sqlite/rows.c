@@ -172,6 +172,15 @@ aq_status rows_list(sqlite3 *db, const struct place *place, struct aq_str unused
     return AQ_OK;
 }
 
+aq_status rows_check_table(sqlite3 *db, const struct place *place, const struct aq_change *change,
+                           struct aq_error *err)
+{
+    AUTO_STATEMENT sqlite3_stmt *stmt = NULL;
+    const struct schema_table *table = schema_table_of(change->key);
+    aq_status status = prepare(db, place, table, table->get, change->key, &stmt, err);
+    return status == AQ_E_NOTFOUND ? AQ_OK : status; /* what that means depends on the change */
+}
+
 static bool holds(sqlite3_stmt *stmt, struct aq_bytes expected)
 {
     if (sqlite3_column_type(stmt, 0) != SQLITE_TEXT) {

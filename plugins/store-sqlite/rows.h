@@ -30,6 +30,10 @@ aq_status rows_get(sqlite3 *db, const struct place *place, struct aq_str key, st
 aq_status rows_list(sqlite3 *db, const struct place *place, struct aq_str unused, struct value *ret,
                     struct aq_error *err);
 
+/* Whether the table that a change needs can be used; AQ_OK also if it is not there yet. */
+aq_status rows_check_table(sqlite3 *db, const struct place *place, const struct aq_change *change,
+                           struct aq_error *err);
+
 /* AQ_E_CHANGED when the row is not what the change expects. */
 aq_status rows_expect(sqlite3 *db, const struct place *place, const struct aq_change *change,
                       struct aq_error *err);

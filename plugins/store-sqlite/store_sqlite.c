@@ -8,6 +8,7 @@
 
 #include <amazonq/plugin.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -27,6 +28,8 @@ struct store {
     uint64_t busy_us;    /* how long to wait for other programs */
     unsigned generation; /* of the process that opened it */
     int reserve_fd;      /* disk space put aside by can_save; -1 when there is none */
+    bool exposed;        /* others could read the file in the last call */
+    bool warned;         /* of that */
 };
 
 /* waiting */
@@ -76,6 +79,13 @@ static aq_status patiently(struct store *s, step_fn *step, void *arg, struct aq_
     return status;
 }
 
+static void roll_back(sqlite3 *db)
+{
+    if (!sqlite3_get_autocommit(db)) {
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    }
+}
+
 /* reading */
 
 struct reading {
@@ -93,6 +103,14 @@ static bool needs_recovery(int code)
            (code & 0xff) == SQLITE_CANTOPEN;
 }
 
+/* One transaction, so one round of locks, for the schema and for everything that is asked. BEGIN
+ * alone takes no lock; the first statement must be one that needs no schema. */
+static aq_status begin_reading(struct store *s, sqlite3 *db, struct aq_error *err)
+{
+    int rc = sqlite3_exec(db, "BEGIN; PRAGMA schema_version", NULL, NULL, NULL);
+    return rc == SQLITE_OK ? AQ_OK : fail_sqlite(err, rc, db, s->place.path);
+}
+
 static aq_status read_once(struct store *s, struct pool_file *file, bool writable,
                            const struct reading *r, int *ret_code, struct aq_error *err)
 {
@@ -102,8 +120,12 @@ static aq_status read_once(struct store *s, struct pool_file *file, bool writabl
         return status;
     }
     value_done(r->ret);
-    status = r->read(db, &s->place, r->key, r->ret, err);
+    status = begin_reading(s, db, err);
+    if (status == AQ_OK) {
+        status = r->read(db, &s->place, r->key, r->ret, err);
+    }
     *ret_code = sqlite3_extended_errcode(db);
+    roll_back(db);
     pool_relax(file, db);
     return status;
 }
@@ -116,6 +138,10 @@ static aq_status read_repaired(struct store *s, struct pool_file *file, const st
     struct aq_error refusal;
     int code = SQLITE_OK;
 
+    if (pool_find(&s->place, POOL_WRITE, &file, &refusal) != AQ_OK) {
+        *err = refusal; /* the journal may be anybody's */
+        return err->status;
+    }
     if (place_is_mount_point(&s->place)) {
         return fail(err, AQ_E_DENIED,
                     "%s: an interrupted save cannot be repaired in a file mounted by itself, "
@@ -132,26 +158,54 @@ static aq_status read_repaired(struct store *s, struct pool_file *file, const st
     return status;
 }
 
+/* In WAL mode a file beside the database was read as well: it has to be the right one. */
+static aq_status check_wal(const struct store *s, struct aq_error *err)
+{
+    struct stat st;
+    aq_status status = place_inspect(&s->place, &st, err);
+    if (status == AQ_OK && place_is_mount_point(&s->place)) {
+        status = fail(err, AQ_E_DENIED,
+                      "%s: in WAL mode and mounted as a single file, so what it holds may be old, "
+                      "mount its directory instead",
+                      s->place.path);
+    }
+    return status;
+}
+
 static aq_status read_step(struct store *s, void *arg, struct aq_error *err)
 {
     const struct reading *r = arg;
     struct pool_file *file;
     int code = SQLITE_OK;
 
-    aq_status status = pool_find(&s->place, false, &file, err);
-    if (status == AQ_OK) {
-        status = read_once(s, file, false, r, &code, err);
-        if (status != AQ_OK && needs_recovery(code)) {
-            status = read_repaired(s, file, r, err);
-        }
-        if (status == AQ_OK && pool_is_wal(file) && place_is_mount_point(&s->place)) {
-            status = fail(err, AQ_E_DENIED,
-                          "%s: in WAL mode and mounted as a single file, so what it holds may be "
-                          "old, mount its directory instead",
-                          s->place.path);
-        }
+    aq_status status = pool_find(&s->place, POOL_READ, &file, err);
+    if (status != AQ_OK) {
+        return status;
+    }
+    s->exposed = pool_is_exposed(file);
+    status = read_once(s, file, false, r, &code, err);
+    if (status != AQ_OK && needs_recovery(code)) {
+        status = read_repaired(s, file, r, err);
+    }
+    if ((status == AQ_OK || status == AQ_E_NOTFOUND) && pool_is_wal(file)) {
+        aq_status doubt = check_wal(s, err);
+        status = doubt == AQ_OK ? status : doubt;
     }
     return status;
+}
+
+/* Once is enough; and not in the pool, where a host that takes its time would hold up others. */
+static void warn_if_exposed(struct store *s)
+{
+    char line[PATH_MAX * 2 + 64];
+    if (!s->exposed || s->warned) {
+        return;
+    }
+    s->warned = true;
+    snprintf(line, sizeof(line), "%s: other users can read it, run: chmod 600 %s", s->place.path,
+             s->place.path);
+    fail_make_printable(line);
+    s->host->log(s->host->ctx, AQ_LOG_WARN, (struct aq_str){ line, strlen(line) });
 }
 
 static aq_status store_get(void *self, struct aq_str key, void *sink, struct aq_error *err)
@@ -167,6 +221,7 @@ static aq_status store_get(void *self, struct aq_str key, void *sink, struct aq_
     if (status != AQ_OK) {
         return status;
     }
+    warn_if_exposed(s);
     return s->host->put(s->host->ctx, sink, key,
                         (struct aq_bytes){ (const uint8_t *)value.ptr, value.len });
 }
@@ -220,23 +275,33 @@ static aq_status begin(struct store *s, sqlite3 *db, struct aq_error *err)
     return rc == SQLITE_OK ? AQ_OK : fail_write(s, db, rc, err);
 }
 
-static void roll_back(sqlite3 *db)
+/* Whether this is a database of ours in the expected state; an empty file becomes one. */
+static aq_status check_all(struct store *s, sqlite3 *db, const struct writing *w,
+                           struct aq_error *err)
 {
-    if (!sqlite3_get_autocommit(db)) {
-        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    aq_status status = schema_ensure(db, &s->place, err);
+    for (uint32_t i = 0; status == AQ_OK && i < w->count; i++) {
+        status = rows_check_table(db, &s->place, change_at(w, i), err);
     }
+    for (uint32_t i = 0; status == AQ_OK && i < w->count; i++) {
+        status = rows_expect(db, &s->place, change_at(w, i), err);
+    }
+    return status;
 }
 
 static aq_status apply_all(struct store *s, sqlite3 *db, const struct writing *w,
                            struct aq_error *err)
 {
-    aq_status status = schema_ensure(db, &s->place, err);
-    for (uint32_t i = 0; status == AQ_OK && i < w->count; i++) {
-        status = rows_expect(db, &s->place, change_at(w, i), err);
-    }
+    aq_status status = AQ_OK;
     for (uint32_t i = 0; status == AQ_OK && i < w->count; i++) {
         status = rows_apply(db, &s->place, change_at(w, i), err);
     }
+    return status;
+}
+
+/* An error inside the transaction: a journal that cannot be made means "read-only". */
+static aq_status explain_write(struct store *s, sqlite3 *db, aq_status status, struct aq_error *err)
+{
     if (status == AQ_E_DENIED && (sqlite3_errcode(db) & 0xff) == SQLITE_CANTOPEN) {
         return fail_write(s, db, SQLITE_CANTOPEN, err);
     }
@@ -261,7 +326,13 @@ static aq_status write_once(struct store *s, struct pool_file *file, sqlite3 *db
 {
     aq_status status = begin(s, db, err);
     if (status == AQ_OK) {
-        status = apply_all(s, db, w, err);
+        status = explain_write(s, db, check_all(s, db, w, err), err);
+    }
+    if (status == AQ_OK) {
+        status = pool_tighten(file, &s->place, err);
+    }
+    if (status == AQ_OK) {
+        status = explain_write(s, db, apply_all(s, db, w, err), err);
     }
     if (status == AQ_OK && !pool_is_current(file, &s->place)) {
         /* busy, so that it is tried again with the file that is there now */
@@ -320,19 +391,16 @@ static aq_status commit_step(struct store *s, void *arg, struct aq_error *err)
     sqlite3 *db;
     bool done = false;
 
-    aq_status status = pool_find(&s->place, false, &file, err);
+    aq_status status = pool_find(&s->place, POOL_WRITE, &file, err);
     if (status == AQ_E_NOTFOUND) {
         status = check_absent(s, w, &done, err);
         if (status != AQ_OK || done) {
             return status;
         }
-        status = pool_find(&s->place, true, &file, err);
+        status = pool_find(&s->place, POOL_MAKE, &file, err);
     }
     if (status == AQ_OK) {
         status = connect_writer(s, file, &db, err);
-    }
-    if (status == AQ_OK) {
-        status = pool_tighten(file, &s->place, err);
     }
     if (status == AQ_OK) {
         status = write_once(s, file, db, w, err);
@@ -372,7 +440,7 @@ static aq_status can_save_step(struct store *s, void *arg, struct aq_error *err)
     sqlite3 *db;
     (void)arg;
 
-    aq_status status = pool_find(&s->place, false, &file, err);
+    aq_status status = pool_find(&s->place, POOL_WRITE, &file, err);
     if (status == AQ_E_NOTFOUND) {
         return place_can_create(&s->place, err);
     }
@@ -385,7 +453,9 @@ static aq_status can_save_step(struct store *s, void *arg, struct aq_error *err)
     if (status == AQ_OK) {
         status = begin(s, db, err);
         if (status == AQ_OK) {
-            status = apply_all(s, db, &w, err);
+            status = check_all(s, db, &w, err);
+            status = status == AQ_OK ? apply_all(s, db, &w, err) : status;
+            status = explain_write(s, db, status, err);
         }
         roll_back(db);
         pool_relax(file, db);
@@ -410,7 +480,7 @@ static aq_status store_lock(void *self, struct aq_error *err)
         return AQ_AGAIN;
     }
     if (status == AQ_OK) {
-        status = pool_find(&s->place, false, &file, err);
+        status = pool_find(&s->place, POOL_WRITE, &file, err);
         if (status == AQ_OK) {
             status = pool_lock(file, &s->place, s, err);
         }

@@ -340,7 +340,8 @@ static void set_fault(struct call *call, CURLcode code)
         code = FAULT_TOO_LARGE; /* what libcurl before 8.6 says of a line beyond its own limit */
     }
     if (call->error.status == AQ_OK && code != CURLE_OK) {
-        fault_from_curl(&call->error, call->easy, code, call->outgoing.origin, call->head.complete);
+        fault_from_curl(&call->error, &call->transport->options, call->easy, code,
+                        call->outgoing.origin, call->head.complete);
     }
 }
 

@@ -19,8 +19,6 @@ static const struct meaning meanings[] = {
     { CURLE_SSL_CONNECT_ERROR, AQ_E_TLS,
       "TLS handshake broke off, the peer must speak TLS 1.2 or later" },
     { CURLE_SSL_CIPHER, AQ_E_TLS, "no common TLS cipher" },
-    { CURLE_SSL_CACERT_BADFILE, AQ_E_TLS,
-      "trusted certificates cannot be read, check ca_bundle and ca_dir" },
     { CURLE_GOT_NOTHING, AQ_E_NETWORK, "connection closed before an answer came" },
     { CURLE_SEND_ERROR, AQ_E_NETWORK, "connection lost while sending" },
     { CURLE_SEND_FAIL_REWIND, AQ_E_NETWORK, "connection closed before an answer came" },
@@ -49,35 +47,82 @@ enum {
     VERIFY_NO_LEAF_SIGNATURE = 21,
 };
 
+/* A path may hold anything: replace what a terminal could obey. */
+static void make_printable(char *text)
+{
+    for (char *p = text; *p; p++) {
+        if ((unsigned char)*p < 0x20 || *p == 0x7f) {
+            *p = '?';
+        }
+    }
+}
+
 aq_status fault_set(struct aq_error *err, aq_status status, const char *object, const char *what)
 {
     if (err) {
         *err = (struct aq_error){ .status = status };
         snprintf(err->text, sizeof(err->text), "%s: %s", object, what);
+        make_printable(err->text);
     }
     return status;
 }
 
-static const char *certificate_fault(CURL *easy)
+/* Which authorities are trusted depends on a file or a directory: name it. */
+static aq_status authority_fault(struct aq_error *err, const struct options *options, CURL *easy,
+                                 const char *origin)
 {
+    char what[sizeof(err->text)];
+    char trust[sizeof(err->text)];
+    int count = options_name_trust(options, easy, trust, sizeof(trust));
+    if (count == 0) {
+        return fault_set(err, AQ_E_TLS, origin,
+                         "certificate is signed by an authority that is not trusted here, name its "
+                         "file with --ca-bundle");
+    }
+    snprintf(what, sizeof(what),
+             "certificate is signed by an authority that %.256s %s not hold, add it there or name "
+             "another with --ca-bundle",
+             trust, count == 1 ? "does" : "do");
+    return fault_set(err, AQ_E_TLS, origin, what);
+}
+
+/* They could be read when the instance was opened: no certificates, or gone since. */
+static aq_status trust_fault(struct aq_error *err, const struct options *options, CURL *easy,
+                             const char *origin)
+{
+    char what[sizeof(err->text)];
+    char trust[sizeof(err->text)];
+    int count = options_name_trust(options, easy, trust, sizeof(trust));
+    snprintf(what, sizeof(what),
+             "no certificates to trust can be read from %.256s, name a PEM file with --ca-bundle",
+             count ? trust : "this system");
+    return fault_set(err, AQ_E_TLS, origin, what);
+}
+
+static bool is_unknown_authority(long reason)
+{
+    return reason == VERIFY_SELF_SIGNED || reason == VERIFY_SELF_SIGNED_IN_CHAIN ||
+           reason == VERIFY_NO_ISSUER || reason == VERIFY_NO_LEAF_SIGNATURE;
+}
+
+static aq_status certificate_fault(struct aq_error *err, const struct options *options, CURL *easy,
+                                   const char *origin)
+{
+    const char *what = "certificate is not acceptable, check the endpoint and the clock";
     long reason = VERIFY_OK;
     curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &reason);
-    switch (reason) {
-    case VERIFY_OK: /* the handshake accepted the chain, so it is the name */
-    case VERIFY_UNSPECIFIED:
-        return "certificate is not valid for this name, check the endpoint";
-    case VERIFY_NOT_YET_VALID:
-        return "certificate is not valid yet, check the clock";
-    case VERIFY_EXPIRED:
-        return "certificate has expired, check the clock or tell the owner of the host";
-    case VERIFY_SELF_SIGNED:
-    case VERIFY_SELF_SIGNED_IN_CHAIN:
-    case VERIFY_NO_ISSUER:
-    case VERIFY_NO_LEAF_SIGNATURE:
-        return "certificate is from an unknown authority, check ca_bundle and ca_dir";
-    default:
-        return "certificate is not acceptable, check the endpoint and ca_bundle";
+    if (is_unknown_authority(reason)) {
+        return authority_fault(err, options, easy, origin);
     }
+    if (reason == VERIFY_OK || reason == VERIFY_UNSPECIFIED) {
+        /* the handshake accepted the chain, so it is the name */
+        what = "certificate is not valid for this name, check the endpoint";
+    } else if (reason == VERIFY_NOT_YET_VALID) {
+        what = "certificate is not valid yet, check the clock";
+    } else if (reason == VERIFY_EXPIRED) {
+        what = "certificate has expired, check the clock or tell the owner of the host";
+    }
+    return fault_set(err, AQ_E_TLS, origin, what);
 }
 
 /* A proxy answered CONNECT with something other than 2xx. */
@@ -106,8 +151,8 @@ static int32_t os_error(CURL *easy)
     return (int32_t)sys;
 }
 
-aq_status fault_from_curl(struct aq_error *err, CURL *easy, CURLcode code, const char *origin,
-                          bool has_head)
+aq_status fault_from_curl(struct aq_error *err, const struct options *options, CURL *easy,
+                          CURLcode code, const char *origin, bool has_head)
 {
     long tunnel = 0;
     curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
@@ -115,7 +160,10 @@ aq_status fault_from_curl(struct aq_error *err, CURL *easy, CURLcode code, const
         return tunnel_fault(err, origin, tunnel);
     }
     if (code == CURLE_PEER_FAILED_VERIFICATION) {
-        return fault_set(err, AQ_E_TLS, origin, certificate_fault(easy));
+        return certificate_fault(err, options, easy, origin);
+    }
+    if (code == CURLE_SSL_CACERT_BADFILE) {
+        return trust_fault(err, options, easy, origin);
     }
     const struct meaning *meaning = find_meaning(code);
     if (!meaning) {

@@ -2,7 +2,15 @@
 #include "options.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fault.h"
 
 /* Bytes per read. As many as libcurl 7.88 collects of an HTTP/2 header: what does not fit at once
  * stays with it until the peer sends more. */
@@ -89,7 +97,65 @@ static bool has_hashed_names(const char *path)
     return found;
 }
 
-void options_init(struct options *options, const struct aq_open_args *args)
+/* Why a path of that type cannot be used with this kind of access, or 0. */
+static int find_obstacle(const char *path, mode_t type, int access_mode)
+{
+    struct stat st;
+    if (stat(path, &st) != 0) {
+        return errno;
+    }
+    if (S_ISDIR(st.st_mode) != S_ISDIR(type)) {
+        return S_ISDIR(type) ? ENOTDIR : EISDIR;
+    }
+    return faccessat(AT_FDCWD, path, access_mode, AT_EACCESS) == 0 ? 0 : errno;
+}
+
+/* OpenSSL takes a list, separated by colons: one directory of it is enough. */
+static int find_obstacle_in_list(const char *list)
+{
+    int obstacle = ENOENT;
+    while (*list && obstacle) {
+        char dir[PATH_MAX];
+        size_t len = strcspn(list, ":");
+        if (len) {
+            snprintf(dir, sizeof(dir), "%.*s", (int)len, list);
+            obstacle = len < sizeof(dir) ? find_obstacle(dir, S_IFDIR, X_OK) : ENAMETOOLONG;
+        }
+        list += len + (list[len] == ':');
+    }
+    return obstacle;
+}
+
+static aq_status refuse_trust(const char *setting, const char *path, int obstacle,
+                              const char *sources, struct aq_error *err)
+{
+    char what[sizeof(err->text)];
+    char cause[128];
+    snprintf(what, sizeof(what), "%s cannot be read: %s, check %s", path,
+             strerror_r(obstacle, cause, sizeof(cause)), sources);
+    fault_set(err, AQ_E_INVALID, setting, what);
+    err->sys = obstacle;
+    return AQ_E_INVALID;
+}
+
+/* libcurl would say so at the first request only, and does not say which. */
+static aq_status check_trust(const struct options *options, struct aq_error *err)
+{
+    int obstacle = options->ca_bundle ? find_obstacle(options->ca_bundle, S_IFREG, R_OK) : 0;
+    if (obstacle) {
+        return refuse_trust("transport.curl.ca_bundle", options->ca_bundle, obstacle,
+                            "AWS_CA_BUNDLE, SSL_CERT_FILE or --ca-bundle", err);
+    }
+    obstacle = options->ca_dir ? find_obstacle_in_list(options->ca_dir) : 0;
+    if (obstacle) {
+        return refuse_trust("transport.curl.ca_dir", options->ca_dir, obstacle, "SSL_CERT_DIR",
+                            err);
+    }
+    return AQ_OK;
+}
+
+aq_status options_init(struct options *options, const struct aq_open_args *args,
+                       struct aq_error *err)
 {
     *options = (struct options){
         .ca_bundle = text_at(args, CA_BUNDLE),
@@ -108,7 +174,26 @@ void options_init(struct options *options, const struct aq_open_args *args)
         } else {
             options->default_trust = true;
         }
+        return AQ_OK;
     }
+    return check_trust(options, err);
+}
+
+int options_name_trust(const struct options *options, CURL *easy, char *buf, size_t cap)
+{
+    const char *bundle = options->ca_bundle;
+    const char *dir = options->ca_dir;
+    if (options->default_trust) {
+        char *found = NULL;
+        curl_easy_getinfo(easy, CURLINFO_CAINFO, &found);
+        bundle = found;
+        found = NULL;
+        curl_easy_getinfo(easy, CURLINFO_CAPATH, &found);
+        dir = found;
+    }
+    snprintf(buf, cap, "%s%s%s", bundle ? bundle : "", bundle && dir ? " and " : "",
+             dir ? dir : "");
+    return (bundle != NULL) + (dir != NULL);
 }
 
 /* Run the settings in order until one fails. */

@@ -23,8 +23,14 @@ struct options {
     long keepalive_s;
 };
 
-/* Read the values that the host found. */
-void options_init(struct options *options, const struct aq_open_args *args);
+/* Read the values that the host found. AQ_E_INVALID when trusted certificates are named that
+ * cannot be read. */
+aq_status options_init(struct options *options, const struct aq_open_args *args,
+                       struct aq_error *err);
+
+/* Name the files and directories that are trusted, for messages; easy knows libcurl's own default.
+ * Returns how many were named: 0, 1 or 2. */
+int options_name_trust(const struct options *options, CURL *easy, char *buf, size_t cap);
 
 /* Set on easy everything that is the same for all requests with this scheme. */
 CURLcode options_apply(const struct options *options, CURL *easy, bool is_https);

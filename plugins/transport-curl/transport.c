@@ -48,8 +48,10 @@ static aq_status transport_open(const struct aq_open_args *args, void **ret_self
     TAILQ_INIT(&transport->calls);
     TAILQ_INIT(&transport->ready);
     TAILQ_INIT(&transport->resume);
-    options_init(&transport->options, args);
-    aq_status st = loop_init(&transport->loop, args->host, err);
+    aq_status st = options_init(&transport->options, args, err);
+    if (st == AQ_OK) {
+        st = loop_init(&transport->loop, args->host, err);
+    }
     if (st != AQ_OK) {
         free(transport);
         return st;

@@ -253,8 +253,10 @@ static void the_database_of_another_program_is_refused(void **state)
     assert_int_equal(chmod(f->path, 0600), 0);
     assert_int_equal(instance_get(&f->store, TOKEN_KEY), AQ_E_CORRUPT);
     assert_text_has(f, "auth_kv");
+    assert_int_equal(chmod(f->path, 0644), 0);
     assert_int_equal(instance_put(&f->store, TOKEN_KEY, "T"), AQ_E_CORRUPT);
     assert_string_equal(ask(f->path, "SELECT count(*) FROM sqlite_master"), "1");
+    assert_int_equal(mode_of(f->path), 0644);
 }
 
 static void a_migrated_database_without_its_table_is_corrupt(void **state)
@@ -330,13 +332,31 @@ static void a_trigger_in_the_database_does_not_run(void **state)
     assert_string_equal(ask(f->path, "SELECT count(*) FROM conversations"), "0");
 }
 
+static void a_schema_that_calculates_does_no_harm(void **state)
+{
+    struct fixture *f = *state;
+    if (!sqlite3_compileoption_used("ENABLE_MATH_FUNCTIONS")) {
+        skip();
+    }
+    make(f, "CREATE INDEX i ON auth_kv (sqrt(length(value)), pow(length(key), 2));"
+            "INSERT INTO auth_kv VALUES ('k', 'v')");
+    assert_int_equal(instance_get(&f->store, "k"), AQ_OK);
+    assert_string_equal(f->store.value, "v");
+    aq_status status = instance_put(&f->store, "k", "w");
+    assert_true(status == AQ_OK || status == AQ_E_CORRUPT);
+    assert_int_equal(instance_get(&f->store, "k"), AQ_OK);
+    assert_string_equal(f->store.value, status == AQ_OK ? "w" : "v");
+}
+
 static void a_file_that_is_no_database_is_corrupt_and_stays_as_it_is(void **state)
 {
     struct fixture *f = *state;
     char junk[8192], now[8192];
     memset(junk, 'j', sizeof(junk));
     put_file(f->path, junk, sizeof(junk));
+    assert_int_equal(chmod(f->path, 0644), 0);
     assert_int_equal(instance_get(&f->store, TOKEN_KEY), AQ_E_CORRUPT);
+    assert_text_has(f, "data.sqlite3: is not an SQLite database, check the path");
     assert_int_equal(instance_put(&f->store, TOKEN_KEY, "T"), AQ_E_CORRUPT);
     assert_int_equal(f->store.ops->can_save(f->store.self, &f->store.err), AQ_E_CORRUPT);
     FILE *file = fopen(f->path, "rb");
@@ -344,6 +364,19 @@ static void a_file_that_is_no_database_is_corrupt_and_stays_as_it_is(void **stat
     assert_int_equal(fread(now, 1, sizeof(now), file), sizeof(now));
     assert_int_equal(fclose(file), 0);
     assert_memory_equal(junk, now, sizeof(junk));
+    assert_int_equal(mode_of(f->path), 0644);
+}
+
+static void only_what_begins_as_a_database_is_called_damaged(void **state)
+{
+    static const char too_new = 9; /* a version of the file format that does not exist */
+    struct fixture *f = *state;
+    make(f, NULL);
+    int fd = open(f->path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, &too_new, 1, 19), 1);
+    close(fd);
+    assert_int_equal(instance_get(&f->store, TOKEN_KEY), AQ_E_CORRUPT);
+    assert_text_has(f, "damaged, restore a copy, or move it away and log in again");
 }
 
 static void a_database_cut_or_damaged_anywhere_gives_an_error_or_the_value(void **state)
@@ -556,6 +589,53 @@ static void a_file_others_could_read_is_made_private_by_a_save(void **state)
     assert_int_equal(mode_of(f->path), 0600);
 }
 
+static void a_save_makes_the_file_of_wal_mode_private_too(void **state)
+{
+    struct fixture *f = *state;
+    sqlite3 *db;
+    char wal[700];
+    make(f, "PRAGMA journal_mode=WAL");
+    assert_int_equal(chmod(f->path, 0644), 0);
+    snprintf(wal, sizeof(wal), "%s-wal", f->path);
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK); /* keeps the file there */
+    assert_int_equal(sqlite3_exec(db, "INSERT INTO auth_kv VALUES ('a', 'b')", NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(mode_of(wal), 0644);
+    assert_int_equal(instance_put(&f->store, "k", "v"), AQ_OK);
+    assert_int_equal(mode_of(f->path), 0600);
+    assert_int_equal(mode_of(wal), 0600);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static char warnings[1024];
+
+static void keep_warning(void *ctx, int32_t level, struct aq_str line)
+{
+    size_t len = strlen(warnings);
+    (void)ctx;
+    assert_int_equal(level, AQ_LOG_WARN);
+    snprintf(warnings + len, sizeof(warnings) - len, "%.*s\n", (int)line.len, line.ptr);
+}
+
+static void reading_a_file_others_can_read_warns_once(void **state)
+{
+    struct fixture *f = *state;
+    char expected[1400];
+    warnings[0] = '\0';
+    f->store.host.table.log = keep_warning;
+    make(f, "INSERT INTO auth_kv VALUES ('k', 'v')");
+    assert_int_equal(instance_get(&f->store, "k"), AQ_OK);
+    assert_string_equal(warnings, "");
+    assert_int_equal(chmod(f->path, 0644), 0);
+    assert_int_equal(instance_get(&f->store, "absent"), AQ_E_NOTFOUND);
+    assert_string_equal(warnings, "");
+    assert_int_equal(instance_get(&f->store, "k"), AQ_OK);
+    assert_int_equal(instance_get(&f->store, "k"), AQ_OK);
+    snprintf(expected, sizeof(expected), "%s: other users can read it, run: chmod 600 %s\n",
+             f->path, f->path);
+    assert_string_equal(warnings, expected);
+}
+
 /* places that cannot be trusted */
 
 static void assert_refused(struct fixture *f, const char *reason)
@@ -603,7 +683,19 @@ static void a_directory_as_database_is_refused(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(mkdir(f->path, 0700), 0);
-    assert_refused(f, "not a regular file");
+    assert_refused(f, "is a directory, name the file (");
+    assert_refused(f, "/data.sqlite3/data.sqlite3)");
+}
+
+static void a_path_that_ends_in_a_slash_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    void *self = NULL;
+    struct aq_setting_value values[2] = { { .text = str_of("/tmp/") } };
+    struct aq_open_args args = f->store.host.args;
+    args.values = values;
+    assert_int_equal(f->store.ops->open(&args, &self, &f->store.err), AQ_E_INVALID);
+    assert_text_has(f, "/tmp/: is a directory, name the file (/tmp/data.sqlite3)");
 }
 
 static void a_file_that_everybody_can_write_is_refused(void **state)
@@ -622,6 +714,23 @@ static void a_directory_that_everybody_can_write_is_refused_unless_sticky(void *
     assert_refused(f, "chmod o-w");
     assert_int_equal(chmod(f->dir, 01777), 0);
     assert_int_equal(instance_get(&f->store, TOKEN_KEY), AQ_OK);
+}
+
+/* What is open stays open; what others could have put beside it is not believed. */
+static void a_directory_opened_up_later_is_refused_for_all_but_the_file_itself(void **state)
+{
+    struct fixture *f = *state;
+    make(f, "INSERT INTO auth_kv VALUES ('" TOKEN_KEY "', 'T')");
+    assert_int_equal(instance_get(&f->store, TOKEN_KEY), AQ_OK);
+    assert_int_equal(chmod(f->dir, 0777), 0);
+    assert_int_equal(instance_get(&f->store, TOKEN_KEY), AQ_OK);
+    assert_int_equal(instance_put(&f->store, TOKEN_KEY, "U"), AQ_E_DENIED);
+    assert_int_equal(f->store.ops->can_save(f->store.self, &f->store.err), AQ_E_DENIED);
+    assert_int_equal(f->store.ops->lock(f->store.self, &f->store.err), AQ_E_DENIED);
+    sql(f->path, "PRAGMA journal_mode=WAL; UPDATE auth_kv SET value = 'planted'");
+    assert_int_equal(instance_get(&f->store, TOKEN_KEY), AQ_E_DENIED);
+    assert_int_equal(instance_get(&f->store, "absent"), AQ_E_DENIED);
+    assert_text_has(f, "chmod o-w");
 }
 
 static void a_link_among_the_directories_is_followed(void **state)
@@ -785,7 +894,9 @@ int main(void)
         TEST(a_value_of_one_mebibyte_fits_and_a_larger_one_is_refused),
         TEST(a_view_or_a_virtual_table_in_place_of_the_table_is_refused),
         TEST(a_trigger_in_the_database_does_not_run),
+        TEST(a_schema_that_calculates_does_no_harm),
         TEST(a_file_that_is_no_database_is_corrupt_and_stays_as_it_is),
+        TEST(only_what_begins_as_a_database_is_called_damaged),
         TEST(a_database_cut_or_damaged_anywhere_gives_an_error_or_the_value),
         TEST(what_is_put_is_text_in_the_right_table),
         TEST(removing_removes_and_removing_nothing_is_no_error),
@@ -797,12 +908,16 @@ int main(void)
         TEST(a_save_makes_directories_and_file_private_whatever_the_umask),
         TEST(a_new_database_has_every_table_and_all_eight_migrations),
         TEST(a_file_others_could_read_is_made_private_by_a_save),
+        TEST(a_save_makes_the_file_of_wal_mode_private_too),
+        TEST(reading_a_file_others_can_read_warns_once),
         TEST(a_symbolic_link_as_database_is_refused),
         TEST(a_second_name_of_the_file_is_refused),
         TEST(a_pipe_as_database_is_refused_without_waiting),
         TEST(a_directory_as_database_is_refused),
+        TEST(a_path_that_ends_in_a_slash_is_refused),
         TEST(a_file_that_everybody_can_write_is_refused),
         TEST(a_directory_that_everybody_can_write_is_refused_unless_sticky),
+        TEST(a_directory_opened_up_later_is_refused_for_all_but_the_file_itself),
         TEST(a_link_among_the_directories_is_followed),
         TEST(a_path_that_is_not_absolute_is_an_invalid_setting),
         TEST(a_reader_waits_for_a_writer_and_then_says_busy),

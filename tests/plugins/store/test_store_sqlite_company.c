@@ -421,6 +421,19 @@ static void an_interrupted_save_of_another_program_is_undone(void **state)
     assert_string_equal(dir_names(f->dir), "data.sqlite3 ");
 }
 
+static void a_journal_in_a_directory_opened_up_since_is_not_believed(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(instance_get(&f->store, "k"), AQ_OK);
+    interrupt_a_save(f->path);
+    assert_int_equal(chmod(f->dir, 0777), 0);
+    assert_int_equal(instance_get(&f->store, "k"), AQ_E_DENIED);
+    assert_non_null(strstr(f->store.err.text, "chmod o-w"));
+    assert_int_equal(chmod(f->dir, 0700), 0);
+    assert_int_equal(instance_get(&f->store, "k"), AQ_OK);
+    assert_string_equal(f->store.value, "0");
+}
+
 /* places where it may not write */
 
 static void skip_unless_root(void)
@@ -794,6 +807,7 @@ int main(int argc, char **argv)
         TEST(a_wal_database_is_not_shared_with_a_forked_child),
         TEST(what_was_acknowledged_survives_kill_9),
         TEST(an_interrupted_save_of_another_program_is_undone),
+        TEST(a_journal_in_a_directory_opened_up_since_is_not_believed),
         TEST(a_read_only_file_is_read_and_not_written),
         TEST(a_file_in_a_read_only_directory_is_read_and_not_written),
         TEST(an_interrupted_save_in_a_read_only_place_is_an_error_not_a_wrong_value),

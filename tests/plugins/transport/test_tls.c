@@ -35,7 +35,11 @@ static void an_expired_certificate_is_refused(void **state)
 static void a_certificate_of_an_unknown_authority_is_refused(void **state)
 {
     (void)state;
-    refuse("unknown", NULL, "unknown authority, check ca_bundle");
+    char text[512];
+    snprintf(text, sizeof(text),
+             "authority that %s does not hold, add it there or name another with --ca-bundle",
+             server_file("ca.pem"));
+    refuse("unknown", NULL, text);
 }
 
 static void tls_1_1_is_refused(void **state)
@@ -48,21 +52,79 @@ static void the_default_trust_does_not_include_our_authority(void **state)
 {
     static const struct plugin_setting none[] = { { 0 } };
     (void)state;
-    refuse("tls", none, "unknown authority, check ca_bundle");
+    refuse("tls", none, "signed by an authority that /");
 }
 
-static void a_missing_ca_bundle_is_named(void **state)
+static void refuse_to_open(const char *key, const char *value, const char *text)
 {
-    static const struct plugin_setting settings[] = { { "ca_bundle", "/nonexistent" }, { 0 } };
+    const struct plugin_setting settings[] = { { key, value }, { 0 } };
+    struct plugin_host host;
+    struct aq_error err = { 0 };
+    void *self = NULL;
+    plugin_host_load(&host, "transport-curl", settings);
+    assert_int_equal(host.plugin->transport->open(&host.args, &self, &err), AQ_E_INVALID);
+    assert_null(self);
+    assert_string_equal(err.text, text);
+    plugin_host_done(&host);
+}
+
+static void a_ca_bundle_that_cannot_be_read_is_named_before_any_request(void **state)
+{
+    (void)state;
+    refuse_to_open("ca_bundle", "/nonexistent",
+                   "transport.curl.ca_bundle: /nonexistent cannot be read: No such file or "
+                   "directory, check AWS_CA_BUNDLE, SSL_CERT_FILE or --ca-bundle");
+    refuse_to_open("ca_bundle", "/etc",
+                   "transport.curl.ca_bundle: /etc cannot be read: Is a directory, check "
+                   "AWS_CA_BUNDLE, SSL_CERT_FILE or --ca-bundle");
+}
+
+static void a_ca_dir_that_cannot_be_read_is_named_before_any_request(void **state)
+{
+    (void)state;
+    refuse_to_open("ca_dir", "/nonexistent",
+                   "transport.curl.ca_dir: /nonexistent cannot be read: No such file or "
+                   "directory, check SSL_CERT_DIR");
+    refuse_to_open("ca_dir", "/nonexistent:/etc/passwd",
+                   "transport.curl.ca_dir: /nonexistent:/etc/passwd cannot be read: Not a "
+                   "directory, check SSL_CERT_DIR");
+}
+
+static void fail_with(const char *listener, const struct plugin_setting *settings, const char *text)
+{
     struct client client;
     struct exchange e;
-    (void)state;
     client_open(&client, settings);
-    exchange_run(&e, &client, server_url("tls", "/secret"), NULL);
-    assert_failed(&e, AQ_E_TLS, "check ca_bundle");
+    exchange_run(&e, &client, server_url(listener, "/secret"), NULL);
+    assert_failed(&e, AQ_E_TLS, text);
     assert_int_equal(e.error.flags, AQ_ERROR_NOT_SENT);
     exchange_finish(&e);
     client_close(&client);
+}
+
+static void one_directory_of_a_list_is_enough(void **state)
+{
+    static const struct plugin_setting settings[] = { { "ca_dir", "/nonexistent:/etc" }, { 0 } };
+    (void)state;
+    fail_with("tls", settings, "an authority that /nonexistent:/etc does not hold");
+}
+
+static void bundle_and_directory_are_both_named(void **state)
+{
+    char text[512];
+    (void)state;
+    const struct plugin_setting settings[] = { { "ca_bundle", server_file("ca.pem") },
+                                               { "ca_dir", "/etc" },
+                                               { 0 } };
+    snprintf(text, sizeof(text), "authority that %s and /etc do not hold", server_file("ca.pem"));
+    fail_with("unknown", settings, text);
+}
+
+static void a_ca_bundle_without_certificates_is_named(void **state)
+{
+    static const struct plugin_setting settings[] = { { "ca_bundle", "/etc/passwd" }, { 0 } };
+    (void)state;
+    fail_with("tls", settings, "no certificates to trust can be read from /etc/passwd");
 }
 
 static void a_hashed_directory_is_trusted(void **state)
@@ -87,16 +149,10 @@ static void a_hashed_directory_is_trusted(void **state)
 static void the_environment_changes_nothing(void **state)
 {
     static const struct plugin_setting none[] = { { 0 } };
-    struct client client;
-    struct exchange e;
     (void)state;
     setenv("SSL_CERT_FILE", server_file("ca.pem"), 1);
     setenv("CURL_CA_BUNDLE", server_file("ca.pem"), 1);
-    client_open(&client, none);
-    exchange_run(&e, &client, server_url("tls", "/secret"), NULL);
-    assert_failed(&e, AQ_E_TLS, "unknown authority");
-    exchange_finish(&e);
-    client_close(&client);
+    fail_with("tls", none, "signed by an authority that /");
     unsetenv("SSL_CERT_FILE");
     unsetenv("CURL_CA_BUNDLE");
 }
@@ -111,7 +167,11 @@ int main(void)
         cmocka_unit_test(a_certificate_of_an_unknown_authority_is_refused),
         cmocka_unit_test(tls_1_1_is_refused),
         cmocka_unit_test(the_default_trust_does_not_include_our_authority),
-        cmocka_unit_test(a_missing_ca_bundle_is_named),
+        cmocka_unit_test(a_ca_bundle_that_cannot_be_read_is_named_before_any_request),
+        cmocka_unit_test(a_ca_dir_that_cannot_be_read_is_named_before_any_request),
+        cmocka_unit_test(one_directory_of_a_list_is_enough),
+        cmocka_unit_test(bundle_and_directory_are_both_named),
+        cmocka_unit_test(a_ca_bundle_without_certificates_is_named),
         cmocka_unit_test(a_hashed_directory_is_trusted),
         cmocka_unit_test(the_environment_changes_nothing),
     };
