@@ -3,6 +3,7 @@
 #include "command.h"
 #include "exitcode.h"
 #include "interrupt.h"
+#include "program.h"
 #include "prompt.h"
 #include "report.h"
 #include "session.h"
@@ -17,13 +18,15 @@ static int read_prompt(const struct options *o, struct text *text, struct aq_str
     bool terminal = isatty(STDIN_FILENO) == 1;
     if (terminal && !options_has(o, OPTION_NO_INTERACTIVE)) {
         report_error("chat: a conversation on the terminal is not available yet, "
-                     "ask with 'q chat --no-interactive PROMPT'");
+                     "ask with '%s chat --no-interactive PROMPT'",
+                     program_name());
         return EXITCODE_USAGE;
     }
     if (o->word_count > 0) {
         *ret = prompt_trim((struct aq_str){ o->words[0], strlen(o->words[0]) });
     } else if (terminal) {
-        report_error("chat: no question, write 'q chat --no-interactive PROMPT' or pipe it in");
+        report_error("chat: no question, write '%s chat --no-interactive PROMPT' or pipe it in",
+                     program_name());
         return EXITCODE_USAGE;
     } else {
         int err = prompt_read(STDIN_FILENO, text);
@@ -37,7 +40,8 @@ static int read_prompt(const struct options *o, struct text *text, struct aq_str
         *ret = prompt_trim(text_view(text));
     }
     if (ret->len == 0) {
-        report_error("chat: the question is empty, write 'q chat --no-interactive PROMPT'");
+        report_error("chat: the question is empty, write '%s chat --no-interactive PROMPT'",
+                     program_name());
         return EXITCODE_USAGE;
     }
     return EXITCODE_OK;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command.h"
+#include "elsewhere.h"
 #include "exitcode.h"
 #include "output.h"
+#include "program.h"
 #include "report.h"
 
 #include <stdio.h>
@@ -10,11 +12,23 @@
 
 enum { NAME_MAX_LEN = 80, SUMMARY_COLUMN = 24 };
 
+/* Append text with the name of the program for every {q}. */
+static void add_named(struct text *out, const char *text)
+{
+    const char *mark;
+    while ((mark = strstr(text, "{q}")) != NULL) {
+        text_add(out, (struct aq_str){ text, (size_t)(mark - text) });
+        text_add_literal(out, program_name());
+        text = mark + strlen("{q}");
+    }
+    text_add_literal(out, text);
+}
+
 static void add_general(struct text *out)
 {
-    text_add_literal(out, "Usage: q [OPTION]... COMMAND [ARGUMENT]...\n"
-                          "Keeps a login for Amazon Q alive, prints tokens, streams answers.\n"
-                          "\nCommands:\n");
+    add_named(out, "Usage: {q} [OPTION]... COMMAND [ARGUMENT]...\n"
+                   "Keeps a login for Amazon Q alive, prints tokens, streams answers.\n"
+                   "\nCommands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         const struct command *command = &command_table[i];
         text_add_literal(out, "  ");
@@ -31,11 +45,11 @@ static void add_general(struct text *out)
 
 static void add_command(const struct command *command, struct text *out)
 {
-    text_add_literal(out, "q ");
+    add_named(out, "{q} ");
     text_add_literal(out, command->name);
     text_add_literal(out, " - ");
     text_add_literal(out, command->summary);
-    text_add_literal(out, "\n\nUsage: q ");
+    add_named(out, "\n\nUsage: {q} ");
     text_add_literal(out, command->name);
     text_add_literal(out, " [OPTION]...");
     text_add_literal(out, command->args);
@@ -44,11 +58,11 @@ static void add_command(const struct command *command, struct text *out)
     AUTO(text) struct text options = { 0 };
     options_help(command, &options);
     if (options.len > 0) {
-        text_add_literal(out, "\nOptions, besides those of every command ('q --help'):\n");
+        add_named(out, "\nOptions, besides those of every command ('{q} --help'):\n");
         text_add(out, text_view(&options));
     }
     text_add_literal(out, "\n");
-    text_add_literal(out, command->details);
+    add_named(out, command->details);
 }
 
 int cmd_help_print(const struct command *command, int fd)
@@ -74,8 +88,10 @@ int cmd_help(const struct options *o)
     if (!command) {
         command = command_in_group(name);
     }
+    if (!command && !elsewhere_report(name)) {
+        report_error("help '%s': there is no such command, see '%s --help'", name, program_name());
+    }
     if (!command) {
-        report_error("help '%s': there is no such command, see 'q --help'", name);
         return EXITCODE_USAGE;
     }
     return cmd_help_print(command, STDOUT_FILENO);

@@ -9,11 +9,11 @@ const struct command command_table[COMMAND_COUNT] = {
         .args = "",
         .summary = "print a valid access token, refreshing it if needed",
         .details = "Formats: json, json-pretty; env, fish (lines for a shell); token, header,\n"
-                   "exec-credential (access token only).  DUR: 90s, 10m, 1h30m, or seconds.\n"
+                   "exec-credential (access token only).  DUR: 90s, 10m, 1h30m, 1d, or seconds.\n"
                    "\n"
                    "Examples:\n"
-                   "  q user export-token --format header --quiet | curl -H @- ...\n"
-                   "  eval \"$(q user export-token --format env --quiet)\"\n",
+                   "  {q} user export-token --format header --quiet | curl -H @- ...\n"
+                   "  eval \"$({q} user export-token --format env --quiet)\"\n",
         .max_words = 0,
         .run = cmd_export_token,
     },
@@ -25,8 +25,8 @@ const struct command command_table[COMMAND_COUNT] = {
                    "A conversation on the terminal is not available yet.\n"
                    "\n"
                    "Examples:\n"
-                   "  q chat --no-interactive \"what does errno 104 mean?\"\n"
-                   "  git diff | q chat --no-interactive > review.txt\n",
+                   "  {q} chat --no-interactive \"what does errno 104 mean?\"\n"
+                   "  git diff | {q} chat --no-interactive > review.txt\n",
         .max_words = 1,
         .run = cmd_chat,
     },
@@ -49,7 +49,7 @@ const struct command command_table[COMMAND_COUNT] = {
     [COMMAND_HELP] = {
         .name = "help",
         .args = " [COMMAND]",
-        .summary = "explain q, or a command",
+        .summary = "print help, in general or on a command",
         .details = "Without COMMAND: all commands, and the options that each of them takes.\n",
         .max_words = OPTIONS_MAX_WORDS,
         .run = cmd_help,

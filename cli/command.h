@@ -18,7 +18,7 @@ struct command {
     const char *name; /* one word, or a group and a word */
     const char *args;
     const char *summary; /* one line, in the list of commands */
-    const char *details; /* after the options */
+    const char *details; /* after the options; {q} stands for program_name() */
     int max_words;
     int (*run)(const struct options *o); /* returns an exit code */
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* q: the command. Makes the process safe, reads the command line, runs one command. */
+/* q, or amazonq: the command. Makes the process safe, reads the command line, runs one command. */
 #include "command.h"
 #include "exitcode.h"
 #include "process.h"
+#include "program.h"
 #include "report.h"
 
 #include <unistd.h>
@@ -26,7 +27,8 @@ int main(int argc, char **argv)
     }
     if (!o.command) {
         report_error("command: none given; a conversation on the terminal is not available yet, "
-                     "ask with 'q chat --no-interactive PROMPT'");
+                     "ask with '%s chat --no-interactive PROMPT'",
+                     program_name());
         (void)cmd_help_print(NULL, STDERR_FILENO);
         return EXITCODE_USAGE;
     }

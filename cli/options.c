@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "options.h"
 #include "command.h"
+#include "elsewhere.h"
+#include "program.h"
 #include "report.h"
 #include "suggest.h"
 
@@ -32,7 +34,7 @@ static const struct definition table[] = {
     { OPTION_CA_BUNDLE, 0, "ca-bundle", "FILE", "certificates to trust, PEM", ALL },
     { OPTION_QUIET, 0, "quiet", NULL, "no warnings, only errors", ALL },
     { OPTION_VERBOSE, 'v', "verbose", NULL, "log to stderr; -vv logs more", ALL },
-    { OPTION_HELP, 'h', "help", NULL, "explain q, or a command", ALL },
+    { OPTION_HELP, 'h', "help", NULL, "print help, in general or on a command", ALL },
     { OPTION_VERSION, 'V', "version", NULL, "print the version", ALL },
 
     { OPTION_FORMAT, 'f', "format", "FORMAT", "what to print, see below (json)",
@@ -101,7 +103,7 @@ static bool unknown_option(const struct options *o, const char *argument)
     struct suggest guess = { .typed = name };
 
     (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(argument, "="), argument);
-    report_error("option '%s': unknown, see 'q --help'", name);
+    report_error("option '%s': unknown, see '%s --help'", name, program_name());
     for (size_t i = 0; i < TABLE_LEN; i++) {
         if (!o->command || table[i].commands & bit(o->command)) {
             (void)snprintf(dashed[i], sizeof(dashed[i]), "--%s", table[i].name);
@@ -118,7 +120,10 @@ static bool unknown_command(const char *name)
 {
     struct suggest guess = { .typed = name };
 
-    report_error("command '%s': unknown, see 'q --help'", name);
+    if (elsewhere_report(name)) {
+        return false;
+    }
+    report_error("command '%s': unknown, see '%s --help'", name, program_name());
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         const char *space = strchr(command_table[i].name, ' ');
         struct suggest word = { .typed = name };
@@ -210,8 +215,8 @@ static bool parse_word(struct parser *p, const char *word)
         return parse_command(p, word);
     }
     if (p->o->word_count == p->o->command->max_words) {
-        report_error("argument '%.60s': one too many for 'q %s', quote what belongs together", word,
-                     p->o->command->name);
+        report_error("argument '%.60s': one too many for '%s %s', quote what belongs together",
+                     word, program_name(), p->o->command->name);
         return false;
     }
     p->o->words[p->o->word_count++] = word;
@@ -235,15 +240,34 @@ static bool parse_argument(struct parser *p)
 static bool check_options_fit(const struct options *o)
 {
     uint32_t allowed[OPTION_COUNT] = { 0 };
+    if (!o->command) {
+        return true;
+    }
     for (size_t i = 0; i < TABLE_LEN; i++) {
         allowed[table[i].id] |= table[i].commands;
     }
     for (size_t i = 0; i < TABLE_LEN; i++) {
         if (o->count[table[i].id] > 0 && !(allowed[table[i].id] & bit(o->command))) {
-            report_error("option '--%s': not one of 'q %s', see 'q %s --help'", table[i].name,
-                         o->command->name, o->command->name);
+            report_error("option '--%s': not one of '%s %s', see '%s %s --help'", table[i].name,
+                         program_name(), o->command->name, program_name(), o->command->name);
             return false;
         }
+    }
+    return true;
+}
+
+/* Checked here and not when a plugin is looked for: most commands find theirs before that. */
+static bool check_plugin_path(const struct options *o)
+{
+    const char *dir = o->value[OPTION_PLUGIN];
+    while (dir) {
+        size_t len = strcspn(dir, ":");
+        if (len > 0 && *dir != '/') {
+            report_error("option '--plugin': '%.*s' is not an absolute path, start it with /",
+                         (int)len, dir);
+            return false;
+        }
+        dir = dir[len] ? dir + len + 1 : NULL;
     }
     return true;
 }
@@ -261,11 +285,12 @@ bool options_parse(struct options *ret, int argc, char **argv)
     if (p.group && !o.command) {
         o.command = command_in_group(p.group);
         if (!options_has(&o, OPTION_HELP)) {
-            report_error("command '%s': says not what to do, try 'q %s'", p.group, o.command->name);
+            report_error("command '%s': says not what to do, try '%s %s'", p.group, program_name(),
+                         o.command->name);
             return false;
         }
     }
-    if (o.command && !options_has(&o, OPTION_HELP) && !check_options_fit(&o)) {
+    if (!options_has(&o, OPTION_HELP) && !(check_options_fit(&o) && check_plugin_path(&o))) {
         return false;
     }
     *ret = o;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report.h"
 #include "output.h"
+#include "program.h"
 #include "terminal.h"
 
 #include <stdarg.h>
@@ -26,7 +27,8 @@ __attribute__((format(printf, 2, 0))) static void report(const char *kind, const
     }
 
     AUTO(text) struct text line = { 0 };
-    text_add_literal(&line, "q: ");
+    text_add_literal(&line, program_name());
+    text_add_literal(&line, ": ");
     if (kind) {
         text_add_literal(&line, kind);
         text_add_literal(&line, ": ");

@@ -5,9 +5,11 @@
 #include "report.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
     enum option option;
@@ -22,7 +24,7 @@ static const struct {
     { OPTION_CA_BUNDLE, AQ_STR_INIT("ca_bundle") },
 };
 
-enum { TABLE_LEN = sizeof(table) / sizeof(table[0]) };
+enum { TABLE_LEN = sizeof(table) / sizeof(table[0]), FILE_COUNT = 2 };
 
 static int32_t log_level(unsigned verbose)
 {
@@ -32,14 +34,49 @@ static int32_t log_level(unsigned verbose)
     return verbose == 1 ? AQ_CLIENT_LOG_INFO : AQ_CLIENT_LOG_DEBUG;
 }
 
+/* The library takes "/..." and "~/..."; other names of files are seen from where we were started.
+ */
+static bool is_relative_file(enum option option, const char *value)
+{
+    return (option == OPTION_DB || option == OPTION_CA_BUNDLE) && value[0] != '/' &&
+           strncmp(value, "~/", 2) != 0;
+}
+
+static aq_status make_absolute(struct session *s, const char *path, char ret[PATH_MAX])
+{
+    if (getcwd(ret, PATH_MAX)) {
+        size_t len = strlen(ret);
+        size_t room = PATH_MAX - len;
+        const char *slash = len > 1 ? "/" : ""; /* the root directory has one already */
+        if ((size_t)snprintf(ret + len, room, "%s%s", slash, path) < room) {
+            return AQ_OK;
+        }
+        errno = ENAMETOOLONG;
+    }
+    s->error = (struct aq_error){ .status = AQ_E_INVALID, .sys = errno };
+    (void)snprintf(s->error.text, sizeof(s->error.text),
+                   "file '%.200s': seen from the working directory: %s, give an absolute path",
+                   path, strerror(errno));
+    return AQ_E_INVALID;
+}
+
 aq_status session_init(struct session *s, const struct options *o)
 {
     struct aq_client_setting settings[TABLE_LEN];
     struct aq_client_options options = AQ_CLIENT_OPTIONS_INIT;
+    char files[FILE_COUNT][PATH_MAX];
+    size_t file_count = 0;
     uint32_t count = 0;
 
     for (size_t i = 0; i < TABLE_LEN; i++) {
         const char *value = o->value[table[i].option];
+        if (value && is_relative_file(table[i].option, value)) {
+            aq_status st = make_absolute(s, value, files[file_count]);
+            if (st != AQ_OK) {
+                return st;
+            }
+            value = files[file_count++];
+        }
         if (value) {
             settings[count].key = table[i].key;
             settings[count].value = (struct aq_str){ value, strlen(value) };

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 BINARY = Path(os.environ["AQ_TEST_BIN"])
+OWN_NAME = BINARY.parent / "amazonq"  # what the file is called; `q` is a link to it
 SANITIZED = os.environ.get("AQ_TEST_SANITIZED") == "1"
 TIMEOUT_S = 30
 TOKEN_KEY = "codewhisperer:odic:token"
@@ -36,7 +37,7 @@ class Command:
             if name in os.environ:
                 self.env[name] = os.environ[name]
 
-    def start(self, *args, **options):
+    def start(self, *args, program=BINARY, **options):
         """Start it; both outputs are pipes unless told otherwise."""
         values = {
             "stdin": subprocess.DEVNULL,
@@ -46,7 +47,7 @@ class Command:
             "cwd": self.home,
             **options,
         }
-        return subprocess.Popen([BINARY, *args], **values)
+        return subprocess.Popen([program, *args], **values)
 
     def run(self, *args, input=None, **options):
         """Run it to its end."""

@@ -4,13 +4,13 @@
 import json
 import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
-from command import BINARY
+from command import BINARY, OWN_NAME
 
 COMMANDS = ["user export-token", "chat", "whoami", "version", "help"]
+ELSEWHERE = ["login", "logout", "agent", "profile", "settings", "diagnostic", "issue", "mcp"]
 COMMON = ["--store", "--source", "--db", "--transport", "--plugin", "--endpoint", "--ca-bundle"]
 
 
@@ -106,6 +106,9 @@ def test_a_group_alone_says_what_it_can_do(q):
         (["--db", "--quiet", "whoami"], "needs a value"),
         (["--db=", "whoami"], "is empty"),
         (["--quiet=yes", "whoami"], "takes no value"),
+        (["--plugin", "here", "whoami"], "'here' is not an absolute path"),
+        (["--plugin=/usr/lib:../here:/tmp", "version"], "'../here' is not an absolute path"),
+        (["--plugin=~/here"], "'~/here' is not an absolute path"),
         (["-x"], "unknown"),
         (["whoami", "--min-valid", "3"], "not one of 'q whoami'"),
         (["--raw", "whoami"], "not one of 'q whoami'"),
@@ -165,11 +168,52 @@ def test_the_version_as_json(q):
     assert pretty.out == json.dumps(pretty.json, indent=2) + "\n"
 
 
-def test_the_command_has_a_name_that_is_only_ours(q):
-    alias = BINARY.parent / "amazonq"
-    assert os.readlink(alias) == "q"
-    said = subprocess.run([alias, "version"], env=q.env, capture_output=True, text=True)
-    assert said.stdout == q.run("version").out
+def test_the_program_has_a_name_that_is_only_ours_and_q_is_a_link_to_it(q):
+    assert OWN_NAME.is_file() and not OWN_NAME.is_symlink()
+    assert os.readlink(BINARY) == OWN_NAME.name
+    assert q.run("version", program=OWN_NAME).out == q.run("version").out
+
+
+def test_messages_begin_with_the_name_the_program_was_called_by(q):
+    mistakes = [["dance"], ["whoam"], ["--dance"], ["--db"], ["whoami", "--raw"], ["chat", "a", "b"]]
+    mistakes += [["user"], ["help", "dance"], ["chat", "--no-interactive", ""], ["login"], ["whoami"]]
+    for args in mistakes:
+        result = q.run(*args, program=OWN_NAME)
+        assert result.code in (2, 4)
+        assert all(line.startswith("amazonq: ") for line in result.err.splitlines())
+        assert result.err.replace("amazonq", "q") == q.run(*args).err.replace("amazonq", "q")
+        assert not re.search(r"'q (?!login)", result.err)  # what it tells to type is ours, too
+
+
+@pytest.mark.parametrize("name", [""] + COMMANDS)
+def test_help_uses_the_name_the_program_was_called_by(q, name):
+    page = q.run(*name.split(), "--help", program=OWN_NAME).out
+    assert "Usage: amazonq " in page
+    assert not re.search(r"\bq\b(?!-cli)", page)
+    assert max(map(len, page.splitlines())) <= 80
+
+
+def test_called_by_any_other_name_it_is_q(q):
+    other = q.home / "other"
+    other.symlink_to(BINARY)
+    assert q.run("dance", program=other).err == q.run("dance").err
+
+
+@pytest.mark.parametrize("verb", ELSEWHERE)
+def test_a_command_that_only_the_existing_cli_has_is_pointed_to(q, verb):
+    for args in ([verb], [verb, "--license", "pro"], ["--quiet", verb], ["help", verb]):
+        result = q.run(*args)
+        assert (result.code, result.out) == (2, "")
+        assert result.err.startswith(f"q: command '{verb}': does not exist here yet, ")
+        assert result.err.endswith(
+            " the Amazon Q command line (another 'q'; 'type -a q' lists them)\n"
+        )
+        assert len(result.err.splitlines()) == 1
+
+
+def test_login_and_logout_say_where_to_sign_in_and_out(q):
+    assert "yet, sign in with the Amazon Q command line" in q.run("login").err
+    assert "yet, sign out with the Amazon Q command line" in q.run("logout").err
 
 
 def test_without_a_terminal_nothing_ever_waits_for_input(q):

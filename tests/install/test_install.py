@@ -15,12 +15,17 @@ CMAKE = os.environ.get("CMAKE", "cmake")
 TOOLS = {"PATH": "/usr/local/bin:/usr/bin:/bin", "CC": os.environ.get("CC", "cc")}
 
 
-def run(*command, env=None, **more):
-    """Run a command with nothing in its environment but what is given; its output, if it succeeds."""
+def attempt(*command, env=None, **more):
+    """Run a command with nothing in its environment but what is given; it must succeed."""
     result = subprocess.run([str(part) for part in command], env=env or {}, text=True,
                             stdin=subprocess.DEVNULL, capture_output=True, timeout=120, **more)
     assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
-    return result.stdout
+    return result
+
+
+def run(*command, **options):
+    """The same; its output."""
+    return attempt(*command, **options).stdout
 
 
 @pytest.fixture(scope="session")
@@ -56,10 +61,18 @@ def build_with_find_package(prefix, libdir, folder):
     return folder / "export_and_ask"
 
 
-def build_with_pkg_config(prefix, libdir, folder):
+def build_with_make(prefix, libdir, folder):
     folder.mkdir()
     run("make", "-C", SOURCE / "examples", f"BUILD={folder}",
         env=TOOLS | {"PKG_CONFIG_PATH": str(libdir / "pkgconfig")})
+    return folder / "export_and_ask"
+
+
+def build_with_make_and_the_path_behind_it(prefix, libdir, folder):
+    """GNU make before 4.4 keeps such variables from $(shell)."""
+    folder.mkdir()
+    run("make", "-C", SOURCE / "examples", f"BUILD={folder}", f"PKG_CONFIG_PATH={libdir}/pkgconfig",
+        env=TOOLS)
     return folder / "export_and_ask"
 
 
@@ -68,14 +81,82 @@ def test_the_command_runs_from_a_moved_prefix_without_environment(prefix, name):
     assert re.search(r"\b\d+\.\d+\.\d+\b", run(prefix / "bin" / name, "version"))
 
 
-@pytest.mark.parametrize("build", [build_with_find_package, build_with_pkg_config])
+def install_command(prefix, destdir=None):
+    """Install what the command needs to run; what CMake has to say on its standard error."""
+    env = TOOLS | ({"DESTDIR": str(destdir)} if destdir else {})
+    said = attempt(CMAKE, "--install", BUILD, "--prefix", prefix, "--component", "runtime", env=env)
+    return " ".join(said.stderr.split())
+
+
+def manifest():
+    """What `xargs rm` is given to uninstall."""
+    return (BUILD / "install_manifest_runtime.txt").read_text(encoding="utf-8").split()
+
+
+def test_q_is_a_link_to_amazonq_also_when_installed_again(tmp_path):
+    for _ in range(2):
+        assert install_command(tmp_path) == ""
+        assert os.readlink(tmp_path / "bin/q") == "amazonq"
+        assert not (tmp_path / "bin/amazonq").is_symlink()
+        assert f"{tmp_path}/bin/q" in manifest()
+
+
+@pytest.mark.parametrize("kind", ["program", "link", "broken link", "link to another amazonq"])
+def test_the_q_of_another_program_is_kept_and_a_warning_says_so(tmp_path, kind):
+    theirs = tmp_path / "bin/q"
+    theirs.parent.mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/amazonq").write_text("theirs", encoding="utf-8")
+    if kind == "program":
+        theirs.write_text("theirs", encoding="utf-8")
+    else:
+        theirs.symlink_to({"link": "/bin/sh", "broken link": "nowhere"}.get(kind, "../other/amazonq"))
+    before = (theirs.is_symlink() and os.readlink(theirs), theirs.exists() and theirs.read_bytes())
+    warning = install_command(tmp_path)
+    assert "CMake Warning" in warning and f"kept {theirs}" in warning
+    assert "run this one as amazonq" in warning
+    assert before == (theirs.is_symlink() and os.readlink(theirs),
+                      theirs.exists() and theirs.read_bytes())
+    assert f"{theirs}" not in manifest()
+    assert re.search(r"\d+\.\d+\.\d+", run(tmp_path / "bin/amazonq", "version"))
+
+
+def test_another_program_s_q_is_looked_for_below_destdir(tmp_path):
+    prefix, destdir = tmp_path / "prefix", tmp_path / "destdir"
+    (prefix / "bin").mkdir(parents=True)
+    (prefix / "bin/q").write_text("theirs", encoding="utf-8")
+    staged = pathlib.Path(f"{destdir}{prefix}/bin/q")
+    assert install_command(prefix, destdir) == ""
+    assert os.readlink(staged) == "amazonq"
+    staged.unlink()
+    staged.symlink_to(prefix / "bin/amazonq")  # ours, written as it will be
+    assert install_command(prefix, destdir) == ""
+    staged.unlink()
+    staged.write_text("theirs", encoding="utf-8")
+    assert f"kept {staged}" in install_command(prefix, destdir)
+    assert staged.read_text(encoding="utf-8") == "theirs"
+    assert (prefix / "bin/q").read_text(encoding="utf-8") == "theirs"
+
+
+def test_packagers_can_leave_the_name_q_out(tmp_path):
+    """Configured alone, as it is the install script that counts and not what it installs."""
+    run(CMAKE, "-S", SOURCE, "-B", tmp_path / "b", "-DAQ_INSTALL_Q=OFF", "-DAQ_TESTS=OFF", env=TOOLS)
+    script = (tmp_path / "b/cli/cmake_install.cmake").read_text(encoding="utf-8")
+    assert "/amazonq" in script and "install_q" not in script
+    usual = (BUILD / "cli/cmake_install.cmake").read_text(encoding="utf-8")
+    assert "install_q.cmake" in usual
+
+
+@pytest.mark.parametrize("build", [build_with_find_package, build_with_make,
+                                   build_with_make_and_the_path_behind_it])
 def test_the_example_builds_and_exports_a_token_and_streams_an_answer(build, prefix, libdir, login,
-                                                                      tmp_path):
+                                                                      service, tmp_path):
+    service.settings(answer={"text": "A place for a login.", "reasoning": "not for the reader"})
     program = build(prefix, libdir, tmp_path / "example")
     token, answer = run(program, "What is a store?", env=login).split("\n", 1)
     exported = run(prefix / "bin/q", "user", "export-token", "--format", "token", "--quiet", env=login)
     assert token == exported.strip()
-    assert answer.strip()
+    assert answer == "A place for a login.\n"
 
 
 def test_the_example_is_under_forty_lines():
