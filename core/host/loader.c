@@ -249,14 +249,18 @@ static aq_status loader_load_name(const struct settings *settings, const char *o
         return loader_open(object, (const char *)path.ptr, NULL, kind, ret, err);
     }
     while (rest.len) {
-        struct aq_str dir = str_cut(&rest, ':');
-        if (dir.len && dir.ptr[0] != '/') {
-            return error_set(err, AQ_E_INVALID,
-                             "plugin.path: '%.*s' is not an absolute path, start it with /",
-                             AQ_STR_ARG(dir));
+        AUTO(buf) struct buf dir = BUF(PATH_MAX);
+        struct aq_str named = str_cut(&rest, ':');
+        aq_status st =
+            named.len ? paths_expand(AQ_STR("plugin.path"), named, &dir, err) : AQ_E_NOTFOUND;
+        if (st == AQ_E_NOTFOUND) {
+            continue; /* an empty part names nothing */
         }
-        loader_file_name(&path, dir, kind, name);
-        if (dir.len && loader_exists(&path)) {
+        if (st != AQ_OK) {
+            return st;
+        }
+        loader_file_name(&path, buf_str(&dir), kind, name);
+        if (loader_exists(&path)) {
             return loader_open_checked(object, (const char *)path.ptr, kind, ret, err);
         }
     }

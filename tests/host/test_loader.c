@@ -58,6 +58,26 @@ static void a_plugin_is_found_by_its_absolute_path(void **state)
     plugin_done(&plugin);
 }
 
+static void the_plugin_path_may_begin_at_home_but_must_be_absolute(void **state)
+{
+    static const struct {
+        const char *path;
+        aq_status status;
+    } cases[] = { { "/nowhere:~/.", AQ_OK }, { "fakes", AQ_E_INVALID }, { "::", AQ_E_PLUGIN } };
+    (void)state;
+    setenv("HOME", AQ_TEST_FAKES_DIR, 1);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct aq_client_setting more = { AQ_STR_INIT("plugin.path"),
+                                                { cases[i].path, strlen(cases[i].path) } };
+        struct plugin plugin = { 0 };
+        struct aq_error err;
+        struct settings s = choose("good", &more, 1); /* the last one given counts */
+        assert_int_equal(loader_load(&s, AQ_PLUGIN_STORE, &plugin, &err), cases[i].status);
+        plugin_done(&plugin);
+        settings_done(&s);
+    }
+}
+
 static void every_bad_plugin_is_refused_with_its_reason(void **state)
 {
     static const struct {
@@ -249,6 +269,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plugin_is_found_by_name_in_the_plugin_path),
         cmocka_unit_test(a_plugin_is_found_by_its_absolute_path),
+        cmocka_unit_test(the_plugin_path_may_begin_at_home_but_must_be_absolute),
         cmocka_unit_test(every_bad_plugin_is_refused_with_its_reason),
         cmocka_unit_test(a_plugin_in_a_place_others_can_write_to_is_never_loaded),
         cmocka_unit_test(settings_are_checked_and_completed_before_a_plugin_sees_them),
