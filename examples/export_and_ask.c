@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Reads an operation to its end, printing what it yields. */
+/* Reads an operation to its end, printing the token and the answer; other events are ignored. */
 static aq_status print_all(struct aq_op *op, struct aq_error *err)
 {
     const struct aq_event *event;
@@ -12,7 +12,7 @@ static aq_status print_all(struct aq_op *op, struct aq_error *err)
     while ((status = aq_op_wait(op, &event, err)) == AQ_OK) {
         if (event->type == AQ_EVENT_TOKEN) {
             printf("%.*s\n", AQ_STR_ARG(event->token->access_token));
-        } else if (event->type == AQ_EVENT_MESSAGE) {
+        } else if (event->kind == AQ_MESSAGE_ASSISTANT_RESPONSE) {
             fwrite(event->text.ptr, 1, event->text.len, stdout);
         }
     }

@@ -8,6 +8,8 @@
  * them. The first is the base: the ratio is the median of the ratios of each round. Standard output
  * goes to /dev/null. A command that fails ends the run.
  */
+#include "quantile.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -40,20 +42,6 @@ static double ms_of_timespec(struct timespec t)
 static double ms_of_timeval(struct timeval t)
 {
     return (double)t.tv_sec * 1e3 + (double)t.tv_usec / 1e3;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Sorts values. */
-static double quantile(double *values, size_t count, double q)
-{
-    qsort(values, count, sizeof(*values), compare);
-    return values[(size_t)((double)(count - 1) * q + 0.5)];
 }
 
 static struct sample run(const struct command *command)
