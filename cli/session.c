@@ -28,10 +28,14 @@ enum { TABLE_LEN = sizeof(table) / sizeof(table[0]), FILE_COUNT = 2 };
 
 static int32_t log_level(unsigned verbose)
 {
-    if (verbose == 0) {
-        return 0;
+    switch (verbose) {
+    case 0:
+        return AQ_CLIENT_LOG_WARN;
+    case 1:
+        return AQ_CLIENT_LOG_INFO;
+    default:
+        return AQ_CLIENT_LOG_DEBUG;
     }
-    return verbose == 1 ? AQ_CLIENT_LOG_INFO : AQ_CLIENT_LOG_DEBUG;
 }
 
 /* The library takes "/..." and "~/..."; other names of files are seen from where we were started.
@@ -111,8 +115,10 @@ static void print_log(const struct session *s)
 {
     int32_t level;
     struct aq_str line;
-    while (s->verbose && aq_client_next_log(s->client, &level, &line) == AQ_OK) {
-        report_note(level_name(level), "%.*s", AQ_STR_ARG(line));
+    while (aq_client_next_log(s->client, &level, &line) == AQ_OK) {
+        if (s->verbose || !s->quiet) {
+            report_note(level_name(level), "%.*s", AQ_STR_ARG(line));
+        }
     }
 }
 

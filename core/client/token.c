@@ -99,7 +99,7 @@ static aq_status token_fall_back(struct token_op *t, const struct aq_error *why)
     int64_t remaining_s = source_remaining_s(&t->login);
     bool usable = remaining_s > 0 && t->options.min_valid_s <= 0 &&
                   !(t->options.flags & AQ_TOKEN_FORCE_REFRESH);
-    log_printf(&t->op.client->log, t->advisory ? LOG_INFO : LOG_WARN, "refresh: %s", why->text);
+    log_printf(&t->op.client->log, LOG_INFO, "refresh: %s", why->text);
     if (why->status == AQ_E_NOT_LOGGED_IN || (!t->advisory && !usable)) {
         return why->status; /* after a logout even a valid token is nobody's any more */
     }

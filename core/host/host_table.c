@@ -152,6 +152,29 @@ static aq_status host_table_settings(struct host_table *h, const struct plugin *
     return AQ_OK;
 }
 
+/* The caller's "KIND.NAME.KEY" must be a key of ours: a typo must not count as "not set". (Not so
+ * in settings.json, which other programs and other versions share.) */
+static aq_status host_table_check_keys(const struct plugin *plugin, const struct settings *settings,
+                                       struct aq_error *err)
+{
+    AUTO(buf) struct buf prefix = BUF(256);
+    struct aq_str key;
+    buf_printf(&prefix, "%s.%s.", loader_kind_name(plugin->info.kind), plugin->info.name);
+    for (uint32_t i = 0; (key = settings_explicit_key(settings, i)).len; i++) {
+        bool known = !str_starts(key, buf_str(&prefix));
+        for (uint32_t k = 0; k < plugin->info.setting_count && !known; k++) {
+            known =
+                str_eq(str_from_offset(key, prefix.len), str_from(plugin_setting(plugin, k).key));
+        }
+        if (!known) {
+            return error_set(err, AQ_E_INVALID, "setting '%.*s': %s '%s' has no such setting",
+                             AQ_STR_ARG(key), loader_kind_name(plugin->info.kind),
+                             plugin->info.name);
+        }
+    }
+    return AQ_OK;
+}
+
 aq_status host_table_init(struct host_table *h, const struct plugin *plugin,
                           const struct settings *settings, const struct host_value *values,
                           uint32_t count, struct log *log, struct aq_error *err)
@@ -171,7 +194,10 @@ aq_status host_table_init(struct host_table *h, const struct plugin *plugin,
     if (!h->values) {
         return error_nomem(err, "settings");
     }
-    aq_status st = host_table_settings(h, plugin, settings, values, count, err);
+    aq_status st = host_table_check_keys(plugin, settings, err);
+    if (st == AQ_OK) {
+        st = host_table_settings(h, plugin, settings, values, count, err);
+    }
     if (st != AQ_OK) {
         return st;
     }

@@ -299,6 +299,11 @@ struct settings_value settings_get_plugin(const struct settings *s, const char *
     return settings_find(s, key, declared->env, declared->default_value);
 }
 
+struct aq_str settings_explicit_key(const struct settings *s, uint32_t i)
+{
+    return i < s->entry_count ? s->entries[i].key : AQ_STR("");
+}
+
 bool settings_has_service(const struct settings *s, struct aq_str *ret_endpoint)
 {
     struct json_object *service = NULL;

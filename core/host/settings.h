@@ -62,6 +62,9 @@ struct settings_value settings_get(const struct settings *s, enum settings_id id
 struct settings_value settings_get_plugin(const struct settings *s, const char *kind,
                                           const char *name, const struct aq_setting *declared);
 
+/* The i-th key the caller gave; the empty view behind the last. */
+struct aq_str settings_explicit_key(const struct settings *s, uint32_t i);
+
 /* The existing CLI's setting api.codewhisperer.service: its mere presence suppresses profileArn,
  * and it names an endpoint if it is an object with the strings endpoint and region. */
 bool settings_has_service(const struct settings *s, struct aq_str *ret_endpoint);

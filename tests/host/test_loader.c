@@ -204,6 +204,8 @@ static void a_setting_out_of_range_of_the_wrong_type_or_missing_is_refused_by_na
         { "store.settings.loud", "yes", "'store.settings.loud': must be true or false" },
         { "store.settings.where", "here",
           "'store.settings.where': 'here' is not an absolute path" },
+        { "store.settings.lavel", "3",
+          "'store.settings.lavel': store 'settings' has no such setting" },
         { "store.settings.level", "3",
           "'store.settings.name': has no value, set it or AQ_TEST_NAME" },
     };

@@ -86,10 +86,10 @@ struct aq_host {
 #define AQ_SETTING_SECRET 0x2u   /* never shown */
 
 /**
- * Declaration of one setting. The host finds its value, checks its type and refuses unknown keys,
- * so that a plugin sees finished values only. The value comes from, in this order: the caller's
- * options, the first variable in env that is set and not empty, "KIND.NAME.KEY" in settings.json,
- * the default.
+ * Declaration of one setting. The host finds its value, checks its type and refuses what nobody
+ * declared, so that a plugin sees finished values only. The value comes from, in this order: the
+ * caller's options, the first variable in env that is set and not empty, "KIND.NAME.KEY" in
+ * settings.json (where unknown keys are left alone), the default.
  */
 struct aq_setting {
     const char *key;           /* [a-z0-9_]+ */
