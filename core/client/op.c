@@ -274,10 +274,10 @@ aq_status aq_op_drain(struct aq_op *op, struct aq_event *events, uint32_t cap, u
     }
     buf_clear(&op->batch);
     while (len < cap && op->batch.len < BATCH_MAX) {
-        const struct aq_event *next;
+        const struct aq_event *next = NULL;
         struct aq_event event = { 0 };
         st = aq_op_next(op, &next, err);
-        if (st != AQ_OK) {
+        if (st != AQ_OK || !next) {
             break;
         }
         memcpy(&event, next, stride < sizeof(event) ? stride : sizeof(event));
@@ -289,7 +289,10 @@ aq_status aq_op_drain(struct aq_op *op, struct aq_event *events, uint32_t cap, u
         }
     }
     if (buf_status(&op->batch) != AQ_OK) {
-        return error_nomem(err, "aq_op_drain");
+        struct aq_error why; /* events are gone: the operation cannot go on as if nothing were */
+        error_nomem(&why, "aq_op_drain");
+        op_end(op, AQ_E_NOMEM, &why);
+        return error_copy(err, &why);
     }
     op_point_batch(&op->batch, (char *)events, stride, len);
     *ret_len = len;

