@@ -53,6 +53,7 @@ struct aq_exchange {
     struct buf url;
     struct buf body;
     struct buf authorization;
+    struct buf rejected; /* the token before that one, if the service refused it */
     struct buf user_agent;
     char invocation_id[UUID_TEXT_LEN + 1];
     bool opt_out;
@@ -260,6 +261,7 @@ void aq_exchange_free(struct aq_exchange *x)
     buf_done(&x->url);
     buf_done(&x->body);
     buf_done(&x->authorization);
+    buf_done(&x->rejected);
     buf_done(&x->user_agent);
     buf_done(&x->request_id);
     buf_done(&x->error_type);
@@ -350,6 +352,24 @@ static void retry_or_fail(struct aq_exchange *x, enum fault_repeat retry, bool m
     x->phase = RETRY_DUE;
 }
 
+/* Fill x->error. The service may repeat what it was sent: the current token is left out by
+ * fault_error, the one before it here. */
+static aq_status explain(struct aq_exchange *x, const struct fault *fault)
+{
+    struct fault shown = *fault;
+    struct aq_str request_id = buf_str(&x->request_id);
+    struct aq_str *parts[] = { &shown.code, &shown.message, &shown.reason, &request_id };
+    aq_status st = fault_status(fault);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (fault_reveals(*parts[i], buf_str(&x->rejected))) {
+            *parts[i] = AQ_STR("");
+        }
+    }
+    fault_error(&shown, request_id, current_token(x), &x->error);
+    x->error.status = st; /* the class of what was said, not of what is shown */
+    return st;
+}
+
 /* The body of a refusal is here, as far as it came: decide what to do. */
 static void decide(struct aq_exchange *x)
 {
@@ -359,7 +379,7 @@ static void decide(struct aq_exchange *x)
         fail_answer(x, AQ_E_NOMEM, "out of memory for the answer");
         return;
     }
-    aq_status st = fault_error(&fault, buf_str(&x->request_id), current_token(x), &x->error);
+    aq_status st = explain(x, &fault);
     if (st == AQ_E_AUTH && !x->token_renewed) {
         x->phase = TOKEN_DUE;
         return;
@@ -383,7 +403,7 @@ static aq_status exception(struct aq_exchange *x, const struct eventstream_messa
         fail_answer(x, AQ_E_NOMEM, "out of memory for the answer");
         return x->error.status;
     }
-    fault_error(&fault, buf_str(&x->request_id), current_token(x), &x->error);
+    explain(x, &fault);
     return fail(x);
 }
 
@@ -437,7 +457,8 @@ static struct aq_str printable_host(const struct aq_exchange *x, struct aq_str u
 {
     struct aq_str host = url;
     str_cut(&host, '/');
-    if (!str_starts(host, AQ_STR("/")) || fault_reveals(url, current_token(x))) {
+    if (!str_starts(host, AQ_STR("/")) || fault_reveals(url, current_token(x)) ||
+        fault_reveals(url, buf_str(&x->rejected))) {
         return AQ_STR("another place");
     }
     host = str_from_offset(host, 1);
@@ -635,6 +656,8 @@ aq_status aq_exchange_give_token(struct aq_exchange *x, struct aq_str access_tok
     if (x->phase != TOKEN_WAIT) {
         return error_set(err, AQ_E_STATE, "exchange: no token was asked for");
     }
+    buf_clear(&x->rejected);
+    buf_add(&x->rejected, current_token(x));
     aq_status st = set_token(x, access_token, err);
     if (st == AQ_OK) {
         x->token_renewed = true;

@@ -31,13 +31,13 @@ static inline void stream_add(struct buf *out, struct aq_bytes headers, struct a
     add_u32(out, crc32_bytes((struct aq_bytes){ out->ptr + start, out->len - start }));
 }
 
-static void text_check(struct aq_str s)
+static inline void text_check(struct aq_str s)
 {
     PROMISE(utf8_valid((const uint8_t *)s.ptr, s.len));
 }
 
 /* The headers of a message step through its block to the last byte, and are encoded to the same. */
-static void message_check(const struct eventstream_message *m)
+static inline void message_check(const struct eventstream_message *m)
 {
     static struct eventstream_header headers[EVENTSTREAM_HEADER_COUNT_MAX];
     AUTO(buf) struct buf again = BUF(0);
@@ -64,7 +64,7 @@ static void message_check(const struct eventstream_message *m)
     text_check(m->error_message);
 }
 
-static void describe(const struct eventstream_message *m, struct buf *out)
+static inline void describe(const struct eventstream_message *m, struct buf *out)
 {
     buf_printf(out, "%llu %d %u ", (unsigned long long)m->offset, (int)m->kind, m->header_count);
     buf_add(out, m->event_type);
@@ -73,7 +73,7 @@ static void describe(const struct eventstream_message *m, struct buf *out)
 }
 
 /* Decode in pieces of `step` bytes, each in memory of its own; describe all that comes. */
-static aq_status stream_decode(struct aq_bytes stream, size_t step, struct buf *out)
+static inline aq_status stream_decode(struct aq_bytes stream, size_t step, struct buf *out)
 {
     AUTO(eventstream) struct eventstream_decoder d = { 0 };
     struct eventstream_message m;
@@ -102,7 +102,7 @@ static aq_status stream_decode(struct aq_bytes stream, size_t step, struct buf *
 }
 
 /* Whole and in pieces a stream gives the same. */
-static aq_status stream_check(struct aq_bytes stream, size_t step)
+static inline aq_status stream_check(struct aq_bytes stream, size_t step)
 {
     AUTO(buf) struct buf whole = BUF(0);
     AUTO(buf) struct buf pieces = BUF(0);

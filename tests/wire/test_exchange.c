@@ -834,6 +834,22 @@ static void a_rejected_token_is_asked_for_once_and_is_no_retry(void **state)
     aq_exchange_free(x);
 }
 
+static void neither_token_turns_up_in_an_error_after_a_new_one_was_given(void **state)
+{
+    (void)state;
+    struct aq_exchange *x = ask();
+    expect(x, 0, AQ_EVENT_SEND);
+    answer(x, 401, "", "");
+    expect(x, 0, AQ_EVENT_NEED_TOKEN);
+    assert_int_equal(aq_exchange_give_token(x, AQ_STR(RENEWED), NULL), AQ_OK);
+    expect(x, 0, AQ_EVENT_SEND);
+    answer(x, 400, "x-amzn-requestid: " CANARY "\nx-amzn-errortype: ValidationException\n",
+           "{\"message\":\"first " CANARY "\"}");
+    struct aq_error err = expect_error(x, AQ_E_VALIDATION);
+    assert_null(strstr(err.text, CANARY));
+    aq_exchange_free(x);
+}
+
 static void an_answer_after_a_new_token_is_as_good_as_any(void **state)
 {
     (void)state;
@@ -1259,6 +1275,7 @@ int main(void)
         cmocka_unit_test(a_refusal_of_any_length_is_read_up_to_64_kib),
         cmocka_unit_test(a_redirect_is_refused_and_only_its_host_is_named),
         cmocka_unit_test(a_rejected_token_is_asked_for_once_and_is_no_retry),
+        cmocka_unit_test(neither_token_turns_up_in_an_error_after_a_new_one_was_given),
         cmocka_unit_test(an_answer_after_a_new_token_is_as_good_as_any),
         cmocka_unit_test(a_token_can_be_given_only_when_asked_for_and_only_a_legal_one),
         cmocka_unit_test(a_repetition_waits_until_its_time_has_come),
