@@ -14,7 +14,6 @@ enum {
     SAVE_POLL_US = 250 * 1000,       /* how often a failed save is tried again */
     FINISH_US = 15 * 1000 * 1000,    /* from sending to the last try to save the answer */
     REGISTRATION_MARGIN_S = 60,      /* a registration this close to its end counts as expired */
-    READ_SIZE = 4096,
 };
 
 /* ---- life ---- */
@@ -44,7 +43,7 @@ bool refresh_is_active(const struct refresh *r)
 
 bool refresh_must_finish(const struct refresh *r)
 {
-    return r->state == REFRESH_WAIT || r->state == REFRESH_SAVE;
+    return r->state == REFRESH_WAIT || r->state == REFRESH_JUDGE || r->state == REFRESH_SAVE;
 }
 
 /* It is over, one way or the other. */
@@ -106,6 +105,8 @@ static aq_status refresh_cannot_save(struct aq_error *err)
     return AQ_E_NOT_SAVED;
 }
 
+static aq_status refresh_without_lock(struct refresh *r, struct aq_error *err);
+
 static aq_status refresh_lock(struct refresh *r, struct aq_error *err)
 {
     struct aq_client *client = r->op->client;
@@ -124,7 +125,7 @@ static aq_status refresh_lock(struct refresh *r, struct aq_error *err)
     if (st == AQ_E_NOTFOUND) {
         return error_set(err, AQ_E_NOT_LOGGED_IN, "login: was removed, sign in again");
     }
-    return refresh_is_forbidden(st) ? refresh_cannot_save(err) : st;
+    return refresh_is_forbidden(st) ? refresh_without_lock(r, err) : st;
 }
 
 /* ---- send ---- */
@@ -147,8 +148,8 @@ static aq_status refresh_look_again(struct refresh *r, bool *ret_good, struct aq
     AUTO(buf) struct buf before = BUF(AQ_STORE_VALUE_MAX);
     buf_add(&before, buf_str(&r->login->json));
     aq_status st = source_reload(r->login, err);
-    *ret_good =
-        st == AQ_OK && !str_eq(buf_str(&before), buf_str(&r->login->json)) && refresh_is_good(r);
+    *ret_good = st == AQ_OK && buf_status(&before) == AQ_OK &&
+                !str_eq(buf_str(&before), buf_str(&r->login->json)) && refresh_is_good(r);
     return st == AQ_E_NOTFOUND ? refresh_was_removed(err) : st;
 }
 
@@ -228,22 +229,42 @@ static aq_status refresh_ask(struct refresh *r, struct aq_error *err)
     return call_start(&r->call, r->op, &request, err);
 }
 
-/* One try: put the new token where `expected` is (empty: where nothing is), as long as the
- * registration it was made with is there. */
-static aq_status refresh_commit(struct refresh *r, struct aq_str expected, struct aq_error *err)
+/* Replace the content of a buffer, and do not believe it before it is there. */
+static aq_status refresh_keep(struct buf *b, struct aq_str content, struct aq_error *err)
+{
+    buf_clear(b);
+    buf_add(b, content);
+    return buf_status(b) == AQ_OK ? AQ_OK : error_nomem(err, "login");
+}
+
+/* Put fresh_json where the row `expected` is. */
+static aq_status refresh_replace(struct refresh *r, struct aq_str expected, struct aq_error *err)
+{
+    const struct aq_change change = {
+        .key = r->login->source->token_key,
+        .expect = AQ_EXPECT_VALUE,
+        .expected = str_bytes(expected),
+        .action = AQ_CHANGE_PUT,
+        .value = buf_bytes(&r->fresh_json),
+    };
+    return store_commit(r->login->store, &change, 1, err);
+}
+
+/* Put fresh_json where no row is any more, as long as this registration is there. */
+static aq_status refresh_restore(struct refresh *r, struct aq_str registration,
+                                 struct aq_error *err)
 {
     const struct aq_change changes[] = {
         {
             .key = r->login->source->token_key,
-            .expect = expected.len ? AQ_EXPECT_VALUE : AQ_EXPECT_ABSENT,
-            .expected = str_bytes(expected),
+            .expect = AQ_EXPECT_ABSENT,
             .action = AQ_CHANGE_PUT,
             .value = buf_bytes(&r->fresh_json),
         },
         {
-            .key = r->login->source->registration_key, /* gone: the user has logged out */
+            .key = r->login->source->registration_key,
             .expect = AQ_EXPECT_VALUE,
-            .expected = buf_bytes(&r->registration_json),
+            .expected = str_bytes(registration),
             .action = AQ_CHANGE_KEEP,
         },
     };
@@ -252,89 +273,133 @@ static aq_status refresh_commit(struct refresh *r, struct aq_str expected, struc
 
 /* ---- what an earlier process could not save ---- */
 
-/* It cannot be saved this time either: use it as it is, and say so. */
-static aq_status refresh_borrow(struct refresh *r, struct buf *json, const struct aq_error *why,
-                                struct aq_error *err)
+/*
+ * Find the successor of the stored refresh token, if an earlier process left one behind, and make
+ * it what is to be saved: the row as it is now with that token in it.
+ *
+ * Returns AQ_OK; AQ_E_NOTFOUND if there is none that is newer than the row; or why that is not
+ * known.
+ */
+static aq_status refresh_find_spilled(struct refresh *r, struct aq_error *err)
 {
-    aq_status st = source_take(r->login, json, err);
-    if (st == AQ_OK) {
-        error_set(&r->unsaved, why->status,
-                  "login: kept in a file of its own because it cannot be saved, %s", why->text);
+    AUTO(buf) struct buf json = BUF(AQ_STORE_VALUE_MAX);
+    AUTO(token) struct token token = { 0 };
+    struct aq_str key = r->login->source->token_key;
+    struct aq_str spent = r->login->token.refresh_token;
+    if (spent.len == 0) {
+        return AQ_E_NOTFOUND;
     }
+    aq_status st = spill_read(key, spent, &json, err);
+    if (st == AQ_OK) {
+        st = token_parse(key, buf_str(&json), &token, err);
+    }
+    if (st == AQ_E_CORRUPT || (st == AQ_OK && token.expires_at_s <= r->login->token.expires_at_s)) {
+        spill_remove(key, spent); /* somebody has refreshed since, or it never was one */
+        return AQ_E_NOTFOUND;
+    }
+    if (st != AQ_OK) {
+        return st;
+    }
+    const struct token_update update = { token.access_token, token.refresh_token,
+                                         token.expires_at_s };
+    buf_clear(&r->fresh_json);
+    return token_apply(buf_str(&r->login->json), &update, &r->fresh_json, err);
+}
+
+/* It cannot be saved this time either: use it as it is, and say so. */
+static aq_status refresh_borrow(struct refresh *r, const struct aq_error *why, struct aq_error *err)
+{
+    AUTO(buf) struct buf json = BUF(AQ_STORE_VALUE_MAX);
+    aq_status st = refresh_keep(&json, buf_str(&r->fresh_json), err);
+    if (st == AQ_OK) {
+        st = source_take(r->login, &json, err);
+    }
+    if (st == AQ_OK && !refresh_is_good(r)) { /* expired too */
+        return error_set(err, AQ_E_NOT_SAVED, "login: not refreshed because it cannot be saved, %s",
+                         why->text);
+    }
+    error_set(&r->unsaved, why->status,
+              "login: kept in a file of its own because it cannot be saved, %s", why->text);
     return st;
 }
 
-/* Import the successor of the stored refresh token, if an earlier process left one behind. After
- * this the login is what it would be had that process saved it. */
-static aq_status refresh_import(struct refresh *r, bool *ret_imported, struct aq_error *err)
+/*
+ * Save what an earlier process could not. *ret_done: there is nothing more to do now; else go on
+ * with the login as it is then (or look at it again, if *ret_again).
+ */
+static aq_status refresh_import(struct refresh *r, bool *ret_done, bool *ret_again,
+                                struct aq_error *err)
 {
-    AUTO(buf) struct buf json = BUF(AQ_STORE_VALUE_MAX);
     AUTO(buf) struct buf spent = BUF(AQ_STORE_VALUE_MAX);
-    AUTO(token) struct token token = { 0 };
     struct aq_str key = r->login->source->token_key;
-    struct aq_error ignored;
-    buf_add(&spent, r->login->token.refresh_token);
-    if (spill_read(key, buf_str(&spent), &json) != AQ_OK ||
-        token_parse(key, buf_str(&json), &token, &ignored) != AQ_OK) {
-        return AQ_OK; /* none, or none that could be used */
-    }
-    *ret_imported = true;
-    buf_clear(&r->fresh_json);
-    buf_add(&r->fresh_json, buf_str(&json));
-    aq_status st = refresh_commit(r, buf_str(&r->login->json), err);
-    if (st != AQ_OK) {
-        const struct aq_error why = *err;
-        return refresh_borrow(r, &json, &why, err);
-    }
-    spill_remove(key, buf_str(&spent));
-    log_add(&r->op->client->log, LOG_INFO,
-            AQ_STR("refresh: saved what an earlier process could not"));
-    return source_take(r->login, &json, err);
-}
-
-static aq_status refresh_imported(struct refresh *r, struct aq_error *err)
-{
-    if (refresh_is_good(r)) {
-        refresh_release(r, false);
+    aq_status st = refresh_find_spilled(r, err);
+    if (st == AQ_E_NOTFOUND) {
         return AQ_OK;
     }
-    if (r->unsaved.status != AQ_OK) { /* expired too, and its successor could not be saved either */
-        return error_set(err, AQ_E_NOT_SAVED, "%s", r->unsaved.text);
-    }
-    return AQ_OK; /* look again: it may have a successor itself */
-}
-
-static aq_status refresh_send(struct refresh *r, struct aq_error *err)
-{
-    bool good;
-    aq_status st = refresh_look_again(r, &good, err);
-    if (st != AQ_OK) {
-        return st;
-    }
-    if (good) { /* the work is done; also what a forced refresh wanted */
-        refresh_release(r, false);
-        return AQ_OK;
-    }
-    bool imported = false;
-    st = refresh_load_registration(r, err);
     if (st == AQ_OK) {
-        st = refresh_import(r, &imported, err);
+        st = refresh_keep(&spent, r->login->token.refresh_token, err);
     }
     if (st != AQ_OK) {
-        return st;
+        return st; /* without knowing the successor, the token must not be spent again */
     }
-    if (imported) {
-        return refresh_imported(r, err);
+    st = refresh_replace(r, buf_str(&r->login->json), err);
+    *ret_again = st == AQ_OK || st == AQ_E_CHANGED;
+    if (st == AQ_OK) {
+        spill_remove(key, buf_str(&spent));
+        log_add(&r->op->client->log, LOG_INFO,
+                AQ_STR("refresh: saved what an earlier process could not"));
+    }
+    if (*ret_again) {
+        return AQ_OK; /* saved: it may have a successor itself; changed: somebody was here */
+    }
+    const struct aq_error why = *err;
+    *ret_done = true;
+    return refresh_borrow(r, &why, err);
+}
+
+/* The store cannot even be locked, so nothing can be saved; but what an earlier process kept may
+ * do. */
+static aq_status refresh_without_lock(struct refresh *r, struct aq_error *err)
+{
+    const struct aq_error why = *err;
+    if (refresh_find_spilled(r, err) == AQ_OK) {
+        aq_status st = refresh_borrow(r, &why, err);
+        if (st == AQ_OK) {
+            refresh_release(r, false);
+            return AQ_OK;
+        }
+    }
+    error_copy(err, &why);
+    return refresh_cannot_save(err);
+}
+
+/* Everything that could fail for want of memory later is had before the token is spent. */
+static aq_status refresh_prepare(struct refresh *r, struct aq_error *err)
+{
+    aq_status st = refresh_keep(&r->base, buf_str(&r->login->json), err);
+    if (st == AQ_OK) {
+        st = refresh_keep(&r->spent, r->login->token.refresh_token, err);
+    }
+    buf_clear(&r->body);
+    buf_clear(&r->error_type);
+    r->http = 0;
+    return st == AQ_OK && !buf_reserve(&r->body, OIDC_REPLY_MAX) ? error_nomem(err, "login") : st;
+}
+
+static aq_status refresh_ask_at_last(struct refresh *r, struct aq_error *err)
+{
+    aq_status st = refresh_load_registration(r, err);
+    if (st != AQ_OK) {
+        return st;
     }
     st = store_can_save(r->login->store, err);
     if (st != AQ_OK) {
         return refresh_is_forbidden(st) ? refresh_cannot_save(err) : st;
     }
-    buf_clear(&r->base);
-    buf_add(&r->base, buf_str(&r->login->json));
-    buf_clear(&r->spent);
-    buf_add(&r->spent, r->login->token.refresh_token);
-    st = refresh_ask(r, err);
+    st = refresh_prepare(r, err);
+    if (st == AQ_OK) {
+        st = refresh_ask(r, err);
+    }
     if (st == AQ_OK) {
         r->sent_us = clock_now_us();
         r->state = REFRESH_WAIT;
@@ -342,12 +407,34 @@ static aq_status refresh_send(struct refresh *r, struct aq_error *err)
     return st;
 }
 
+static aq_status refresh_send(struct refresh *r, struct aq_error *err)
+{
+    bool done = false;
+    bool again = false;
+    aq_status st = refresh_look_again(r, &done, err);
+    if (st == AQ_OK && !done) {
+        st = refresh_import(r, &done, &again, err);
+    }
+    if (st != AQ_OK || again) {
+        return st;
+    }
+    if (done) { /* also what a forced refresh wanted */
+        refresh_release(r, false);
+        return AQ_OK;
+    }
+    return refresh_ask_at_last(r, err);
+}
+
 /* ---- wait ---- */
 
+/* The request broke. Unless nothing was sent, the service may have acted on it all the same. */
 static aq_status refresh_call_failed(struct aq_error *err)
 {
     const struct aq_error why = *err;
-    error_set(err, AQ_E_REFRESH, "login: not refreshed, %s; nothing is lost, try again", why.text);
+    error_set(err, AQ_E_REFRESH, "login: not refreshed, %s; %s, try again", why.text,
+              why.flags & AQ_ERROR_NOT_SENT
+                  ? "nothing is lost"
+                  : "the login is kept, but its refresh token may be spent");
     err->sys = why.sys;
     return AQ_E_REFRESH;
 }
@@ -377,27 +464,40 @@ static aq_status refresh_receive(struct refresh *r, struct aq_error *err)
     }
     do {
         size_t len = 0;
-        if (!buf_reserve(&r->body, READ_SIZE)) {
+        if (r->body.len == OIDC_REPLY_MAX) {
             return error_set(err, AQ_E_LIMIT, "sign-in service: answered more than %d bytes",
                              OIDC_REPLY_MAX);
         }
-        st = call_read(&r->call, r->body.ptr + r->body.len, READ_SIZE, &len, err);
+        st =
+            call_read(&r->call, r->body.ptr + r->body.len, OIDC_REPLY_MAX - r->body.len, &len, err);
         r->body.len += st == AQ_OK ? len : 0;
     } while (st == AQ_OK);
     return st;
+}
+
+static aq_status refresh_was_replaced(struct aq_error *err)
+{
+    return error_set(
+        err, AQ_E_REFRESH,
+        "login: was changed by another program while it was being refreshed, try again");
 }
 
 /* invalid_grant may only mean that somebody else was faster. */
 static aq_status refresh_spent(struct refresh *r, struct aq_error *err)
 {
     const struct aq_error why = *err;
-    bool good = false;
-    aq_status st = refresh_look_again(r, &good, err);
-    if (st == AQ_OK && good) {
-        refresh_release(r, false);
-        return AQ_OK;
+    aq_status st = source_reload(r->login, err);
+    if (st == AQ_E_NOTFOUND) {
+        return refresh_was_removed(err);
     }
-    return st == AQ_E_NOT_LOGGED_IN ? st : error_copy(err, &why); /* the row as it was read */
+    if (st != AQ_OK || str_eq_secret(r->login->token.refresh_token, buf_str(&r->spent))) {
+        return error_copy(err, &why); /* believed; the row stays as it was read */
+    }
+    if (!refresh_is_good(r)) {
+        return refresh_was_replaced(err);
+    }
+    refresh_release(r, false);
+    return AQ_OK;
 }
 
 /* What is to be saved: this row with the answer's token in it. */
@@ -421,16 +521,32 @@ static aq_status refresh_wait(struct refresh *r, struct aq_error *err)
         return refresh_call_failed(err);
     }
     call_finish(&r->call, false);
+    r->answered_s = clock_wall_s();
+    r->state = REFRESH_JUDGE;
+    return AQ_OK;
+}
+
+/* ---- judge ---- */
+
+/* What the answer means. Out of memory here must not lose it, so that is tried again. */
+static aq_status refresh_judge(struct refresh *r, struct aq_error *err)
+{
+    oidc_tokens_done(&r->answer);
     enum oidc_outcome outcome =
         oidc_refresh_reply(r->http, buf_str(&r->error_type), buf_str(&r->body), &r->answer, err);
+    aq_status st = outcome == OIDC_OK ? AQ_OK : err->status;
     if (outcome == OIDC_GRANT_SPENT) {
         return refresh_spent(r, err);
     }
-    if (outcome != OIDC_OK) {
-        return err->status;
+    if (st == AQ_OK) {
+        r->expires_at_s = r->answered_s + r->answer.expires_in_s;
+        buf_clear(&r->fresh_json);
+        st = refresh_make(r, buf_str(&r->base), err);
     }
-    r->expires_at_s = clock_wall_s() + r->answer.expires_in_s;
-    st = refresh_make(r, buf_str(&r->base), err);
+    if (st == AQ_E_NOMEM && clock_now_us() < r->sent_us + FINISH_US) {
+        r->op->deadline_us = clock_now_us() + SAVE_POLL_US;
+        return AQ_AGAIN;
+    }
     if (st == AQ_OK) {
         r->state = REFRESH_SAVE;
     }
@@ -443,21 +559,14 @@ static aq_status refresh_wait(struct refresh *r, struct aq_error *err)
 static aq_status refresh_adopt(struct refresh *r, struct aq_error *err)
 {
     AUTO(buf) struct buf json = BUF(AQ_STORE_VALUE_MAX);
-    buf_add(&json, buf_str(&r->fresh_json));
+    aq_status st = refresh_keep(&json, buf_str(&r->fresh_json), err);
     refresh_release(r, false);
-    return source_take(r->login, &json, err);
+    return st == AQ_OK ? source_take(r->login, &json, err) : st;
 }
 
-static aq_status refresh_was_replaced(struct aq_error *err)
-{
-    return error_set(
-        err, AQ_E_REFRESH,
-        "login: was changed by another program while it was being refreshed, try again");
-}
-
-/* The registration may have been written anew meanwhile. AQ_OK: it is still the same client, and
- * the next commit expects it as it is now. */
-static aq_status refresh_follow_registration(struct refresh *r, struct aq_error *err)
+/* The row is gone. A logout takes the registration along; a program that removes a login because
+ * its own refresh failed leaves it, and then ours is put back. */
+static aq_status refresh_return(struct refresh *r, struct aq_error *err)
 {
     AUTO(registration) struct registration now = { 0 };
     AUTO(buf) struct buf json = BUF(AQ_STORE_VALUE_MAX);
@@ -466,19 +575,25 @@ static aq_status refresh_follow_registration(struct refresh *r, struct aq_error 
     if (st == AQ_E_NOTFOUND) {
         return refresh_was_removed(err);
     }
-    if (st == AQ_OK) {
-        st = registration_parse(key, buf_str(&json), &now, err);
-    }
     if (st != AQ_OK) {
-        return st == AQ_E_CORRUPT ? refresh_was_replaced(err) : st;
+        return st;
     }
-    if (!str_eq(now.client_id, r->registration.client_id) ||
+    st = registration_parse(key, buf_str(&json), &now, err);
+    if (st == AQ_E_NOMEM) {
+        return st;
+    }
+    if (st != AQ_OK || !str_eq(now.client_id, r->registration.client_id) ||
         !str_eq_secret(now.client_secret, r->registration.client_secret)) {
-        return refresh_was_replaced(err);
+        return refresh_was_removed(err); /* another login is on its way */
     }
-    buf_clear(&r->registration_json);
-    buf_add(&r->registration_json, buf_str(&json));
-    return AQ_OK;
+    if (r->gone_us == 0) {
+        r->gone_us = clock_now_us();
+    }
+    if (clock_now_us() < r->gone_us + SAVE_POLL_US) { /* a logout removes two rows, one by one */
+        r->op->deadline_us = r->gone_us + SAVE_POLL_US;
+        return AQ_AGAIN;
+    }
+    return refresh_restore(r, buf_str(&json), err);
 }
 
 /*
@@ -494,9 +609,12 @@ static aq_status refresh_meet(struct refresh *r, struct buf *theirs, struct aq_e
         return st;
     }
     if (st == AQ_OK && str_eq_secret(token.refresh_token, buf_str(&r->spent))) {
+        st = refresh_keep(&r->base, buf_str(theirs), err);
         buf_clear(&r->fresh_json);
-        st = refresh_make(r, buf_str(theirs), err);
-        return st == AQ_OK ? refresh_commit(r, buf_str(theirs), err) : st;
+        if (st == AQ_OK) {
+            st = refresh_make(r, buf_str(&r->base), err);
+        }
+        return st == AQ_OK ? refresh_replace(r, buf_str(&r->base), err) : st;
     }
     if (st != AQ_OK || source_take(r->login, theirs, err) != AQ_OK || !refresh_is_good(r)) {
         return refresh_was_replaced(err);
@@ -509,20 +627,21 @@ static aq_status refresh_meet(struct refresh *r, struct buf *theirs, struct aq_e
 static aq_status refresh_save_again(struct refresh *r, struct aq_error *err)
 {
     AUTO(buf) struct buf theirs = BUF(AQ_STORE_VALUE_MAX);
+    const struct aq_error why = *err;
     aq_status st = store_get(r->login->store, r->login->source->token_key, &theirs, err);
-    if (st != AQ_OK && st != AQ_E_NOTFOUND) {
+    if (st == AQ_E_NOTFOUND) {
+        return refresh_return(r, err);
+    }
+    if (st != AQ_OK) {
         return st;
     }
-    if (st == AQ_OK && str_eq(buf_str(&theirs), buf_str(&r->fresh_json))) {
+    if (str_eq(buf_str(&theirs), buf_str(&r->fresh_json))) {
         return AQ_OK; /* saved after all */
     }
-    if (st == AQ_OK && !str_eq(buf_str(&theirs), buf_str(&r->base))) {
+    if (!str_eq(buf_str(&theirs), buf_str(&r->base))) {
         return refresh_meet(r, &theirs, err);
     }
-    /* as it was; or removed by a program whose own refresh failed, for then the registration stays
-     */
-    st = refresh_follow_registration(r, err);
-    return st == AQ_OK ? refresh_commit(r, buf_str(&theirs), err) : st;
+    return error_copy(err, &why); /* as it was: the store could not */
 }
 
 /* True if waiting and trying again may help. */
@@ -551,9 +670,12 @@ static void refresh_unspill(struct refresh *r)
 
 static aq_status refresh_save(struct refresh *r, struct aq_error *err)
 {
-    aq_status st = refresh_commit(r, buf_str(&r->base), err);
+    aq_status st = refresh_replace(r, buf_str(&r->base), err);
     if (st != AQ_OK) {
         st = refresh_save_again(r, err);
+    }
+    if (st == AQ_AGAIN) {
+        return AQ_AGAIN;
     }
     if (st == AQ_OK || !refresh_save_may_pass(st)) {
         refresh_unspill(r);
@@ -593,6 +715,9 @@ aq_status refresh_run(struct refresh *r, struct aq_error *err)
             break;
         case REFRESH_WAIT:
             st = refresh_wait(r, err);
+            break;
+        case REFRESH_JUDGE:
+            st = refresh_judge(r, err);
             break;
         case REFRESH_SAVE:
             st = refresh_save(r, err);

@@ -13,10 +13,11 @@
 
 enum refresh_state {
     REFRESH_IDLE,
-    REFRESH_LOCK, /* become the one that refreshes */
-    REFRESH_SEND, /* look again under the lock, then ask */
-    REFRESH_WAIT, /* sent: from here on the answer must not be lost */
-    REFRESH_SAVE, /* answered: save it */
+    REFRESH_LOCK,  /* become the one that refreshes */
+    REFRESH_SEND,  /* look again under the lock, then ask */
+    REFRESH_WAIT,  /* sent: from here on the answer must not be lost */
+    REFRESH_JUDGE, /* answered: what does it mean? */
+    REFRESH_SAVE,  /* a new token: save it */
 };
 
 struct refresh {
@@ -26,6 +27,7 @@ struct refresh {
     int64_t min_valid_s;        /* somebody else's token is good enough if valid this long */
     bool patient;               /* wait for somebody else's refresh */
     uint64_t started_us, sent_us;
+    uint64_t gone_us; /* when the row was first missed at a save; 0: it was not */
 
     struct registration registration;
     struct buf registration_json;
@@ -37,6 +39,7 @@ struct refresh {
     struct buf error_type;
     struct buf body;
     struct oidc_tokens answer;
+    int64_t answered_s;      /* wall clock when the answer came */
     int64_t expires_at_s;    /* of the answer */
     struct buf fresh_json;   /* what is to be saved */
     struct aq_error unsaved; /* why it was not, although it was refreshed; status 0 if it was */

@@ -203,7 +203,12 @@ static aq_status source_choose(struct aq_client *client, struct source_login *re
                                struct aq_error *err)
 {
     struct aq_error problem = { 0 };
+    const struct plugin *plugin;
     bool found = false;
+    aq_status loaded = client_store_plugin(client, &plugin, err);
+    if (loaded != AQ_OK) {
+        return loaded;
+    }
     for (size_t i = 0; i < CLIENT_STORES; i++) {
         struct source_login candidate;
         aq_status st = source_load(client, &sources[i], &candidate, err);
@@ -214,9 +219,11 @@ static aq_status source_choose(struct aq_client *client, struct source_login *re
             *ret = candidate;
             found = true;
         } else if (st != AQ_E_NOTFOUND) {
-            log_add(&client->log, LOG_WARN, str_from(err->text));
             problem = problem.status ? problem : *err;
         }
+    }
+    if (found && problem.status) { /* the other login may be the better one */
+        log_add(&client->log, LOG_WARN, str_from(problem.text));
     }
     if (found) {
         return AQ_OK;

@@ -110,6 +110,9 @@ static aq_status stream_next(struct aq_op *op, const struct aq_event **ret, stru
         aq_status st = aq_exchange_next(s->exchange, clock_now_us(), &event, err);
         if (st == AQ_OK && event->type != AQ_EVENT_SEND) {
             s->wants_token = event->type == AQ_EVENT_NEED_TOKEN;
+            if (s->wants_token || event->type == AQ_EVENT_RETRY) {
+                call_finish(&s->call, false); /* whatever it would still have said */
+            }
             *ret = event;
             return AQ_OK;
         }

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "host/elf.h"
 #include "host/paths.h"
 #include "host/trust.h"
 
@@ -199,6 +200,9 @@ static aq_status loader_open_checked(const char *object, const char *path, int32
         return error_sys(err, AQ_E_PLUGIN, errno, "%s: %s", object, path);
     }
     aq_status st = trust_check(object, real, &inspected, err);
+    if (st == AQ_OK) {
+        st = elf_check(object, real, err);
+    }
     if (st != AQ_OK) {
         return st;
     }

@@ -37,6 +37,7 @@ static int spill_open_dir(int place, bool create, struct buf *path)
 {
     struct stat info;
     buf_clear(path);
+    errno = 0;
     if (!(place == 0 ? paths_runtime(path) : paths_state(path))) {
         return -1;
     }
@@ -115,38 +116,48 @@ aq_status spill_write(struct aq_str key, struct aq_str spent, struct aq_str valu
                      "directory");
 }
 
-static aq_status spill_read_at(int dir, const char *name, struct buf *out)
+static aq_status spill_read_at(int dir, const char *name, struct buf *out, struct aq_error *err)
 {
     struct stat info;
     int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
-        return AQ_E_NOTFOUND;
+        return errno == ENOENT || errno == ELOOP
+                   ? AQ_E_NOTFOUND
+                   : error_sys(err, AQ_E_IO, errno, "spill file: cannot be read");
     }
     bool ours = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == geteuid() &&
                 !(info.st_mode & 077) && info.st_size > 0 && info.st_size <= AQ_STORE_VALUE_MAX;
-    bool whole = ours && buf_reserve(out, (size_t)info.st_size) &&
-                 read(fd, out->ptr, (size_t)info.st_size) == info.st_size;
-    close(fd);
-    if (!whole) {
-        return AQ_E_NOTFOUND;
+    aq_status st = AQ_E_NOTFOUND;
+    if (ours && !buf_reserve(out, (size_t)info.st_size)) {
+        st = error_nomem(err, "spill file");
+    } else if (ours) {
+        ssize_t got = read(fd, out->ptr, (size_t)info.st_size);
+        st = got == info.st_size
+                 ? AQ_OK
+                 : error_sys(err, AQ_E_IO, got < 0 ? errno : EIO, "spill file: cannot be read");
     }
-    out->len = (size_t)info.st_size;
-    out->ptr[out->len] = '\0';
-    return AQ_OK;
+    close(fd);
+    if (st == AQ_OK) {
+        out->len = (size_t)info.st_size;
+        out->ptr[out->len] = '\0';
+    }
+    return st;
 }
 
-aq_status spill_read(struct aq_str key, struct aq_str spent, struct buf *out)
+aq_status spill_read(struct aq_str key, struct aq_str spent, struct buf *out, struct aq_error *err)
 {
     AUTO(buf) struct buf path = BUF(PATH_MAX);
     char name[NAME_MAX_LEN];
     aq_status st = AQ_E_NOTFOUND;
     spill_name(key, spent, name);
-    for (int place = 0; place < PLACES && st != AQ_OK; place++) {
+    for (int place = 0; place < PLACES && st == AQ_E_NOTFOUND; place++) {
         int dir = spill_open_dir(place, false, &path);
         if (dir >= 0) {
             buf_clear(out);
-            st = spill_read_at(dir, name, out);
+            st = spill_read_at(dir, name, out, err);
             close(dir);
+        } else if (buf_status(&path) == AQ_E_NOMEM || errno == EMFILE || errno == ENFILE) {
+            st = error_set(err, AQ_E_IO, "spill file: cannot be looked for, free some resources");
         }
     }
     return st;

@@ -21,8 +21,8 @@ aq_status spill_write(struct aq_str key, struct aq_str spent, struct aq_str valu
                       struct aq_error *err);
 
 /* Replace out by the successor. AQ_E_NOTFOUND if there is none; a file that is not private to us is
- * none. */
-aq_status spill_read(struct aq_str key, struct aq_str spent, struct buf *out);
+ * none. Any other error: it is not known whether there is one. */
+aq_status spill_read(struct aq_str key, struct aq_str spent, struct buf *out, struct aq_error *err);
 
 /* Remove it, wherever it is. */
 void spill_remove(struct aq_str key, struct aq_str spent);

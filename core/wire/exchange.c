@@ -563,6 +563,8 @@ static void collect(struct aq_exchange *x, struct aq_bytes data)
         fail_answer(x, AQ_E_LIMIT, "the answer is longer than 16 MiB, ask for less");
     } else if (buf_status(&x->collected) != AQ_OK) {
         fail_answer(x, AQ_E_NOMEM, "out of memory for the answer");
+    } else if (x->phase == REFUSED && x->collected.len == ERROR_BODY_MAX) {
+        decide(x); /* enough was said; the rest may never end */
     }
 }
 

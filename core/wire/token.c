@@ -5,9 +5,13 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "wire/endpoint.h"
 #include "wire/timestamp.h"
 
-enum { JSON_MAX = 1024 * 1024 }; /* bytes of a stored value; the Q CLI's have some thousand */
+enum {
+    JSON_MAX = 1024 * 1024, /* bytes of a stored value; the Q CLI's have some thousand */
+    START_URL_MAX = 2048,
+};
 
 /* A member whose text is wanted, and where its view goes. */
 struct wanted {
@@ -106,6 +110,18 @@ void registration_done(struct registration *r)
     *r = (struct registration){ 0 };
 }
 
+/* It is shown to people and compared, never opened. */
+static bool is_url(struct aq_str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        if (c <= ' ' || c == 0x7f) {
+            return false;
+        }
+    }
+    return s.len <= START_URL_MAX && str_starts(s, AQ_STR("https://"));
+}
+
 /* Moves: the local that is wiped on every way out is empty afterwards. */
 static struct token token_take(struct token *t)
 {
@@ -143,6 +159,12 @@ aq_status token_parse(struct aq_str key, struct aq_str json, struct token *ret,
     }
     if (!str_is_token(t.access_token)) {
         return corrupt(key, "access_token cannot travel in a header", err);
+    }
+    if (t.region.len && !endpoint_region_valid(t.region)) {
+        return corrupt(key, "no valid region", err);
+    }
+    if (t.start_url.len && !is_url(t.start_url)) {
+        return corrupt(key, "start_url is not a URL", err);
     }
     if (!timestamp_parse(t.expires_at, &t.expires_at_s)) {
         return corrupt(key, "no valid expires_at", err);

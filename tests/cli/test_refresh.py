@@ -182,6 +182,25 @@ def test_a_file_that_others_could_have_put_there_is_not_imported(online, service
     assert online.run("user", "export-token", "--quiet").json["access_token"] == "planted"
 
 
+def test_a_file_that_is_older_than_the_row_is_removed_not_imported(online, service):
+    service.seed(online.db, expires_in=-60)
+    runtime = online.home / "run"
+    (runtime / "amazonq").mkdir(mode=0o700, parents=True)
+    online.env["XDG_RUNTIME_DIR"] = str(runtime)
+    digest = hashlib.sha256(
+        TOKEN_KEY.encode() + b"\0" + online.stored()["refresh_token"].encode()
+    ).hexdigest()
+    left = {**online.stored(), "access_token": "older", "expires_at": "2020-01-01T00:00:00Z"}
+    file = runtime / "amazonq" / f"{digest}.json"
+    file.write_text(json.dumps(left))
+    file.chmod(0o600)
+    service.fault(REFRESH, status=500)
+    before = online.row()
+    assert online.run("user", "export-token", "--quiet").code == 5
+    assert online.row() == before
+    assert not file.exists()
+
+
 @pytest.mark.skipif(SANITIZED, reason="a sanitized library cannot be loaded into Python")
 def test_locks_hold_beside_another_sqlite_in_the_same_process(online, service):
     service.seed(online.db, expires_in=-60)

@@ -284,6 +284,32 @@ static void a_temporary_failure_is_retried_after_a_delay_that_is_announced(void 
     aq_client_free(client);
 }
 
+static void a_refusal_that_never_ends_does_not_hold_up_the_next_attempt(void **state)
+{
+    struct aq_client *client = support_client();
+    const struct aq_event *event;
+    struct aq_error err;
+    char script[512];
+    (void)state;
+    write_answer(1);
+    snprintf(script, sizeof(script), "%s.much", answer_path);
+    FILE *file = fopen(script, "wb");
+    assert_non_null(file);
+    for (int i = 0; i < 64 * 1024; i++) {
+        fputc('x', file);
+    }
+    fclose(file);
+    snprintf(script, sizeof(script), "status 503\nfile %s.much\nsleep 600000\n---\n", answer_path);
+    play_answer(script);
+    struct aq_op *op = start(client, "tok");
+    assert_int_equal(aq_op_wait(op, &event, &err), AQ_OK);
+    assert_int_equal(event->type, AQ_EVENT_RETRY);
+    assert_int_equal(aq_op_wait(op, &event, &err), AQ_OK);
+    assert_int_equal(event->type, AQ_EVENT_RESPONSE);
+    aq_op_free(op);
+    aq_client_free(client);
+}
+
 static void a_cut_inside_a_frame_is_an_error_never_an_end(void **state)
 {
     struct aq_client *client = support_client();
@@ -449,6 +475,7 @@ int main(void)
         CASE(the_descriptor_is_silent_when_there_is_nothing_to_do),
         CASE(a_rejected_token_is_asked_for_once_and_the_request_repeated),
         CASE(a_temporary_failure_is_retried_after_a_delay_that_is_announced),
+        CASE(a_refusal_that_never_ends_does_not_hold_up_the_next_attempt),
         CASE(a_cut_inside_a_frame_is_an_error_never_an_end),
         CASE(a_stream_can_be_freed_at_any_point),
         CASE(chat_asks_with_the_stored_login_and_its_profile),

@@ -320,7 +320,8 @@ static void a_region_that_could_be_a_host_name_is_not_asked(void **state)
                 "null,\"region\":\"evil.test/x\",\"oauth_flow\":\"DeviceCode\"}");
     support_play(REFRESH_OK);
     struct result r = fetch_with(0, 0);
-    assert_int_equal(r.status, AQ_E_INVALID);
+    assert_int_equal(r.status, AQ_E_CORRUPT);
+    assert_contains(r.err.text, "no valid region");
     assert_int_equal(support_requests(), 0);
 }
 
@@ -433,6 +434,29 @@ static void a_logout_during_the_refresh_stays_a_logout(void **state)
     client = support_client();
     struct aq_op *op = start_slow_refresh(client);
     support_remove(TOKEN_KEY);
+    support_remove(REGISTRATION_KEY);
+    assert_int_equal(aq_op_wait(op, &event, &err), AQ_E_NOT_LOGGED_IN);
+    assert_null(support_get(TOKEN_KEY));
+    aq_op_free(op);
+    aq_client_free(client);
+}
+
+static void a_logout_in_two_steps_is_waited_for(void **state)
+{
+    struct aq_client *client;
+    const struct aq_event *event;
+    struct aq_error err;
+    (void)state;
+    support_login(-5, 1);
+    support_play("wait 2\n" REFRESH_OK);
+    client = support_client();
+    struct aq_op *op = start_slow_refresh(client);
+    support_remove(TOKEN_KEY);
+    struct pollfd wait = { .fd = aq_client_fd(client), .events = POLLIN };
+    while (poll(&wait, 1, 0) == 1) { /* until it has answered, and met the first half of a logout */
+        assert_int_equal(aq_client_step(client, NULL), AQ_OK);
+        assert_int_equal(aq_op_next(op, &event, &err), AQ_AGAIN);
+    }
     support_remove(REGISTRATION_KEY);
     assert_int_equal(aq_op_wait(op, &event, &err), AQ_E_NOT_LOGGED_IN);
     assert_null(support_get(TOKEN_KEY));
@@ -631,23 +655,57 @@ static void the_registration_is_that_of_another_client(void)
         "null,\"region\":\"us-east-1\",\"oauth_flow\":\"DeviceCode\"}");
 }
 
-static void the_registration_may_change_its_form_but_not_its_client(void **state)
+static void the_registration_is_removed(void)
+{
+    support_remove(REGISTRATION_KEY);
+}
+
+static void whatever_becomes_of_the_registration_a_spent_token_gets_its_successor(void **state)
+{
+    void (*const cases[])(void) = { the_registration_is_written_in_another_form,
+                                    the_registration_is_that_of_another_client,
+                                    the_registration_is_removed };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char access[64];
+        char *row;
+        support_login(-5, 1);
+        assert_int_equal(refresh_with(0, "wait 5\n" REFRESH_OK, cases[i], access, &row), AQ_END);
+        assert_string_equal(access, "access-2");
+        assert_contains(row, "access-2");
+        free(row);
+    }
+}
+
+static void the_row_is_removed_and_another_client_registered(void)
+{
+    the_registration_is_that_of_another_client();
+    support_remove(TOKEN_KEY);
+}
+
+static void a_login_is_not_put_back_while_another_one_begins(void **state)
 {
     char access[64];
     char *row;
     (void)state;
     support_login(-5, 1);
     assert_int_equal(refresh_with(0, "wait 5\n" REFRESH_OK,
-                                  the_registration_is_written_in_another_form, access, &row),
-                     AQ_END);
-    assert_string_equal(access, "access-2");
-    assert_contains(row, "access-2");
-    free(row);
+                                  the_row_is_removed_and_another_client_registered, access, &row),
+                     AQ_E_NOT_LOGGED_IN);
+    assert_null(row);
+}
+
+static void invalid_grant_is_not_believed_when_the_row_holds_another_refresh_token(void **state)
+{
+    char access[64];
+    char *row;
+    (void)state;
     support_login(-5, 1);
-    assert_int_equal(refresh_with(0, "wait 5\n" REFRESH_OK,
-                                  the_registration_is_that_of_another_client, access, &row),
-                     AQ_E_REFRESH);
-    assert_contains(row, "access-1");
+    assert_int_equal(refresh_with(7200,
+                                  "wait 5\nstatus 400\nbody {\"error\":\"invalid_grant\"}\n---\n",
+                                  another_user_signs_in, access, &row),
+                     AQ_E_REFRESH); /* not "sign in again": the new row is fine, if short */
+    assert_contains(row, "other-user");
     free(row);
 }
 
@@ -794,6 +852,7 @@ int main(void)
         CASE(a_transport_that_forgets_its_timeout_does_not_hold_the_client_for_ever),
         CASE(two_operations_on_one_client_make_one_request),
         CASE(a_logout_during_the_refresh_stays_a_logout),
+        CASE(a_logout_in_two_steps_is_waited_for),
         CASE(a_logout_counts_even_if_the_token_would_still_be_valid),
         CASE(a_row_that_a_careless_program_deleted_meanwhile_is_put_back),
         CASE(a_newer_token_of_somebody_else_is_used_and_kept),
@@ -801,7 +860,9 @@ int main(void)
         CASE(a_row_we_cannot_read_is_never_written_over),
         CASE(a_failed_refresh_hands_out_the_token_that_was_read_never_an_empty_one),
         CASE(what_another_program_changed_beside_the_same_refresh_token_is_kept),
-        CASE(the_registration_may_change_its_form_but_not_its_client),
+        CASE(whatever_becomes_of_the_registration_a_spent_token_gets_its_successor),
+        CASE(a_login_is_not_put_back_while_another_one_begins),
+        CASE(invalid_grant_is_not_believed_when_the_row_holds_another_refresh_token),
         CASE(a_token_that_stops_to_be_enough_while_we_wait_is_waited_for),
         CASE(options_without_a_size_are_refused),
         CASE(invalid_grant_after_somebody_else_was_faster_is_no_error),

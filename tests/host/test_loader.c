@@ -96,7 +96,7 @@ static void every_bad_plugin_is_refused_with_its_reason(void **state)
         { "./x.so", AQ_E_INVALID, "absolute path" },
         { "Up", AQ_E_INVALID, "absolute path" },
         { "/nowhere/store-x.so", AQ_E_PLUGIN, "No such file" },
-        { "/etc/passwd", AQ_E_PLUGIN, "cannot be loaded" },
+        { "/etc/passwd", AQ_E_PLUGIN, "it is not a shared object" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -770,12 +770,10 @@ static void a_refusal_of_any_length_is_read_up_to_64_kib(void **state)
     struct aq_exchange *x = ask();
     expect(x, 0, AQ_EVENT_SEND);
     respond(x, 400, "");
-    for (int i = 0; i < 10; i++) {
-        feed(x, (struct aq_str){ piece, PIECE });
-        expect_status(x, 0, AQ_AGAIN);
-    }
-    assert_int_equal(aq_exchange_finish(x, NULL), AQ_OK);
-    expect_error(x, AQ_E_VALIDATION);
+    feed(x, (struct aq_str){ piece, PIECE });
+    expect_status(x, 0, AQ_AGAIN);
+    feed(x, (struct aq_str){ piece, PIECE });
+    expect_error(x, AQ_E_VALIDATION); /* enough was said; the rest may never end */
     aq_exchange_free(x);
     free(piece);
 }

@@ -13,7 +13,8 @@
  *           AQ_OK, AQ_EVENT_SEND   send aq_exchange_request(); when its answer comes call
  *                                  aq_exchange_response(), then _feed() for each piece of the body
  *                                  and _finish() after the last; or _fail() when it broke
- *           AQ_OK, AQ_EVENT_RETRY  the next AQ_EVENT_SEND comes after delay_ms
+ *           AQ_OK, AQ_EVENT_RETRY  the next AQ_EVENT_SEND comes after delay_ms; as with
+ *                                  AQ_EVENT_NEED_TOKEN, the answer so far is of no more use: end it
  *           AQ_OK, anything else   as with aq_op_next
  *           AQ_AGAIN               wants bytes, a token, or the time aq_exchange_deadline() says
  *           AQ_END or negative     over

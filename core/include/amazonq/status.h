@@ -60,7 +60,7 @@ typedef int32_t aq_status;
 /* the login */
 #define AQ_E_NOT_LOGGED_IN (-40) /* there is no login here */
 #define AQ_E_LOGIN_NEEDED (-41)  /* there is one, but only a new login can revive it */
-#define AQ_E_REFRESH (-42)       /* could not be refreshed now; nothing is lost, try again */
+#define AQ_E_REFRESH (-42)       /* could not be refreshed now; it is kept, try again */
 #define AQ_E_EXPIRED (-43)       /* not valid long enough, and refreshing was not allowed */
 #define AQ_E_NOT_SAVED (-44)     /* expired, and the store cannot be written: not refreshed */
 

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""table.py RESULTS: docs/reliability.md from what the tests reported, on stdout."""
+
+import json
+import sys
+from datetime import date
+
+INTRODUCTION = """\
+# Reliability: what was broken, and what it cost
+
+Written by `scripts/reliability` on {today}, which runs `tests/reliability` in its long form: the
+real command and library against the stand-in service, with `rotation` `strict` (a refresh token is
+good for one use) unless a row says `grace`. The same tests run in a shorter form in every `ctest`.
+
+**The promise: no fault makes a login disappear.** The one exception is a process that ends, or an
+answer that is lost, between the service's acting and the disk, on a service that forgets the old
+refresh token at once: no client can prevent that. Then the row is kept and the message asks for a
+new login. "By it" is a login that the existing CLI's own algorithm deleted.
+
+| row | injected | times | logins lost |
+|---|---|--:|---|
+"""
+NAMES = """
+## Rows
+
+- R1, R2: many processes and threads on one login, alone and with the existing CLI's algorithm
+- R3: SIGKILL; R4: errors and unusable answers; R5: answers that are lost
+- R6: the answer cannot be saved; R7: the store cannot be written from the start; S6: it is locked
+- R8: wrong clocks; R9: logout during a refresh; R11: a stopped lock holder
+- C4: signals during a refresh: the command ends within 2 s and what was answered is saved
+"""
+
+
+def rank(line):
+    row = line["row"]
+    return "RSC".index(row[0]), int(row[1:])
+
+
+def merged(lines):
+    """Equal faults in one line."""
+    times = {}
+    for line in lines:
+        key = line["row"], line["injected"], line["lost"]
+        times[key] = times.get(key, 0) + line["times"]
+    return [dict(row=r, injected=i, lost=n, times=t) for (r, i, n), t in times.items()]
+
+
+def main(path):
+    with open(path) as file:
+        lines = merged(json.loads(line) for line in file)
+    if not lines:
+        sys.exit("table.py: no results")
+    print(INTRODUCTION.format(today=date.today().isoformat()), end="")
+    for line in sorted(lines, key=rank):
+        print("| {row} | {injected} | {times} | {lost} |".format(**line))
+    print(NAMES, end="")
+
+
+main(sys.argv[1])

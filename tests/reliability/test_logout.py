@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""R9: whoever logs out while a refresh is going on stays logged out."""
+
+import random
+import sqlite3
+import time
+
+import pytest
+from existing_cli import REGISTRATION_KEY, TOKEN_KEY, ExistingCli, log_out
+from harness import EXPORT, FORCE, REFRESH, SEED, at_random, busy_timeout, finish, report, rounds, rows, spilled
+
+NOT_LOGGED_IN = 4
+
+
+def stays_logged_out(online):
+    assert online.run(*EXPORT).code == NOT_LOGGED_IN
+    assert rows(online) == {}
+
+
+def test_logout_at_random_moments_of_a_refresh(online, service):
+    count, chance, returned = rounds(20, 100), random.Random(SEED), 0
+    service.seed(online.db, expires_in=3600)
+    started = time.monotonic()
+    assert online.run(*FORCE).code == 0
+    longest = 1.3 * (time.monotonic() - started)
+    for _ in range(count):
+        service.seed(online.db, expires_in=3600)
+        process = online.start(*FORCE)
+        at_random(chance, longest, process)
+        log_out(online.db)
+        code, _, err = finish(process)
+        assert code in (0, NOT_LOGGED_IN), err
+        returned += rows(online) != {}
+    told = f"0, but {returned} came back" if returned else "0, stays logged out"
+    report("R9", "logout at a random moment of a refresh", count, told)
+    assert returned == 0, f"AQ_RELIABILITY_SEED={SEED}"
+
+
+def test_a_save_that_waited_through_a_logout_does_not_bring_the_login_back(
+    online, service
+):
+    """The registration goes last; what was kept meanwhile goes with it."""
+    service.seed(online.db, expires_in=-60)
+    busy_timeout(online, 20)
+    service.fault(REFRESH, hold="after")
+    process = online.start(*EXPORT)
+    service.wait(REFRESH, held=1)
+    existing = ExistingCli(online.db, None, 0)
+    existing.delete(TOKEN_KEY)
+    other = sqlite3.connect(online.db, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    service.release()
+    while not spilled(online):  # it has begun to save, and cannot
+        assert process.poll() is None, finish(process)
+    other.execute("DELETE FROM auth_kv WHERE key = ?", [REGISTRATION_KEY])
+    other.execute("COMMIT")  # now it can
+    finish(process)
+    stays_logged_out(online)
+    assert not spilled(online)
+
+
+@pytest.mark.parametrize("hold", ["before", "after"])
+def test_logout_while_the_service_is_asked(online, service, hold):
+    count = rounds(3, 50)
+    for _ in range(count):
+        service.reset(logins=True)
+        service.seed(online.db, expires_in=-60)
+        service.fault(REFRESH, hold=hold)
+        process = online.start(*EXPORT)
+        service.wait(REFRESH, held=1)
+        log_out(online.db)
+        service.release()
+        code, out, err = finish(process)
+        assert (code, out) == (NOT_LOGGED_IN, ""), err
+        stays_logged_out(online)
+    what = f"logout while the service is asked, held {hold} it acts"
+    report("R9", what, count, "0, stays logged out")
