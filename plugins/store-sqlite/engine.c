@@ -23,6 +23,15 @@ static struct {
     int fd; /* what SQLite got; -1 if it does not say */
 } opening = { .lock_fd = -1, .fd = -1 };
 
+static int read_error; /* errno */
+
+int engine_take_read_error(void)
+{
+    int sys = read_error;
+    read_error = 0;
+    return sys;
+}
+
 #ifndef AQ_SQLITE_SYSTEM
 
 /* Memory: as malloc, but nothing goes back unwiped. */
@@ -103,6 +112,16 @@ static int open_hook(const char *path, int flags, int mode)
     return fd;
 }
 
+/* pread(2) for SQLite. */
+static ssize_t pread_hook(int fd, void *buffer, size_t size, off_t at)
+{
+    ssize_t got = pread(fd, buffer, size, at);
+    if (got < 0 && errno != EINTR) {
+        read_error = errno;
+    }
+    return got;
+}
+
 /* fcntl(2) for SQLite. */
 static int fcntl_hook(int fd, int command, ...)
 {
@@ -150,6 +169,10 @@ static int set_up(void)
     sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
     bool hooked = vfs && hook(vfs, "open", (sqlite3_syscall_ptr)open_hook) &&
                   hook(vfs, "fcntl", (sqlite3_syscall_ptr)fcntl_hook);
+    if (hooked) { /* it has one of these, or neither */
+        const char *name = vfs->xGetSystemCall(vfs, "pread64") ? "pread64" : "pread";
+        hook(vfs, name, (sqlite3_syscall_ptr)pread_hook);
+    }
     return hooked ? SQLITE_OK : SQLITE_MISUSE;
 }
 

@@ -25,6 +25,10 @@
 aq_status engine_open(const char *path, int lock_fd, bool writable, sqlite3 **ret_db, int *ret_fd,
                       struct aq_error *err);
 
+/* errno of a read that failed since the last call of this function; 0 if none did, or if SQLite
+ * does not let us know. SQLite itself calls an I/O error of the disk a damaged database. */
+int engine_take_read_error(void);
+
 /* For the pool: where locks on a descriptor of SQLite go; fd itself if it is not a database. */
 int pool_lock_descriptor(int fd);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fail.h"
 
+#include "engine.h"
+
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -93,6 +95,8 @@ static const struct meaning meanings[] = {
     { SQLITE_BUSY, AQ_E_BUSY, "locked by another program, try again when it is done" },
     { SQLITE_LOCKED, AQ_E_BUSY, "locked by another program, try again when it is done" },
     { SQLITE_PROTOCOL, AQ_E_BUSY, "locked by another program, try again when it is done" },
+    /* busy, so that it is tried again with the file that is there now */
+    { SQLITE_READONLY_DBMOVED, AQ_E_BUSY, "replaced by another program, try again" },
     { SQLITE_READONLY_ROLLBACK, AQ_E_DENIED,
       "another program was interrupted while it saved, make file and directory writable to "
       "repair" },
@@ -146,8 +150,13 @@ aq_status fail_sqlite(struct aq_error *err, int code, struct sqlite3 *db, const 
     if (code == SQLITE_NOTADB && db && has_magic(db)) {
         code = SQLITE_CORRUPT;
     }
-    const struct meaning *m = meaning_of(code);
     int sys = db ? sqlite3_system_errno(db) : 0;
+    int read_error = engine_take_read_error();
+    if ((code & 0xff) == SQLITE_CORRUPT && read_error) {
+        code = SQLITE_IOERR_READ;
+        sys = read_error;
+    }
+    const struct meaning *m = meaning_of(code);
     char cause[32] = "";
 
     if (m->text) {

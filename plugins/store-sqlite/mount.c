@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mount.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,17 +21,34 @@ static bool leading_int(const char *text, int *ret)
     return true;
 }
 
-int mount_id(int fd)
+/* A file of /proc; *ret is NULL where there is none, or it is hidden. */
+static int open_proc(const char *path, FILE **ret)
+{
+    *ret = fopen(path, "re");
+    bool is_hidden = errno == ENOENT || errno == EACCES || errno == EPERM;
+    return *ret || is_hidden ? 0 : errno;
+}
+
+static int close_proc(FILE *f)
+{
+    int sys = ferror(f) ? EIO : 0;
+    fclose(f);
+    return sys;
+}
+
+int mount_id(int fd, int *ret)
 {
     char path[64];
     char line[128];
     static const char field[] = "mnt_id:";
     int id = -1;
+    FILE *f;
 
+    *ret = -1;
     snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-    FILE *f = fopen(path, "re");
+    int sys = open_proc(path, &f);
     if (!f) {
-        return -1;
+        return sys;
     }
     while (id < 0 && fgets(line, sizeof(line), f)) {
         if (strncmp(line, field, sizeof(field) - 1) != 0 ||
@@ -38,8 +56,8 @@ int mount_id(int fd)
             id = -1;
         }
     }
-    fclose(f);
-    return id;
+    *ret = id;
+    return close_proc(f);
 }
 
 /* One line: "36 35 98:0 /root /mount/point options [fields] - type source options". */
@@ -60,22 +78,23 @@ static bool type_in_line(const char *line, int id, char *type, size_t cap)
     return true;
 }
 
-bool mount_type(int id, char *type, size_t cap)
+int mount_type(int id, char *type, size_t cap)
 {
     char line[MOUNT_LINE_MAX];
     bool found = false;
     bool at_start = true; /* of a line: one longer than the buffer arrives in pieces */
+    FILE *f;
 
-    FILE *f = fopen("/proc/self/mountinfo", "re");
+    type[0] = '\0';
+    int sys = open_proc("/proc/self/mountinfo", &f);
     if (!f) {
-        return false;
+        return sys;
     }
     while (!found && fgets(line, sizeof(line), f)) {
         found = at_start && type_in_line(line, id, type, cap);
         at_start = strchr(line, '\n') != NULL;
     }
-    fclose(f);
-    return found;
+    return close_proc(f);
 }
 
 bool mount_type_is_remote(const char *type)

@@ -6,11 +6,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Number of the mount that the descriptor was opened through; -1 when /proc does not say. */
-int mount_id(int fd);
+/* Number of the mount that the descriptor was opened through; -1 where /proc does not say. Returns
+ * 0 or an errno: that something else kept us from looking. */
+int mount_id(int fd, int *ret);
 
-/* Type of file system of that mount, "ext4"; false when /proc does not say. */
-bool mount_type(int id, char *type, size_t cap);
+/* Type of file system of that mount, "ext4"; "" where /proc does not say. Returns as mount_id. */
+int mount_type(int id, char *type, size_t cap);
 
 /* Whether two machines may use such a file system at once without seeing each other's locks. */
 bool mount_type_is_remote(const char *type);

@@ -139,42 +139,67 @@ bool place_is(const struct place *p, dev_t dev, ino_t ino)
     return lstat(p->path, &st) == 0 && st.st_dev == dev && st.st_ino == ino && st.st_nlink == 1;
 }
 
-/* Mounts of the file and of its directory; -1 for what is not known. */
-static void mounts(const struct place *p, int *ret_file, int *ret_dir)
+/* The mount that a path is reached through; -1 when that is not known, or nothing is there. */
+static int mount_of(const char *path, int *ret)
 {
-    int file = open(p->path, O_PATH | O_NOFOLLOW | O_CLOEXEC); /* O_PATH leaves locks alone */
-    int dir = open(p->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-    *ret_file = file < 0 ? -1 : mount_id(file);
-    *ret_dir = dir < 0 ? -1 : mount_id(dir);
-    if (file >= 0) {
-        close(file);
+    *ret = -1;
+    int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC); /* O_PATH leaves locks alone */
+    if (fd < 0) {
+        return errno == ENOENT ? 0 : errno;
     }
-    if (dir >= 0) {
-        close(dir);
-    }
+    int sys = mount_id(fd, ret);
+    close(fd);
+    return sys;
 }
 
-bool place_is_mount_point(const struct place *p)
+/* The same for the directory, which may be a symbolic link. */
+static int mount_of_dir(const struct place *p, int *ret)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/.", p->dir);
+    return mount_of(path, ret);
+}
+
+static aq_status find_mounts(const struct place *p, int *ret_file, int *ret_dir,
+                             struct aq_error *err)
+{
+    int sys = mount_of(p->path, ret_file);
+    if (sys == 0) {
+        sys = mount_of_dir(p, ret_dir);
+    }
+    return sys == 0 ? AQ_OK : fail_errno(err, sys, p->path, "it cannot be seen how it is mounted");
+}
+
+aq_status place_is_mount_point(const struct place *p, bool *ret, struct aq_error *err)
 {
     int file, dir;
-    mounts(p, &file, &dir);
-    return file >= 0 && dir >= 0 && file != dir;
+    aq_status status = find_mounts(p, &file, &dir, err);
+    if (status == AQ_OK) {
+        *ret = file >= 0 && dir >= 0 && file != dir;
+    }
+    return status;
 }
 
 aq_status place_check_mount(const struct place *p, struct aq_error *err)
 {
-    char type[64];
+    char type[64] = "";
     int file, dir;
 
-    mounts(p, &file, &dir);
+    aq_status status = find_mounts(p, &file, &dir, err);
+    if (status != AQ_OK) {
+        return status;
+    }
     if (file >= 0 && dir >= 0 && file != dir) {
         return fail(err, AQ_E_READONLY,
                     "%s: mounted as a single file, where a save could be lost, mount its "
                     "directory instead (-v HOST_DIR:%s)",
                     p->path, p->dir);
     }
-    if (dir >= 0 && mount_type(dir, type, sizeof(type)) && mount_type_is_remote(type)) {
+    int sys = dir >= 0 ? mount_type(dir, type, sizeof(type)) : 0;
+    if (sys != 0) {
+        return fail_errno(err, sys, p->path, "it cannot be seen how it is mounted");
+    }
+    if (mount_type_is_remote(type)) {
         return fail(err, AQ_E_READONLY,
                     "%s: on a %s file system, where locks do not reach everybody, keep the "
                     "database on a local disk",
@@ -230,31 +255,43 @@ aq_status place_create(const struct place *p, int *ret_fd, struct aq_error *err)
     return AQ_OK;
 }
 
-aq_status place_can_create(const struct place *p, struct aq_error *err)
+/* The directory, or the one of those above it where the missing ones would be made. */
+static int find_existing_dir(const struct place *p, char dir[PATH_MAX])
 {
-    char dir[PATH_MAX];
-    snprintf(dir, sizeof(dir), "%s", p->dir);
+    snprintf(dir, PATH_MAX, "%s", p->dir);
     for (;;) {
         if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == 0) {
-            return AQ_OK;
+            return 0;
         }
         char *slash = strrchr(dir, '/');
         if (errno != ENOENT || !slash || slash == dir) {
-            return fail_errno(err, errno, dir, "no database can be made here");
+            return errno;
         }
         *slash = '\0';
     }
 }
 
+aq_status place_can_create(const struct place *p, struct aq_error *err)
+{
+    char dir[PATH_MAX];
+    int sys = find_existing_dir(p, dir);
+    return sys == 0 ? AQ_OK : fail_errno(err, sys, dir, "no database can be made here");
+}
+
 /* A file without a name; or one that loses its name at once. */
 static int open_unnamed(const struct place *p)
 {
-    char path[PATH_MAX];
-    int fd = open(p->dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    char dir[PATH_MAX];
+    char path[PATH_MAX + 128];
+    int sys = find_existing_dir(p, dir);
+    if (sys != 0) {
+        errno = sys;
+        return -1;
+    }
+    int fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 
     for (int i = 0; fd < 0 && i < RESERVE_TRIES; i++) {
-        snprintf(path, sizeof(path), "%s/.%.64s-reserve-%ld-%d", p->dir, p->name, (long)getpid(),
-                 i);
+        snprintf(path, sizeof(path), "%s/.%.64s-reserve-%ld-%d", dir, p->name, (long)getpid(), i);
         fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd >= 0) {
             unlink(path);

@@ -42,7 +42,7 @@ bool place_is(const struct place *p, dev_t dev, ino_t ino);
 aq_status place_check_mount(const struct place *p, struct aq_error *err);
 
 /* Whether the file is a mount point of its own. */
-bool place_is_mount_point(const struct place *p);
+aq_status place_is_mount_point(const struct place *p, bool *ret, struct aq_error *err);
 
 /* Make the missing directories, 0700, and an empty file, 0600. *ret_fd is -1 if somebody else was
  * faster, else open for reading and writing. */
@@ -51,7 +51,8 @@ aq_status place_create(const struct place *p, int *ret_fd, struct aq_error *err)
 /* Prove that place_create would work, without doing it. */
 aq_status place_can_create(const struct place *p, struct aq_error *err);
 
-/* Reserve disk space beside the database, until the descriptor is closed. */
+/* Reserve disk space beside the database, or where its directory would be made, until the
+ * descriptor is closed. */
 aq_status place_reserve(const struct place *p, int *ret_fd, struct aq_error *err);
 
 #endif

@@ -17,7 +17,8 @@
 struct connection {
     struct connection *next;
     sqlite3 *db;
-    int fd; /* that SQLite uses; -1 if it keeps that to itself */
+    sqlite3_stmt *roll_back; /* of a transaction */
+    int fd;                  /* that SQLite uses; -1 if it keeps that to itself */
     bool writable;
     char path[]; /* the journal belongs to the name */
 };
@@ -299,23 +300,12 @@ static void renew_lock(struct pool_file *file, const struct place *place)
     }
 }
 
-aq_status pool_connect(struct pool_file *file, const struct place *place, bool writable,
-                       sqlite3 **ret, struct aq_error *err)
+/* Open one that is not there yet. */
+static aq_status add_connection(struct pool_file *file, const struct place *place, bool writable,
+                                sqlite3 **ret, struct aq_error *err)
 {
-    if (writable) {
-        renew_lock(file, place);
-    }
-    if (writable && !file->lock_writable) {
-        return fail(err, AQ_E_READONLY,
-                    "%s: cannot be written, check permissions and mount options", place->path);
-    }
-    struct connection *c = find_connection(file, place->path, writable);
-    if (c) {
-        *ret = c->db;
-        return AQ_OK;
-    }
     size_t size = strlen(place->path) + 1;
-    c = calloc(1, sizeof(*c) + size);
+    struct connection *c = calloc(1, sizeof(*c) + size);
     if (!c) {
         return fail(err, AQ_E_NOMEM, "store sqlite: out of memory");
     }
@@ -332,9 +322,54 @@ aq_status pool_connect(struct pool_file *file, const struct place *place, bool w
     return AQ_OK;
 }
 
+aq_status pool_connect(struct pool_file *file, const struct place *place, bool writable,
+                       sqlite3 **ret, struct aq_error *err)
+{
+    engine_take_read_error(); /* of the call before */
+    if (writable) {
+        renew_lock(file, place);
+    }
+    if (writable && !file->lock_writable) {
+        return fail(err, AQ_E_READONLY,
+                    "%s: cannot be written, check permissions and mount options", place->path);
+    }
+    struct connection *c = find_connection(file, place->path, writable);
+    if (!c) {
+        return add_connection(file, place, writable, ret, err);
+    }
+    *ret = c->db;
+    return AQ_OK;
+}
+
+static struct connection *connection_of(const struct pool_file *file, const sqlite3 *db)
+{
+    struct connection *c = file->connections;
+    while (c->db != db) {
+        c = c->next;
+    }
+    return c;
+}
+
+int pool_begin(struct pool_file *file, sqlite3 *db, const char *sql)
+{
+    struct connection *c = connection_of(file, db);
+    int rc = sqlite3_prepare_v2(db, "ROLLBACK", -1, &c->roll_back, NULL);
+    return rc == SQLITE_OK ? sqlite3_exec(db, sql, NULL, NULL, NULL) : rc;
+}
+
+static void roll_back(struct connection *c)
+{
+    if (!sqlite3_get_autocommit(c->db)) {
+        sqlite3_step(c->roll_back);
+    }
+    sqlite3_finalize(c->roll_back);
+    c->roll_back = NULL;
+}
+
 void pool_relax(struct pool_file *file, sqlite3 *db)
 {
     int lock_state = 0;
+    roll_back(connection_of(file, db));
     sqlite3_db_release_memory(db);
     /* only WAL mode keeps a lock between two transactions */
     if (sqlite3_file_control(db, "main", SQLITE_FCNTL_LOCKSTATE, &lock_state) == SQLITE_OK) {

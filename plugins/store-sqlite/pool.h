@@ -52,8 +52,12 @@ bool pool_is_current(const struct pool_file *file, const struct place *place);
 aq_status pool_connect(struct pool_file *file, const struct place *place, bool writable,
                        sqlite3 **ret, struct aq_error *err);
 
-/* To be called after each use of a connection: wipe what it read, learn whether it is in WAL mode.
- */
+/* Begin a transaction with this SQL; a code of SQLite. How to roll it back is prepared before: when
+ * memory ran out inside, a transaction that stays would lock other programs out. */
+int pool_begin(struct pool_file *file, sqlite3 *db, const char *sql);
+
+/* To be called after each use of a connection: roll back what was not committed, wipe what it read,
+ * learn whether it is in WAL mode. */
 void pool_relax(struct pool_file *file, sqlite3 *db);
 
 /* Whether a connection has been in WAL mode. */

@@ -84,8 +84,12 @@ static aq_status prepare(sqlite3 *db, const struct place *place, const struct sc
                          const char *sql, struct aq_str key, sqlite3_stmt **ret,
                          struct aq_error *err)
 {
+    bool plain = true;
     int rc = sqlite3_prepare_v2(db, sql, -1, ret, NULL);
-    if (rc == SQLITE_ERROR) {
+    if (rc == SQLITE_OK) {
+        rc = schema_check_columns(db, table, &plain);
+    }
+    if (rc == SQLITE_ERROR || !plain) {
         return schema_explain(db, place, table, err);
     }
     if (rc == SQLITE_OK && key.ptr) {
@@ -181,14 +185,21 @@ aq_status rows_check_table(sqlite3 *db, const struct place *place, const struct 
     return status == AQ_E_NOTFOUND ? AQ_OK : status; /* what that means depends on the change */
 }
 
-static bool holds(sqlite3_stmt *stmt, struct aq_bytes expected)
+/* Whether the row that was found has this value; that may take memory, to convert it. */
+static aq_status compare(sqlite3_stmt *stmt, struct aq_bytes expected, bool *ret,
+                         struct aq_error *err)
 {
     if (sqlite3_column_type(stmt, 0) != SQLITE_TEXT) {
-        return false;
+        *ret = false;
+        return AQ_OK;
     }
     const unsigned char *text = sqlite3_column_text(stmt, 0);
     size_t len = (size_t)sqlite3_column_bytes(stmt, 0);
-    return text && len == expected.len && (len == 0 || memcmp(text, expected.ptr, len) == 0);
+    if (!text) {
+        return out_of_memory(err);
+    }
+    *ret = len == expected.len && (len == 0 || memcmp(text, expected.ptr, len) == 0);
+    return AQ_OK;
 }
 
 aq_status rows_expect(sqlite3 *db, const struct place *place, const struct aq_change *change,
@@ -202,9 +213,13 @@ aq_status rows_expect(sqlite3 *db, const struct place *place, const struct aq_ch
     if (status != AQ_OK && status != AQ_E_NOTFOUND) {
         return status;
     }
-    bool met = change->expect == AQ_EXPECT_ABSENT
-                   ? status == AQ_E_NOTFOUND
-                   : status == AQ_OK && holds(stmt, change->expected);
+    bool met = change->expect == AQ_EXPECT_ABSENT && status == AQ_E_NOTFOUND;
+    if (change->expect == AQ_EXPECT_VALUE && status == AQ_OK) {
+        status = compare(stmt, change->expected, &met, err);
+        if (status != AQ_OK) {
+            return status;
+        }
+    }
     return met ? AQ_OK
                : fail(err, AQ_E_CHANGED, "%s: '%.*s' was changed by another program, read it again",
                       place->path, AQ_STR_ARG(change->key));

@@ -8,6 +8,7 @@
 #define TABLE(table_name, migration) \
     { \
         .name = (table_name), .since = (migration), \
+        .columns = "PRAGMA table_xinfo(" table_name ")", \
         .get = "SELECT value FROM " table_name " WHERE key = ?1", \
         .list = "SELECT key FROM " table_name, \
         .put = "INSERT INTO " table_name " (key, value) VALUES (?1, ?2) " \
@@ -65,11 +66,11 @@ static int ask(sqlite3 *db, const char *sql, const char *text, int number, int *
         return rc;
     }
     if (text) {
-        sqlite3_bind_text(stmt, 1, text, -1, SQLITE_STATIC);
+        rc = sqlite3_bind_text(stmt, 1, text, -1, SQLITE_STATIC);
     } else if (sqlite3_bind_parameter_count(stmt)) {
-        sqlite3_bind_int(stmt, 1, number);
+        rc = sqlite3_bind_int(stmt, 1, number);
     }
-    rc = sqlite3_step(stmt);
+    rc = rc == SQLITE_OK ? sqlite3_step(stmt) : rc;
     if (rc == SQLITE_ROW) {
         *ret = sqlite3_column_int(stmt, 0);
     }
@@ -132,4 +133,20 @@ aq_status schema_explain(sqlite3 *db, const struct place *place, const struct sc
     }
     return fail(err, AQ_E_CORRUPT, "%s: has no table %s, not a database of the Q CLI", place->path,
                 table->name);
+}
+
+int schema_check_columns(sqlite3 *db, const struct schema_table *table, bool *ret)
+{
+    enum { HIDDEN = 6 }; /* 0 in all columns that hold what was put there */
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(db, table->columns, -1, &stmt, NULL);
+    bool plain = true;
+
+    while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        plain = plain && sqlite3_column_int(stmt, HIDDEN) == 0;
+        rc = SQLITE_OK;
+    }
+    sqlite3_finalize(stmt);
+    *ret = plain;
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }

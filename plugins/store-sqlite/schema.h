@@ -7,11 +7,13 @@
 
 #include <amazonq/plugin.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 
 /* A table that holds keys and values, and how to use it. ?1 is a key, ?2 a value. */
 struct schema_table {
     const char *name;
-    int since; /* migration that makes it */
+    int since;           /* migration that makes it */
+    const char *columns; /* what kind of column each is */
     const char *get;
     const char *list;
     const char *put;
@@ -32,5 +34,8 @@ aq_status schema_ensure(sqlite3 *db, const struct place *place, struct aq_error 
  * AQ_E_CORRUPT if it should be there or is something else, or an error of SQLite. */
 aq_status schema_explain(sqlite3 *db, const struct place *place, const struct schema_table *table,
                          struct aq_error *err);
+
+/* Whether no column of the table is calculated: that could take any time. A code of SQLite. */
+int schema_check_columns(sqlite3 *db, const struct schema_table *table, bool *ret);
 
 #endif

@@ -79,13 +79,6 @@ static aq_status patiently(struct store *s, step_fn *step, void *arg, struct aq_
     return status;
 }
 
-static void roll_back(sqlite3 *db)
-{
-    if (!sqlite3_get_autocommit(db)) {
-        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-    }
-}
-
 /* reading */
 
 struct reading {
@@ -105,9 +98,10 @@ static bool needs_recovery(int code)
 
 /* One transaction, so one round of locks, for the schema and for everything that is asked. BEGIN
  * alone takes no lock; the first statement must be one that needs no schema. */
-static aq_status begin_reading(struct store *s, sqlite3 *db, struct aq_error *err)
+static aq_status begin_reading(struct store *s, struct pool_file *file, sqlite3 *db,
+                               struct aq_error *err)
 {
-    int rc = sqlite3_exec(db, "BEGIN; PRAGMA schema_version", NULL, NULL, NULL);
+    int rc = pool_begin(file, db, "BEGIN; PRAGMA schema_version");
     return rc == SQLITE_OK ? AQ_OK : fail_sqlite(err, rc, db, s->place.path);
 }
 
@@ -120,12 +114,11 @@ static aq_status read_once(struct store *s, struct pool_file *file, bool writabl
         return status;
     }
     value_done(r->ret);
-    status = begin_reading(s, db, err);
+    status = begin_reading(s, file, db, err);
     if (status == AQ_OK) {
         status = r->read(db, &s->place, r->key, r->ret, err);
     }
     *ret_code = sqlite3_extended_errcode(db);
-    roll_back(db);
     pool_relax(file, db);
     return status;
 }
@@ -142,13 +135,19 @@ static aq_status read_repaired(struct store *s, struct pool_file *file, const st
         *err = refusal; /* the journal may be anybody's */
         return err->status;
     }
-    if (place_is_mount_point(&s->place)) {
+    bool alone = false;
+    aq_status status = place_is_mount_point(&s->place, &alone, &refusal);
+    if (status != AQ_OK) {
+        *err = refusal;
+        return status;
+    }
+    if (alone) {
         return fail(err, AQ_E_DENIED,
                     "%s: an interrupted save cannot be repaired in a file mounted by itself, "
                     "mount its directory instead",
                     s->place.path);
     }
-    aq_status status = read_once(s, file, true, r, &code, &refusal);
+    status = read_once(s, file, true, r, &code, &refusal);
     if (status == AQ_E_READONLY || status == AQ_E_DENIED) {
         return err->status; /* the reader's own error says more */
     }
@@ -162,8 +161,12 @@ static aq_status read_repaired(struct store *s, struct pool_file *file, const st
 static aq_status check_wal(const struct store *s, struct aq_error *err)
 {
     struct stat st;
+    bool alone = false;
     aq_status status = place_inspect(&s->place, &st, err);
-    if (status == AQ_OK && place_is_mount_point(&s->place)) {
+    if (status == AQ_OK) {
+        status = place_is_mount_point(&s->place, &alone, err);
+    }
+    if (status == AQ_OK && alone) {
         status = fail(err, AQ_E_DENIED,
                       "%s: in WAL mode and mounted as a single file, so what it holds may be old, "
                       "mount its directory instead",
@@ -267,11 +270,13 @@ static aq_status fail_write(struct store *s, sqlite3 *db, int rc, struct aq_erro
 }
 
 /* EXTRA also syncs the directory once the journal is gone: a power cut cannot bring it back. */
-static aq_status begin(struct store *s, sqlite3 *db, struct aq_error *err)
+static aq_status begin(struct store *s, struct pool_file *file, sqlite3 *db, struct aq_error *err)
 {
     int rc =
-        sqlite3_exec(db, "PRAGMA synchronous=EXTRA; PRAGMA cell_size_check=ON; BEGIN IMMEDIATE",
-                     NULL, NULL, NULL);
+        sqlite3_exec(db, "PRAGMA synchronous=EXTRA; PRAGMA cell_size_check=ON", NULL, NULL, NULL);
+    if (rc == SQLITE_OK) {
+        rc = pool_begin(file, db, "BEGIN IMMEDIATE");
+    }
     return rc == SQLITE_OK ? AQ_OK : fail_write(s, db, rc, err);
 }
 
@@ -324,7 +329,7 @@ static int commit_patiently(struct store *s, sqlite3 *db)
 static aq_status write_once(struct store *s, struct pool_file *file, sqlite3 *db,
                             const struct writing *w, struct aq_error *err)
 {
-    aq_status status = begin(s, db, err);
+    aq_status status = begin(s, file, db, err);
     if (status == AQ_OK) {
         status = explain_write(s, db, check_all(s, db, w, err), err);
     }
@@ -339,14 +344,11 @@ static aq_status write_once(struct store *s, struct pool_file *file, sqlite3 *db
         status = fail(err, AQ_E_BUSY, "%s: replaced by another program, try again", s->place.path);
     }
     if (status != AQ_OK) {
-        roll_back(db);
         return status;
     }
     int rc = commit_patiently(s, db);
     if (rc != SQLITE_OK) {
-        status = fail_write(s, db, rc, err);
-        roll_back(db);
-        return status;
+        return fail_write(s, db, rc, err);
     }
     if (!pool_is_current(file, &s->place)) {
         return fail(err, AQ_E_IO, "%s: replaced by another program during a save, read it again",
@@ -409,6 +411,11 @@ static aq_status commit_step(struct store *s, void *arg, struct aq_error *err)
     return status;
 }
 
+static aq_status reserve(struct store *s, struct aq_error *err)
+{
+    return s->reserve_fd < 0 ? place_reserve(&s->place, &s->reserve_fd, err) : AQ_OK;
+}
+
 static void release_reserve(struct store *s)
 {
     if (s->reserve_fd >= 0) {
@@ -442,22 +449,22 @@ static aq_status can_save_step(struct store *s, void *arg, struct aq_error *err)
 
     aq_status status = pool_find(&s->place, POOL_WRITE, &file, err);
     if (status == AQ_E_NOTFOUND) {
-        return place_can_create(&s->place, err);
+        status = place_can_create(&s->place, err);
+        return status == AQ_OK ? reserve(s, err) : status;
     }
     if (status == AQ_OK) {
         status = connect_writer(s, file, &db, err);
     }
-    if (status == AQ_OK && s->reserve_fd < 0) {
-        status = place_reserve(&s->place, &s->reserve_fd, err);
+    if (status == AQ_OK) {
+        status = reserve(s, err);
     }
     if (status == AQ_OK) {
-        status = begin(s, db, err);
+        status = begin(s, file, db, err);
         if (status == AQ_OK) {
             status = check_all(s, db, &w, err);
             status = status == AQ_OK ? apply_all(s, db, &w, err) : status;
             status = explain_write(s, db, status, err);
         }
-        roll_back(db);
         pool_relax(file, db);
     }
     return status;
