@@ -196,6 +196,8 @@ static void restrict_connection(sqlite3 *db)
     sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_exec(db, "PRAGMA cell_size_check=ON", NULL, NULL,
+                 NULL); /* damage is told, not guessed */
 }
 
 static int open_path(const char *path, bool writable, sqlite3 **ret)

@@ -75,9 +75,20 @@ static aq_status check_dir(const struct place *p, struct aq_error *err)
                     "%s: the directory belongs to uid %u and this is uid %u, use one of your own",
                     p->dir, (unsigned)st.st_uid, (unsigned)me);
     }
-    if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX)) {
-        return fail(err, AQ_E_DENIED, "%s: everybody can write the directory, run chmod o-w on it",
-                    p->dir);
+    /* A sticky bit does not help: who can create files here can put a journal beside the database,
+     * which SQLite would play back into it. */
+    if (st.st_mode & S_IWOTH) {
+        return fail(
+            err, AQ_E_DENIED,
+            "%s: everybody can write the directory, use one of your own or run chmod o-w on it",
+            p->dir);
+    }
+    bool own_group = st.st_gid == getegid() || (me == 0 && st.st_gid == st.st_uid);
+    if ((st.st_mode & S_IWGRP) && !own_group) {
+        return fail(
+            err, AQ_E_DENIED,
+            "%s: group %u can write the directory, use one of your own or run chmod g-w on it",
+            p->dir, (unsigned)st.st_gid);
     }
     return AQ_OK;
 }

@@ -147,6 +147,13 @@ static aq_status read_repaired(struct store *s, struct pool_file *file, const st
                     "mount its directory instead",
                     s->place.path);
     }
+    if (place_check_mount(&s->place, &refusal) == AQ_E_READONLY) {
+        return fail(
+            err, AQ_E_DENIED,
+            "%s: an interrupted save, or one that goes on elsewhere, cannot be repaired on this "
+            "file system, use it where it belongs",
+            s->place.path);
+    }
     status = read_once(s, file, true, r, &code, &refusal);
     if (status == AQ_E_READONLY || status == AQ_E_DENIED) {
         return err->status; /* the reader's own error says more */
@@ -272,8 +279,7 @@ static aq_status fail_write(struct store *s, sqlite3 *db, int rc, struct aq_erro
 /* EXTRA also syncs the directory once the journal is gone: a power cut cannot bring it back. */
 static aq_status begin(struct store *s, struct pool_file *file, sqlite3 *db, struct aq_error *err)
 {
-    int rc =
-        sqlite3_exec(db, "PRAGMA synchronous=EXTRA; PRAGMA cell_size_check=ON", NULL, NULL, NULL);
+    int rc = sqlite3_exec(db, "PRAGMA synchronous=EXTRA", NULL, NULL, NULL);
     if (rc == SQLITE_OK) {
         rc = pool_begin(file, db, "BEGIN IMMEDIATE");
     }

@@ -70,7 +70,8 @@ struct aq_store_ops {
 
     /**
      * Required. Look one key up and hand its value to host->put(sink). Changes nothing: creates no
-     * file, migrates nothing, repairs nothing. Blocks at most 5 s.
+     * file, migrates nothing, repairs nothing but what an interrupted commit left half-done. Blocks
+     * at most 5 s.
      *
      * @return AQ_OK, AQ_E_NOTFOUND (no text needed), or what stands in the way: AQ_E_BUSY,
      *         AQ_E_DENIED, AQ_E_CORRUPT, AQ_E_IO, AQ_E_UNAVAILABLE; or what host->put returned

@@ -706,14 +706,21 @@ static void a_file_that_everybody_can_write_is_refused(void **state)
     assert_refused(f, "chmod 600");
 }
 
-static void a_directory_that_everybody_can_write_is_refused_unless_sticky(void **state)
+/* Sticky or not: whoever can create files there can put a journal beside the database. */
+static void a_directory_that_others_can_write_is_refused(void **state)
 {
     struct fixture *f = *state;
     make(f, "INSERT INTO auth_kv VALUES ('" TOKEN_KEY "', 'T')");
     assert_int_equal(chmod(f->dir, 0777), 0);
     assert_refused(f, "chmod o-w");
     assert_int_equal(chmod(f->dir, 01777), 0);
-    assert_int_equal(instance_get(&f->store, TOKEN_KEY), AQ_OK);
+    assert_refused(f, "chmod o-w");
+    assert_int_equal(chmod(f->dir, 0775), 0);
+    if (chown(f->dir, (uid_t)-1, 12345) == 0) {
+        assert_refused(f, "chmod g-w");
+        assert_int_equal(chown(f->dir, (uid_t)-1, getegid()), 0);
+    }
+    assert_int_equal(instance_get(&f->store, TOKEN_KEY), AQ_OK); /* the user's own group */
 }
 
 /* What is open stays open; what others could have put beside it is not believed. */
@@ -916,7 +923,7 @@ int main(void)
         TEST(a_directory_as_database_is_refused),
         TEST(a_path_that_ends_in_a_slash_is_refused),
         TEST(a_file_that_everybody_can_write_is_refused),
-        TEST(a_directory_that_everybody_can_write_is_refused_unless_sticky),
+        TEST(a_directory_that_others_can_write_is_refused),
         TEST(a_directory_opened_up_later_is_refused_for_all_but_the_file_itself),
         TEST(a_link_among_the_directories_is_followed),
         TEST(a_path_that_is_not_absolute_is_an_invalid_setting),
