@@ -169,8 +169,10 @@ static aq_status refresh_load_registration(struct refresh *r, struct aq_error *e
         st = registration_parse(source->registration_key, buf_str(&r->registration_json),
                                 &r->registration, err);
     }
-    if (st == AQ_E_NOTFOUND) {
-        return refresh_needs_login(err, "its client registration is missing");
+    if (st == AQ_E_NOTFOUND) { /* unless the token is gone by now, too: then it was a logout */
+        return source_reload(r->login, err) == AQ_E_NOTFOUND
+                   ? refresh_was_removed(err)
+                   : refresh_needs_login(err, "its client registration is missing");
     }
     if (st != AQ_OK) {
         return st;
