@@ -183,7 +183,8 @@ static aq_status find_mounts(const struct place *p, int *ret_file, int *ret_dir,
 
 aq_status place_is_mount_point(const struct place *p, bool *ret, struct aq_error *err)
 {
-    int file, dir;
+    int file = -1; /* not known */
+    int dir = -1;
     aq_status status = find_mounts(p, &file, &dir, err);
     if (status == AQ_OK) {
         *ret = file >= 0 && dir >= 0 && file != dir;
@@ -194,7 +195,8 @@ aq_status place_is_mount_point(const struct place *p, bool *ret, struct aq_error
 aq_status place_check_mount(const struct place *p, struct aq_error *err)
 {
     char type[64] = "";
-    int file, dir;
+    int file = -1; /* not known */
+    int dir = -1;
 
     aq_status status = find_mounts(p, &file, &dir, err);
     if (status != AQ_OK) {
