@@ -11,7 +11,7 @@ enum exitcode {
     EXITCODE_USAGE = 2,         /* an argument or a setting is wrong */
     EXITCODE_STORE = 3,         /* the store cannot be used */
     EXITCODE_NOT_LOGGED_IN = 4, /* there is no login */
-    EXITCODE_TEMPORARY = 5,     /* nothing is lost, try again */
+    EXITCODE_TEMPORARY = 5,     /* the login is kept, try again */
     EXITCODE_LOGIN = 6,         /* a new login is needed */
     EXITCODE_REFUSED = 7,       /* the service was reached and said no */
     EXITCODE_SIGNAL = 128,      /* plus the number of the signal: 130 after Ctrl-C */

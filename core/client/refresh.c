@@ -28,7 +28,6 @@ void refresh_begin(struct refresh *r, struct aq_op *op, struct source_login *log
         .min_valid_s = min_valid_s,
         .patient = patient,
         .started_us = clock_now_us(),
-        .registration_json = BUF(AQ_STORE_VALUE_MAX),
         .base = BUF(AQ_STORE_VALUE_MAX),
         .spent = BUF(AQ_STORE_VALUE_MAX),
         .body = BUF(OIDC_REPLY_MAX),
@@ -66,7 +65,6 @@ void refresh_done(struct refresh *r, bool forked)
         refresh_release(r, forked);
     }
     registration_done(&r->registration);
-    buf_done(&r->registration_json);
     buf_done(&r->base);
     buf_done(&r->spent);
     buf_done(&r->spill);
@@ -161,13 +159,13 @@ static aq_status refresh_needs_login(struct aq_error *err, const char *why)
 /* The registration must be the one the token was issued to. */
 static aq_status refresh_load_registration(struct refresh *r, struct aq_error *err)
 {
+    AUTO(buf) struct buf json = BUF(AQ_STORE_VALUE_MAX);
     const struct source *source = r->login->source;
     const struct token *token = &r->login->token;
     registration_done(&r->registration);
-    aq_status st = store_get(r->login->store, source->registration_key, &r->registration_json, err);
+    aq_status st = store_get(r->login->store, source->registration_key, &json, err);
     if (st == AQ_OK) {
-        st = registration_parse(source->registration_key, buf_str(&r->registration_json),
-                                &r->registration, err);
+        st = registration_parse(source->registration_key, buf_str(&json), &r->registration, err);
     }
     if (st == AQ_E_NOTFOUND) { /* unless the token is gone by now, too: then it was a logout */
         return source_reload(r->login, err) == AQ_E_NOTFOUND
@@ -316,13 +314,16 @@ static aq_status refresh_borrow(struct refresh *r, const struct aq_error *why, s
     if (st == AQ_OK) {
         st = source_take(r->login, &json, err);
     }
-    if (st == AQ_OK && !refresh_is_good(r)) { /* expired too */
+    if (st != AQ_OK) {
+        return st;
+    }
+    if (!refresh_is_good(r)) { /* expired too */
         return error_set(err, AQ_E_NOT_SAVED, "login: not refreshed because it cannot be saved, %s",
                          why->text);
     }
     error_set(&r->unsaved, why->status,
               "login: kept in a file of its own because it cannot be saved, %s", why->text);
-    return st;
+    return AQ_OK;
 }
 
 /*

@@ -30,7 +30,6 @@ struct refresh {
     uint64_t gone_us; /* when the row was first missed at a save; 0: it was not */
 
     struct registration registration;
-    struct buf registration_json;
     struct buf base;  /* the row whose refresh token was sent, byte for byte */
     struct buf spent; /* that refresh token */
     struct buf spill; /* path of the file the answer was put into meanwhile; empty: none */
