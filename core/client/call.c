@@ -14,7 +14,8 @@ aq_status call_start(struct call *call, struct aq_op *op, const struct aq_reques
     struct aq_request full = *request;
     full.struct_size = sizeof(full);
     full.header_stride = sizeof(struct aq_header);
-    full.connect_timeout_ms = CONNECT_TIMEOUT_MS;
+    full.connect_timeout_ms =
+        full.connect_timeout_ms ? full.connect_timeout_ms : CONNECT_TIMEOUT_MS;
     full.idle_timeout_ms = full.idle_timeout_ms ? full.idle_timeout_ms : IDLE_TIMEOUT_MS;
     full.max_header_bytes = MAX_HEADER_BYTES;
 

@@ -260,7 +260,8 @@ static void op_point_batch(const struct buf *batch, char *events, uint32_t strid
 /* Events that stand for more than their views end a batch. */
 static bool op_ends_batch(const struct aq_event *event)
 {
-    return event->type == AQ_EVENT_TOKEN || event->type == AQ_EVENT_NEED_TOKEN;
+    return event->type == AQ_EVENT_TOKEN || event->type == AQ_EVENT_NEED_TOKEN ||
+           event->type == AQ_EVENT_HEAD;
 }
 
 aq_status aq_op_drain(struct aq_op *op, struct aq_event *events, uint32_t cap, uint32_t stride,

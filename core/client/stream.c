@@ -7,26 +7,21 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "base/str.h"
-#include "client/call.h"
+#include "client/feed.h"
 
-#include <amazonq/exchange.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
 
-enum {
-    READ_SIZE = 64 * 1024,     /* fewer, larger reads cost less (docs/performance.md) */
-    FIRST_BYTE_MS = 60 * 1000, /* until the answer begins, unless api.timeout says otherwise */
-};
+enum { FIRST_BYTE_MS = 60 * 1000 }; /* until the answer begins, unless api.timeout says otherwise */
 
 struct stream_op {
     struct aq_op op;
     struct aq_exchange *exchange;
-    struct call call;
+    struct feed feed;
     bool has_head;    /* of the response to the current attempt */
     bool wants_token; /* AQ_EVENT_NEED_TOKEN was reported and not answered */
     uint32_t timeout_ms;
-    uint8_t *chunk; /* READ_SIZE bytes; the exchange borrows them between feeds */
 };
 
 /* ---- the request ---- */
@@ -56,7 +51,7 @@ static aq_status stream_send(struct stream_op *s, struct aq_error *err)
         .idle_timeout_ms = s->timeout_ms,
     };
     s->has_head = false;
-    st = call_start(&s->call, &s->op, &request, err);
+    st = call_start(&s->feed.call, &s->op, &request, err);
     alloc_free(headers, out.header_count * sizeof(*headers));
     return st;
 }
@@ -66,7 +61,7 @@ static aq_status stream_send(struct stream_op *s, struct aq_error *err)
 static aq_status stream_head(struct stream_op *s, struct aq_error *err)
 {
     struct aq_response response;
-    aq_status st = call_response(&s->call, &response, err);
+    aq_status st = call_response(&s->feed.call, &response, err);
     if (st == AQ_OK) {
         s->has_head = true;
         st = aq_exchange_response(s->exchange, response.status,
@@ -79,25 +74,11 @@ static aq_status stream_head(struct stream_op *s, struct aq_error *err)
 /* The next piece of the answer, from the transport into the exchange. */
 static aq_status stream_pull(struct stream_op *s, struct aq_error *err)
 {
-    size_t len = 0;
     aq_status st = s->has_head ? AQ_OK : stream_head(s, err);
     if (st == AQ_OK) {
-        st = call_read(&s->call, s->chunk, READ_SIZE, &len, err);
+        return feed_pull(&s->feed, s->exchange, err);
     }
-    switch (st) {
-    case AQ_OK:
-        return aq_exchange_feed(s->exchange, s->chunk, len, err);
-    case AQ_AGAIN:
-        return AQ_AGAIN;
-    case AQ_END:
-        call_finish(&s->call, false);
-        return aq_exchange_finish(s->exchange, err);
-    default: {
-        const struct aq_error why = *err;
-        call_finish(&s->call, false);
-        return aq_exchange_fail(s->exchange, &why, err);
-    }
-    }
+    return st == AQ_AGAIN ? AQ_AGAIN : feed_break(&s->feed, s->exchange, err);
 }
 
 /* ---- the operation ---- */
@@ -111,7 +92,7 @@ static aq_status stream_next(struct aq_op *op, const struct aq_event **ret, stru
         if (st == AQ_OK && event->type != AQ_EVENT_SEND) {
             s->wants_token = event->type == AQ_EVENT_NEED_TOKEN;
             if (s->wants_token || event->type == AQ_EVENT_RETRY) {
-                call_finish(&s->call, false); /* whatever it would still have said */
+                call_finish(&s->feed.call, false); /* whatever it would still have said */
             }
             *ret = event;
             return AQ_OK;
@@ -119,13 +100,12 @@ static aq_status stream_next(struct aq_op *op, const struct aq_event **ret, stru
         if (st == AQ_OK) {
             st = stream_send(s, err);
             if (st != AQ_OK) {
-                const struct aq_error why = *err;
-                st = aq_exchange_fail(s->exchange, &why, err);
+                st = feed_break(&s->feed, s->exchange, err);
             }
         } else if (st == AQ_AGAIN) {
-            st = call_is_active(&s->call) ? stream_pull(s, err) : AQ_AGAIN;
+            st = call_is_active(&s->feed.call) ? stream_pull(s, err) : AQ_AGAIN;
         } else { /* over: nothing more is wanted of the connection */
-            call_finish(&s->call, false);
+            call_finish(&s->feed.call, false);
         }
         if (st == AQ_AGAIN) {
             op->deadline_us = aq_exchange_deadline(s->exchange);
@@ -153,9 +133,8 @@ static bool stream_wants_token(const struct aq_op *op)
 static void stream_done(struct aq_op *op, bool forked)
 {
     struct stream_op *s = (struct stream_op *)op;
-    call_finish(&s->call, forked);
+    feed_done(&s->feed, forked);
     aq_exchange_free(s->exchange);
-    alloc_free(s->chunk, s->chunk ? READ_SIZE : 0);
 }
 
 static const struct op_class stream_class = {
@@ -211,9 +190,9 @@ static aq_status stream_init(struct stream_op *s, const struct aq_stream_options
     if (getrandom(x.seed, sizeof(x.seed), 0) != (ssize_t)sizeof(x.seed)) {
         return error_sys(err, AQ_E_IO, errno, "request: no random numbers");
     }
-    s->chunk = alloc_array(READ_SIZE, 1);
-    if (!s->chunk) {
-        return error_nomem(err, "request");
+    st = feed_init(&s->feed, err);
+    if (st != AQ_OK) {
+        return st;
     }
     stream_apply_settings(s->op.client, &x);
     return aq_exchange_new(&x, &s->exchange, err);

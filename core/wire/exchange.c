@@ -45,6 +45,8 @@ enum phase {
     FAILED,
 };
 
+enum fault_part { FAULT_CODE, FAULT_REASON, FAULT_MESSAGE, FAULT_PARTS };
+
 struct aq_exchange {
     enum phase phase;
     const struct chat_call *call;
@@ -77,7 +79,8 @@ struct aq_exchange {
     int64_t retry_after_ms; /* -1: not said */
     struct buf collected;   /* body of an error or a reply */
     struct eventstream_decoder decoder;
-    struct buf scratch;     /* text of the event last reported, if it had escapes */
+    struct buf scratch;            /* text of the event last reported, if it had escapes */
+    struct buf fault[FAULT_PARTS]; /* what aq_exchange_fault tells */
     struct aq_error broken; /* reported by aq_exchange_fail while events are still to be read */
 
     struct aq_event event;
@@ -267,6 +270,9 @@ void aq_exchange_free(struct aq_exchange *x)
     buf_done(&x->error_type);
     buf_done(&x->collected);
     buf_done(&x->scratch);
+    for (size_t i = 0; i < FAULT_PARTS; i++) {
+        buf_done(&x->fault[i]);
+    }
     eventstream_done(&x->decoder);
     alloc_free(x, sizeof(*x));
 }
@@ -352,18 +358,27 @@ static void retry_or_fail(struct aq_exchange *x, enum fault_repeat retry, bool m
     x->phase = RETRY_DUE;
 }
 
-/* Fill x->error. The service may repeat what it was sent: the current token is left out by
- * fault_error, the one before it here. */
+static bool reveals_token(const struct aq_exchange *x, struct aq_str s)
+{
+    return fault_reveals(s, current_token(x)) || fault_reveals(s, buf_str(&x->rejected));
+}
+
+/* Fill x->error and x->fault. The service may repeat what it was sent: parts that do are left out.
+ */
 static aq_status explain(struct aq_exchange *x, const struct fault *fault)
 {
     struct fault shown = *fault;
     struct aq_str request_id = buf_str(&x->request_id);
-    struct aq_str *parts[] = { &shown.code, &shown.message, &shown.reason, &request_id };
+    struct aq_str *parts[] = { &shown.code, &shown.reason, &shown.message, &request_id };
     aq_status st = fault_status(fault);
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        if (fault_reveals(*parts[i], buf_str(&x->rejected))) {
+        if (reveals_token(x, *parts[i])) {
             *parts[i] = AQ_STR("");
         }
+    }
+    for (size_t i = 0; i < FAULT_PARTS; i++) { /* out of memory: the part is missing, no more */
+        buf_clear(&x->fault[i]);
+        buf_add(&x->fault[i], *parts[i]);
     }
     fault_error(&shown, request_id, current_token(x), &x->error);
     x->error.status = st; /* the class of what was said, not of what is shown */
@@ -457,8 +472,7 @@ static struct aq_str printable_host(const struct aq_exchange *x, struct aq_str u
 {
     struct aq_str host = url;
     str_cut(&host, '/');
-    if (!str_starts(host, AQ_STR("/")) || fault_reveals(url, current_token(x)) ||
-        fault_reveals(url, buf_str(&x->rejected))) {
+    if (!str_starts(host, AQ_STR("/")) || reveals_token(x, url)) {
         return AQ_STR("another place");
     }
     host = str_from_offset(host, 1);
@@ -650,6 +664,24 @@ aq_status aq_exchange_fail(struct aq_exchange *x, const struct aq_error *why, st
     default:
         return refuse_call(x, err);
     }
+}
+
+aq_status aq_exchange_fault(const struct aq_exchange *x, struct aq_exchange_fault *ret)
+{
+    const struct aq_exchange_fault fault = {
+        .struct_size = ret->struct_size,
+        .http = x->http,
+        .code = buf_str(&x->fault[FAULT_CODE]),
+        .reason = buf_str(&x->fault[FAULT_REASON]),
+        .message = buf_str(&x->fault[FAULT_MESSAGE]),
+        .request_id =
+            reveals_token(x, buf_str(&x->request_id)) ? AQ_STR("") : buf_str(&x->request_id),
+    };
+    if (ret->struct_size < sizeof(ret->struct_size)) {
+        return AQ_E_INVALID;
+    }
+    memcpy(ret, &fault, ret->struct_size < sizeof(fault) ? ret->struct_size : sizeof(fault));
+    return AQ_OK;
 }
 
 aq_status aq_exchange_give_token(struct aq_exchange *x, struct aq_str access_token,

@@ -115,6 +115,8 @@ static void an_option_struct_begins_with_its_size(void **state)
     AT(aq_token_options, struct_size, 0);
     AT(aq_stream_options, struct_size, 0);
     AT(aq_exchange_options, struct_size, 0);
+    AT(aq_exchange_fault, struct_size, 0);
+    AT(aq_http_options, struct_size, 0);
     AT(aq_event, struct_size, 0);
     AT(aq_token, struct_size, 0);
 }

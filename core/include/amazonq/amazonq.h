@@ -12,10 +12,12 @@
  *     token.h           the operation that yields a valid token
  *     stream.h          the operations that stream an answer
  *     exchange.h        the chat protocol alone, without I/O, for programs with their own HTTP
+ *     http.h            one HTTP request over the client's transport
  */
 
 #include <amazonq/client.h>
 #include <amazonq/exchange.h>
+#include <amazonq/http.h>
 #include <amazonq/status.h>
 #include <amazonq/stream.h>
 #include <amazonq/token.h>

@@ -49,6 +49,7 @@ extern "C" {
 struct aq_client;
 struct aq_op;
 struct aq_token;
+struct aq_exchange_header;
 
 /* Types of an event. Ignore types you do not know. */
 #define AQ_EVENT_TOKEN 1      /* token: a valid token */
@@ -59,6 +60,8 @@ struct aq_token;
 #define AQ_EVENT_MESSAGE 6    /* kind, name, payload, text: one event of the answer */
 #define AQ_EVENT_REPLY 7      /* payload: the whole answer of an operation that does not stream */
 #define AQ_EVENT_SEND 8       /* exchanges only: send aq_exchange_request() now */
+#define AQ_EVENT_HEAD 9       /* aq_http_start only: http, headers */
+#define AQ_EVENT_BODY 10      /* aq_http_start only: payload: the next bytes of the body */
 
 /* Kinds of AQ_EVENT_MESSAGE, named as the service names them. */
 #define AQ_MESSAGE_UNKNOWN 0
@@ -100,6 +103,9 @@ struct aq_event {
                            sent: filter it before a terminal sees it */
     struct aq_str request_id;
     const struct aq_token *token;
+    const struct aq_exchange_header *headers; /* names in lower case */
+    uint32_t header_count;
+    uint32_t header_stride; /* bytes from one header to the next */
 };
 
 /** One explicit setting, as on a command line. Keys: docs/settings.md. */
@@ -223,7 +229,7 @@ AQ_API aq_status aq_op_wait(struct aq_op *op, const struct aq_event **ret, struc
  *
  * @param events   cap elements, stride bytes apart; views stay valid until the next call on this op
  * @param ret_len  number of events written, whatever is returned
- * @return AQ_OK (cap reached, or the batch ends with a token), or as aq_op_next
+ * @return AQ_OK (cap reached, or the batch ends with a token or a head), or as aq_op_next
  * Threads: the client's.  Since: 0.1
  */
 AQ_API aq_status aq_op_drain(struct aq_op *op, struct aq_event *events, uint32_t cap,

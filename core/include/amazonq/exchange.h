@@ -145,6 +145,26 @@ AQ_API aq_status aq_exchange_finish(struct aq_exchange *x, struct aq_error *err)
 AQ_API aq_status aq_exchange_fail(struct aq_exchange *x, const struct aq_error *why,
                                   struct aq_error *err);
 
+/** What the service said when it refused a request or broke off its answer. */
+struct aq_exchange_fault {
+    uint32_t struct_size;
+    int32_t http;             /* status of the answer; 0 inside a stream */
+    struct aq_str code;       /* "ThrottlingException"; as sent, without its namespace */
+    struct aq_str reason;     /* "INSUFFICIENT_MODEL_CAPACITY"; mostly absent */
+    struct aq_str message;    /* whatever the service sent: filter it before a terminal sees it */
+    struct aq_str request_id; /* also of an answer that was not refused */
+};
+
+/**
+ * Tell what the service said, in parts; the error's text says it for people. What would reveal an
+ * access token is left out. Parts that are not known are empty.
+ *
+ * @param ret  set ret->struct_size first; valid until the next call on x other than this one
+ * @return AQ_OK, AQ_E_INVALID (struct_size is not set)
+ * Threads: one at a time.  Since: 0.1
+ */
+AQ_API aq_status aq_exchange_fault(const struct aq_exchange *x, struct aq_exchange_fault *ret);
+
 /**
  * Answer AQ_EVENT_NEED_TOKEN.
  *

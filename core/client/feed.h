@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a transport into an exchange: the bytes of one answer after another. */
+#ifndef AQ_CLIENT_FEED_H
+#define AQ_CLIENT_FEED_H
+
+#include "client/call.h"
+
+#include <amazonq/exchange.h>
+
+struct feed {
+    struct call call;
+    uint8_t *chunk; /* FEED_SIZE bytes; the exchange borrows them between reads */
+};
+
+enum { FEED_SIZE = 64 * 1024 }; /* fewer, larger reads cost less (docs/performance.md) */
+
+aq_status feed_init(struct feed *feed, struct aq_error *err);
+
+/* Read the next piece of the body into chunk; as call_read. */
+aq_status feed_read(struct feed *feed, size_t *ret_len, struct aq_error *err);
+
+/* Hand the next piece of the body, its end, or what broke it to the exchange. AQ_OK: look at the
+ * exchange; AQ_AGAIN: nothing is here; else the exchange did not take it. */
+aq_status feed_pull(struct feed *feed, struct aq_exchange *x, struct aq_error *err);
+
+/* End the call and tell the exchange that it broke, and why: *err. */
+aq_status feed_break(struct feed *feed, struct aq_exchange *x, struct aq_error *err);
+
+/* End the call, give back the memory. forked: touch nothing but memory. */
+void feed_done(struct feed *feed, bool forked);
+
+#endif
