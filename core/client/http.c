@@ -26,6 +26,7 @@ static aq_status http_head(struct http_op *h, const struct aq_event **ret, struc
     if (st == AQ_OK) {
         struct aq_event *event = op_event(&h->op, AQ_EVENT_HEAD);
         event->http = response.status;
+        event->name = response.protocol;
         event->headers =
             (const struct aq_exchange_header *)(const void *)response.headers; /* same members */
         event->header_count = response.header_count;

@@ -153,8 +153,8 @@ static void stream_apply_settings(const struct aq_client *client, struct aq_exch
     struct aq_str service;
     struct settings_value named = settings_get(&client->settings, SETTINGS_ENDPOINT);
     struct aq_str share = settings_get(&client->settings, SETTINGS_SHARE_CONTENT).text;
-    x->user_agent = buf_str(&client->user_agent);
-    x->endpoint = named.text;
+    x->user_agent = x->user_agent.len ? x->user_agent : buf_str(&client->user_agent);
+    x->endpoint = x->endpoint.len ? x->endpoint : named.text;
     if (settings_has_service(&client->settings, &service)) {
         x->flags |= AQ_EXCHANGE_NO_PROFILE;
         x->endpoint = x->endpoint.len ? x->endpoint : service;
@@ -165,6 +165,32 @@ static void stream_apply_settings(const struct aq_client *client, struct aq_exch
     if (str_eq(share, AQ_STR("false"))) {
         x->flags |= AQ_EXCHANGE_OPT_OUT;
     }
+}
+
+/* x has its size set. */
+static aq_status stream_exchange(const struct aq_client *client, struct aq_exchange_options *x,
+                                 struct aq_exchange **ret, struct aq_error *err)
+{
+    if (getrandom(x->seed, sizeof(x->seed), 0) != (ssize_t)sizeof(x->seed)) {
+        return error_sys(err, AQ_E_IO, errno, "request: no random numbers");
+    }
+    stream_apply_settings(client, x);
+    return aq_exchange_new(x, ret, err);
+}
+
+aq_status aq_exchange_new_for(struct aq_client *client, const struct aq_exchange_options *options,
+                              struct aq_exchange **ret, struct aq_error *err)
+{
+    struct aq_exchange_options known = { 0 };
+    aq_status st = client_check(client, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    if (!options_copy(&known, sizeof(known), options)) {
+        return error_set(err, AQ_E_INVALID, "exchange: options are incomplete, set struct_size");
+    }
+    known.struct_size = sizeof(known);
+    return stream_exchange(client, &known, ret, err);
 }
 
 static aq_status stream_timeout(const struct aq_client *client, uint32_t *ret, struct aq_error *err)
@@ -187,15 +213,11 @@ static aq_status stream_init(struct stream_op *s, const struct aq_stream_options
     if (st != AQ_OK) {
         return st;
     }
-    if (getrandom(x.seed, sizeof(x.seed), 0) != (ssize_t)sizeof(x.seed)) {
-        return error_sys(err, AQ_E_IO, errno, "request: no random numbers");
-    }
     st = feed_init(&s->feed, err);
     if (st != AQ_OK) {
         return st;
     }
-    stream_apply_settings(s->op.client, &x);
-    return aq_exchange_new(&x, &s->exchange, err);
+    return stream_exchange(s->op.client, &x, &s->exchange, err);
 }
 
 aq_status stream_check(const struct aq_client *client, const struct aq_stream_options *options,

@@ -163,9 +163,13 @@ static aq_status set_user_agent(struct aq_exchange *x, struct aq_str user_agent,
     return buf_status(&x->user_agent) == AQ_OK ? AQ_OK : error_nomem(err, "user agent");
 }
 
-/* The region of the profile if the service has a built-in endpoint there, else the default. */
-static struct aq_str service_region(struct aq_str profile_arn)
+/* The region that is named, or that of the profile if the service has a built-in endpoint there, or
+ * the default. */
+static struct aq_str service_region(struct aq_str named, struct aq_str profile_arn)
 {
+    if (named.len) {
+        return named;
+    }
     struct aq_str region = endpoint_region_of_arn(profile_arn);
     return str_eq(region, AQ_STR("eu-central-1")) ? region : AQ_STR("us-east-1");
 }
@@ -177,7 +181,8 @@ static aq_status set_url(struct aq_exchange *x, const struct aq_exchange_options
     aq_status st =
         options->endpoint.len
             ? endpoint_check(AQ_STR("endpoint"), options->endpoint, named, &x->url, err)
-            : endpoint_service(AQ_STR("profile"), service_region(options->request->profile_arn),
+            : endpoint_service(options->region.len ? AQ_STR("region") : AQ_STR("profile"),
+                               service_region(options->region, options->request->profile_arn),
                                &x->url, err);
     if (st != AQ_OK) {
         return st;

@@ -183,8 +183,9 @@ static void a_cut_body_is_an_error_with_and_without_an_exchange(void **state)
     struct aq_client *client = support_client();
     struct aq_exchange *x = list_models();
     (void)state;
-    support_play("status 200\nbody abc\nerror TRUNCATED\n---\n"
-                 "status 200\nheader content-type: application/json\nbody {\nerror TRUNCATED\n---\n");
+    support_play(
+        "status 200\nbody abc\nerror TRUNCATED\n---\n"
+        "status 200\nheader content-type: application/json\nbody {\nerror TRUNCATED\n---\n");
     struct aq_op *op = start(client, NULL, 0);
     expect(op, AQ_EVENT_HEAD);
     expect(op, AQ_EVENT_BODY);
@@ -215,6 +216,47 @@ static void an_exchange_is_taken_once_and_between_head_and_body_only(void **stat
     aq_client_free(client);
 }
 
+static struct aq_str url_of(struct aq_client *client, struct aq_exchange_options *options,
+                            struct aq_exchange **x)
+{
+    struct aq_exchange_request request = { .struct_size = sizeof(request) };
+    const struct aq_event *event;
+    struct aq_error err;
+    assert_int_equal(aq_exchange_new_for(client, options, x, &err), AQ_OK);
+    assert_int_equal(aq_exchange_next(*x, clock_now_us(), &event, &err), AQ_OK);
+    assert_int_equal(aq_exchange_request(*x, &request, &err), AQ_OK);
+    return request.url;
+}
+
+static void an_exchange_can_have_a_clients_settings(void **state)
+{
+    const struct aq_client_setting endpoint = { AQ_STR("endpoint"),
+                                                AQ_STR("https://q.example.com") };
+    struct aq_client_options client_options = AQ_CLIENT_OPTIONS_INIT;
+    struct aq_stream_options request = AQ_STREAM_OPTIONS_INIT;
+    struct aq_exchange_options options = { .struct_size = sizeof(options), .request = &request };
+    struct aq_client *client = NULL;
+    struct aq_exchange *x = NULL;
+    (void)state;
+    request.prompt = AQ_STR("hello");
+    request.access_token = AQ_STR("tok");
+    client_options.flags = AQ_CLIENT_NO_ENV | AQ_CLIENT_NO_SETTINGS;
+    assert_int_equal(aq_client_new(&client_options, &client, NULL), AQ_OK);
+    options.region = AQ_STR("eu-central-1");
+    assert_str(url_of(client, &options, &x), "https://q.eu-central-1.amazonaws.com/");
+    aq_exchange_free(x);
+    aq_client_free(client);
+
+    client_options.settings = &endpoint;
+    client_options.setting_count = 1;
+    assert_int_equal(aq_client_new(&client_options, &client, NULL), AQ_OK);
+    assert_str(url_of(client, &options, &x), "https://q.example.com/");
+    aq_exchange_free(x);
+    options.struct_size = 0;
+    assert_int_equal(aq_exchange_new_for(client, &options, &x, NULL), AQ_E_INVALID);
+    aq_client_free(client);
+}
+
 static void options_without_a_size_are_refused(void **state)
 {
     struct aq_client *client = support_client();
@@ -237,6 +279,7 @@ int main(void)
         CASE(a_rejected_token_hands_the_exchange_back_for_another_request),
         CASE(a_cut_body_is_an_error_with_and_without_an_exchange),
         CASE(an_exchange_is_taken_once_and_between_head_and_body_only),
+        CASE(an_exchange_can_have_a_clients_settings),
         CASE(options_without_a_size_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

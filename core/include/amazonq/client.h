@@ -60,7 +60,7 @@ struct aq_exchange_header;
 #define AQ_EVENT_MESSAGE 6    /* kind, name, payload, text: one event of the answer */
 #define AQ_EVENT_REPLY 7      /* payload: the whole answer of an operation that does not stream */
 #define AQ_EVENT_SEND 8       /* exchanges only: send aq_exchange_request() now */
-#define AQ_EVENT_HEAD 9       /* aq_http_start only: http, headers */
+#define AQ_EVENT_HEAD 9       /* aq_http_start only: http, headers, name: "HTTP/1.1" or "HTTP/2" */
 #define AQ_EVENT_BODY 10      /* aq_http_start only: payload: the next bytes of the body */
 
 /* Kinds of AQ_EVENT_MESSAGE, named as the service names them. */

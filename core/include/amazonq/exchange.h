@@ -48,7 +48,8 @@ struct aq_exchange_options {
     struct aq_str user_agent;
     uint32_t max_attempts; /* 0 means 3 */
     uint32_t reserved;
-    uint8_t seed[32]; /* random; makes ids and the jitter of delays */
+    uint8_t seed[32];     /* random; makes ids and the jitter of delays */
+    struct aq_str region; /* of the endpoint, if that is empty; empty: as profile_arn says */
 };
 
 /** A header of aq_exchange_request. */
@@ -78,6 +79,18 @@ struct aq_exchange_request {
  */
 AQ_API aq_status aq_exchange_new(const struct aq_exchange_options *options,
                                  struct aq_exchange **ret, struct aq_error *err);
+
+/**
+ * Make an exchange with the settings of a client: where options say nothing of endpoint and user
+ * agent, and of opt-out and profile in any case. The seed is made here. Opens no connection and
+ * does not tie the exchange to the client.
+ *
+ * @return as aq_exchange_new; AQ_E_IO: no random numbers; AQ_E_FORKED
+ * Threads: the client's.  Since: 0.1
+ */
+AQ_API aq_status aq_exchange_new_for(struct aq_client *client,
+                                     const struct aq_exchange_options *options,
+                                     struct aq_exchange **ret, struct aq_error *err);
 
 /** End an exchange and wipe what it held. Accepts NULL. Threads: any.  Since: 0.1 */
 AQ_API void aq_exchange_free(struct aq_exchange *x);
