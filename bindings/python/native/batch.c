@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Events of libamazonq as Python objects, a batch per call: the one place where the binding is C,
+ * for each event that crosses by itself would cost more than decoding it did.
+ *
+ * Every function is called through ctypes.PyDLL: it holds the GIL and never blocks. An event is a
+ * tuple whose first item tells its form:
+ *
+ *     (kind, text)                     a message that consists of its text (member "content")
+ *     (kind, name, payload)            any other message: str, bytes
+ *     (-type, ...)                     anything else, see event_object
+ *
+ * No Python headers are needed: what follows is from the stable ABI of Python 3.9.
+ */
+#include <amazonq/amazonq.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct _object PyObject;
+extern PyObject *PyBytes_FromStringAndSize(const char *bytes, ptrdiff_t len);
+extern PyObject *PyList_New(ptrdiff_t len);
+extern int PyList_Append(PyObject *list, PyObject *item);
+extern PyObject *PyLong_FromLong(long value);
+extern PyObject *PyLong_FromVoidPtr(void *ptr);
+extern PyObject *PyTuple_New(ptrdiff_t len);
+extern int PyTuple_SetItem(PyObject *tuple, ptrdiff_t at, PyObject *item); /* takes the item */
+extern PyObject *PyUnicode_DecodeUTF8(const char *text, ptrdiff_t len, const char *errors);
+extern void Py_DecRef(PyObject *object);
+
+#define EXPORT __attribute__((visibility("default")))
+
+/*
+ * At most cap events of an operation or an exchange, as a list; what came after the last one goes
+ * into *ret_status: AQ_OK (there may be more at once), AQ_AGAIN, AQ_END, or a failure with *err.
+ */
+EXPORT PyObject *aqpy_op_drain(struct aq_op *op, int cap, aq_status *ret_status,
+                               struct aq_error *err);
+EXPORT PyObject *aqpy_exchange_drain(struct aq_exchange *x, int cap, aq_status *ret_status,
+                                     struct aq_error *err);
+
+/* Step a client; the addresses of the operations that have something to report, as a list. */
+EXPORT PyObject *aqpy_client_step(struct aq_client *client, aq_status *ret_status,
+                                  struct aq_error *err);
+
+enum { ITEMS_MAX = 4 };
+
+/* ---- values ---- */
+
+static PyObject *bytes_object(struct aq_bytes b)
+{
+    return PyBytes_FromStringAndSize((const char *)b.ptr, (ptrdiff_t)b.len);
+}
+
+/* Headers may hold anything; nothing is lost on the way to str and back. */
+static PyObject *text_object(struct aq_str s)
+{
+    return PyUnicode_DecodeUTF8(s.ptr ? s.ptr : "", (ptrdiff_t)s.len, "surrogateescape");
+}
+
+/* A tuple of these items, which it takes; NULL if one of them is NULL. */
+static PyObject *tuple_object(PyObject *const items[], int count)
+{
+    PyObject *tuple = PyTuple_New(count);
+    int missing = !tuple;
+    for (int i = 0; i < count; i++) {
+        missing |= !items[i];
+        if (tuple && items[i]) {
+            PyTuple_SetItem(tuple, i, items[i]);
+        } else if (items[i]) {
+            Py_DecRef(items[i]);
+        }
+    }
+    if (missing && tuple) {
+        Py_DecRef(tuple);
+        tuple = NULL;
+    }
+    return tuple;
+}
+
+/* Append an item, which it takes. */
+static int list_add(PyObject *list, PyObject *item)
+{
+    int result = item ? PyList_Append(list, item) : -1;
+    if (item) {
+        Py_DecRef(item);
+    }
+    return result;
+}
+
+static PyObject *headers_object(const struct aq_event *event)
+{
+    PyObject *list = PyList_New(0);
+    for (uint32_t i = 0; list && i < event->header_count; i++) {
+        struct aq_exchange_header header;
+        memcpy(&header, (const char *)event->headers + (size_t)i * event->header_stride,
+               sizeof(header));
+        PyObject *const items[] = {
+            PyBytes_FromStringAndSize(header.name.ptr, (ptrdiff_t)header.name.len),
+            PyBytes_FromStringAndSize(header.value.ptr, (ptrdiff_t)header.value.len),
+        };
+        if (list_add(list, tuple_object(items, 2)) != 0) {
+            Py_DecRef(list);
+            list = NULL;
+        }
+    }
+    return list;
+}
+
+/* ---- events ---- */
+
+/* Does a backslash stand before it, that is not one of a pair itself? */
+static int is_escaped(const uint8_t *at)
+{
+    int escaped = 0;
+    while (*--at == '\\') {
+        escaped = !escaped;
+    }
+    return escaped;
+}
+
+/* Is the payload {"content":"..."} and nothing else? Then the event's text says all of it. */
+static int is_only_content(struct aq_bytes payload)
+{
+    static const char front[] = "{\"content\":\"";
+    const size_t front_len = sizeof(front) - 1;
+    if (payload.len < front_len || memcmp(payload.ptr, front, front_len) != 0) {
+        return 0;
+    }
+    const uint8_t *end = payload.ptr + payload.len;
+    const uint8_t *quote = payload.ptr + front_len - 1; /* behind it, the text */
+    do {
+        quote++;
+        quote = memchr(quote, '"', (size_t)(end - quote));
+    } while (quote && is_escaped(quote));
+    return quote && quote == end - 2 && quote[1] == '}';
+}
+
+static PyObject *message_object(const struct aq_event *event)
+{
+    if (event->kind == AQ_MESSAGE_ASSISTANT_RESPONSE && is_only_content(event->payload)) {
+        PyObject *const items[] = { PyLong_FromLong(event->kind), text_object(event->text) };
+        return tuple_object(items, 2);
+    }
+    PyObject *const items[] = { PyLong_FromLong(event->kind), text_object(event->name),
+                                bytes_object(event->payload) };
+    return tuple_object(items, 3);
+}
+
+static PyObject *event_object(const struct aq_event *event)
+{
+    PyObject *items[ITEMS_MAX] = { PyLong_FromLong(-event->type) };
+    int count = 1;
+    switch (event->type) {
+    case AQ_EVENT_MESSAGE:
+        Py_DecRef(items[0]);
+        return message_object(event);
+    case AQ_EVENT_RESPONSE: /* status, request id */
+        items[count++] = PyLong_FromLong(event->http);
+        items[count++] = text_object(event->request_id);
+        break;
+    case AQ_EVENT_RETRY: /* attempt, milliseconds, status */
+        items[count++] = PyLong_FromLong((long)event->attempt);
+        items[count++] = PyLong_FromLong((long)event->delay_ms);
+        items[count++] = PyLong_FromLong(event->http);
+        break;
+    case AQ_EVENT_NEED_TOKEN: /* status */
+        items[count++] = PyLong_FromLong(event->http);
+        break;
+    case AQ_EVENT_HEAD: /* status, protocol, headers */
+        items[count++] = PyLong_FromLong(event->http);
+        items[count++] = text_object(event->name);
+        items[count++] = headers_object(event);
+        break;
+    case AQ_EVENT_REPLY:
+    case AQ_EVENT_BODY:
+        items[count++] = bytes_object(event->payload);
+        break;
+    default:
+        break;
+    }
+    return tuple_object(items, count);
+}
+
+/* ---- the calls ---- */
+
+/* What both sources of events have in common: AQ_OK with an event, or what ends a batch. */
+typedef aq_status (*next_fn)(void *source, const struct aq_event **ret, struct aq_error *err);
+
+static aq_status op_next(void *op, const struct aq_event **ret, struct aq_error *err)
+{
+    return aq_op_next(op, ret, err);
+}
+
+static aq_status exchange_next(void *x, const struct aq_event **ret, struct aq_error *err)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    return aq_exchange_next(x, now_us, ret, err);
+}
+
+/* After these the caller has something to do before the next event. */
+static int ends_batch(const struct aq_event *event)
+{
+    return event->type == AQ_EVENT_SEND || event->type == AQ_EVENT_RETRY ||
+           event->type == AQ_EVENT_NEED_TOKEN || event->type == AQ_EVENT_HEAD;
+}
+
+static PyObject *drain(next_fn next, void *source, int cap, aq_status *ret_status,
+                       struct aq_error *err)
+{
+    PyObject *list = PyList_New(0);
+    const struct aq_event *event;
+    *ret_status = AQ_OK;
+    for (int i = 0; list && i < cap; i++) {
+        *ret_status = next(source, &event, err);
+        if (*ret_status != AQ_OK) {
+            break;
+        }
+        if (list_add(list, event_object(event)) != 0) {
+            Py_DecRef(list);
+            list = NULL;
+        } else if (ends_batch(event)) {
+            break;
+        }
+    }
+    return list;
+}
+
+PyObject *aqpy_op_drain(struct aq_op *op, int cap, aq_status *ret_status, struct aq_error *err)
+{
+    return drain(op_next, op, cap, ret_status, err);
+}
+
+PyObject *aqpy_exchange_drain(struct aq_exchange *x, int cap, aq_status *ret_status,
+                              struct aq_error *err)
+{
+    return drain(exchange_next, x, cap, ret_status, err);
+}
+
+PyObject *aqpy_client_step(struct aq_client *client, aq_status *ret_status, struct aq_error *err)
+{
+    PyObject *list = PyList_New(0);
+    struct aq_op *op;
+    *ret_status = aq_client_step(client, err);
+    while (list && (op = aq_client_ready(client))) {
+        if (list_add(list, PyLong_FromVoidPtr(op)) != 0) {
+            Py_DecRef(list);
+            list = NULL;
+        }
+    }
+    return list;
+}

@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where access tokens come from: a string, a function of the caller's, or the login on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import inspect
+import logging
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any, Awaitable, Callable, Mapping, Optional, Union
+
+from ._errors import QConfigurationError, error_from
+from ._native import Client, Failure, TokenData, fetch_token
+
+__all__ = ["AccessTokenProvider", "Login", "Token"]
+
+log = logging.getLogger("amazon_q_streaming_client")
+
+AccessTokenProvider = Callable[..., Union[str, Awaitable[str]]]
+"""A function, sync or async, that returns an access token.
+
+If it takes `force_refresh`, it is told by `force_refresh=True` that the last one was rejected. A sync function
+is called in a worker thread by the async client, so it may block.
+"""
+
+
+@dataclass(frozen=True)
+class Token:
+    """A valid token, and where it comes from. Its repr shows no secret."""
+
+    access_token: str = field(repr=False)
+    expires_at: str
+    """RFC 3339, UTC."""
+    expires_at_epoch: int
+    region: Optional[str]
+    """Of the sign-in service."""
+    start_url: Optional[str]
+    profile_arn: Optional[str]
+    source: str
+    """Which login: "q-cli", "kiro-cli"."""
+    store: str
+
+    @property
+    def expires_in(self) -> int:
+        """Seconds from now, by the wall clock."""
+        return self.expires_at_epoch - int(time.time())
+
+    @classmethod
+    def _of(cls, data: TokenData) -> Token:
+        return cls(
+            access_token=data.access_token,
+            expires_at=data.expires_at,
+            expires_at_epoch=data.expires_at_s,
+            region=data.region or None,
+            start_url=data.start_url or None,
+            profile_arn=data.profile_arn or None,
+            source=data.source,
+            store=data.store,
+        )
+
+
+class Login:
+    """The login of the Amazon Q (or Kiro) command line on this machine, kept alive by the library.
+
+        login = Login()                 # or Login(store="keyring"), Login(db="/path/data.sqlite3")
+        token = login.token()           # refreshed if needed; once for all processes that ask
+
+    store, source, db and further settings are the library's (docs/settings.md). All work is done on one
+    thread, started on first use and ended by `close()`. Methods may be called from any thread.
+    """
+
+    FRESH_S = 15 * 60  # a token that is valid for longer is handed out without asking the library
+
+    def __init__(
+        self,
+        store: Optional[str] = None,
+        *,
+        source: Optional[str] = None,
+        db: Optional[str] = None,
+        settings: Optional[Mapping[str, str]] = None,
+    ) -> None:
+        named = {"store": store, "source": source, "db": db}
+        self._settings = {**(settings or {}), **{k: v for k, v in named.items() if v is not None}}
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._worker: Optional[concurrent.futures.ThreadPoolExecutor] = None
+        self._client: Optional[Client] = None
+        self._last: Optional[Token] = None
+
+    def __repr__(self) -> str:
+        return f"<Login {self._settings.get('store', 'sqlite')}>"
+
+    def token(self, *, force_refresh: bool = False) -> Token:
+        """A valid token. Blocks while the login is read, and refreshed if that is needed."""
+        return self._fresh(force_refresh) or self._submit(force_refresh, None).result()
+
+    async def token_async(self, *, force_refresh: bool = False) -> Token:
+        """As token(), without blocking the event loop."""
+        return self._fresh(force_refresh) or await _wait_for(self._submit(force_refresh, None))
+
+    def renew(self, rejected: str) -> Token:
+        """Another token than one that the service rejected: that of the store if somebody has renewed it."""
+        return self._submit(True, rejected).result()
+
+    async def renew_async(self, rejected: str) -> Token:
+        """As renew(), without blocking the event loop."""
+        return await _wait_for(self._submit(True, rejected))
+
+    def close(self) -> None:
+        """End the thread, after a refresh that is under way. The login can be used again."""
+        with self._lock:
+            worker, self._worker = self._worker, None
+            if worker is not None and self._pid == os.getpid():
+                worker.submit(self._close_client)
+                worker.shutdown(wait=True)
+
+    def __enter__(self) -> Login:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _fresh(self, force_refresh: bool) -> Optional[Token]:
+        last = self._last
+        usable = not force_refresh and last is not None and last.expires_in > self.FRESH_S
+        return last if usable else None
+
+    def _submit(self, force: bool, rejected: Optional[str]) -> concurrent.futures.Future[Token]:
+        with self._lock:
+            if self._worker is None or self._pid != os.getpid():  # a thread does not survive a fork
+                self._pid = os.getpid()
+                self._worker = concurrent.futures.ThreadPoolExecutor(
+                    max_workers=1, thread_name_prefix="amazon-q-login"
+                )
+                self._client = None
+            return self._worker.submit(self._fetch, force, rejected)
+
+    # ---- on the worker thread ----
+
+    def _fetch(self, force: bool, rejected: Optional[str]) -> Token:
+        try:
+            if self._client is None:
+                self._client = Client(self._settings)
+            token = self._load(force and rejected is None)
+            if token.access_token == rejected:
+                token = self._load(True)
+        except Failure as failure:
+            raise error_from(failure) from None
+        self._last = token
+        return token
+
+    def _load(self, force: bool) -> Token:
+        assert self._client is not None
+        data, warnings = fetch_token(self._client, force_refresh=force)
+        for warning in warnings:
+            log.warning("%s", warning)
+        return Token._of(data)
+
+    def _close_client(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+
+async def _wait_for(future: concurrent.futures.Future[Token]) -> Token:
+    """Also when the waiting task is cancelled the work goes on: an answered refresh is saved."""
+    from ._pump import running_loop
+
+    if running_loop() is not None:
+        return await asyncio.shield(asyncio.wrap_future(future))
+    import trio
+
+    return await trio.to_thread.run_sync(future.result, abandon_on_cancel=True)
+
+
+# ---- what a client asks ----
+
+
+def _takes_force(function: AccessTokenProvider) -> bool:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return any(p.name == "force_refresh" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+class Tokens:
+    """Access tokens for the requests of one client; renews each rejected one once for all of them."""
+
+    def __init__(self, source: Union[str, AccessTokenProvider, Login, None]) -> None:
+        if source is None or source == "":
+            raise QConfigurationError(
+                "access token: none was given, pass access_token= or use from_login()"
+            )
+        if not isinstance(source, (str, Login)) and not callable(source):
+            raise QConfigurationError(
+                f"access token: must be a string or a function, not {type(source).__name__}"
+            )
+        self._source = source
+        self._last: Optional[str] = source if isinstance(source, str) else None
+        self._takes_force = callable(source) and _takes_force(source)
+        self._guard = threading.Lock()
+        self.profile_arn: Optional[str] = None
+        """Of the login, once there was a token of it."""
+
+    def __repr__(self) -> str:
+        return f"<Tokens of {'a string' if isinstance(self._source, str) else self._source!r}>"
+
+    def _arguments(self, force: bool) -> dict[str, bool]:
+        return {"force_refresh": True} if force and self._takes_force else {}
+
+    def _keep(self, token: Any) -> str:
+        if isinstance(token, Token):
+            self.profile_arn = token.profile_arn
+            token = token.access_token
+        if not isinstance(token, str):
+            raise QConfigurationError(
+                f"access token: the provider returned {type(token).__name__}, it must return a string"
+            )
+        self._last = token
+        return token
+
+    def get(self) -> str:
+        if isinstance(self._source, str):
+            return self._source
+        if isinstance(self._source, Login):
+            return self._keep(self._source.token())
+        return self._keep(self._call(False))
+
+    def renew(self, rejected: str) -> Optional[str]:
+        """Another token, or None if there is no way to get one."""
+        if isinstance(self._source, str):
+            return None
+        with self._guard:
+            if self._last != rejected:
+                return self._last
+            if isinstance(self._source, Login):
+                return self._keep(self._source.renew(rejected))
+            return _other(self._keep(self._call(True)), rejected)
+
+    def _call(self, force: bool) -> Any:
+        assert callable(self._source)
+        token = self._source(**self._arguments(force))
+        if inspect.isawaitable(token):
+            if inspect.iscoroutine(token):
+                token.close()
+            raise QConfigurationError(
+                "access token: the provider is async, use it with QStreamingClient"
+            )
+        return token
+
+
+def _other(token: str, rejected: str) -> Optional[str]:
+    return None if token == rejected else token
+
+
+class AsyncTokens(Tokens):
+    """As Tokens, for an event loop."""
+
+    def __init__(self, source: Union[str, AccessTokenProvider, Login, None]) -> None:
+        super().__init__(source)
+        self._gate: Any = None
+
+    async def get_async(self) -> str:
+        if isinstance(self._source, str):
+            return self._source
+        if isinstance(self._source, Login):
+            return self._keep(await self._source.token_async())
+        return self._keep(await self._call_async(False))
+
+    async def renew_async(self, rejected: str) -> Optional[str]:
+        """As renew()."""
+        import anyio
+
+        if isinstance(self._source, str):
+            return None
+        if self._gate is None:
+            self._gate = anyio.Lock()
+        async with self._gate:
+            if self._last != rejected:
+                return self._last
+            if isinstance(self._source, Login):
+                return self._keep(await self._source.renew_async(rejected))
+            return _other(self._keep(await self._call_async(True)), rejected)
+
+    async def _call_async(self, force: bool) -> Any:
+        import anyio.to_thread
+
+        source: Any = self._source
+        arguments = self._arguments(force)
+        if inspect.iscoroutinefunction(source) or inspect.iscoroutinefunction(
+            getattr(source, "__call__", None)
+        ):
+            return await source(**arguments)
+        token = await anyio.to_thread.run_sync(lambda: source(**arguments))
+        return await token if inspect.isawaitable(token) else token

@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+"""QStreamingClient: the service for programs with an event loop, asyncio's or trio's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, AsyncIterator, Iterable, Mapping, Optional, Sequence, Union
+
+from . import _ffi as ffi
+from ._auth import AccessTokenProvider, AsyncTokens, Login
+from ._events import Event
+from ._exchange import AsyncCall, Transaction
+from ._http import NOT_GIVEN, AsyncSender, Timeouts, default_http
+from ._message import Message, conversation_state
+from ._operations import Options, build_body, parse_messages, parse_reply
+from .models import (
+    ConversationState,
+    ExportContext,
+    ExportIntent,
+    GetUsageLimitsResponse,
+    ImageBlock,
+    Model,
+    Profile,
+    WorkspaceState,
+)
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["QStreamingClient"]
+
+
+class QStreamingClient:
+    """A client of the streaming API.
+
+        async with QStreamingClient.from_login() as client:
+            async for event in client.generate_assistant_response("Hello"):
+                if isinstance(event, AssistantResponseEvent):
+                    print(event.content, end="")
+
+    access_token: a string, or a function that returns one (`AccessTokenProvider`), or a `Login`.
+    http_client: every request goes through it; without one, through httpx over the library's transport.
+    transport: which one that is: "curl", "h2", the path of a plugin, or "httpx" for httpx's own.
+    base_url: the service's URL, in place of the one that region, profile and settings say.
+    timeout: seconds, or an httpx.Timeout. The default is 10 s to connect, and 60 s until the answer begins and
+        between two pieces of it. None: none.
+    max_retries: how often a request is repeated that the service did not act upon.
+    settings: further settings of the library (docs/settings.md).
+
+    A client belongs to one event loop. Nothing is opened before the first request.
+    """
+
+    def __init__(
+        self,
+        access_token: Union[str, AccessTokenProvider, Login, None] = None,
+        *,
+        http_client: Optional[httpx.AsyncClient] = None,
+        transport: Optional[str] = None,
+        base_url: Optional[str] = None,
+        region: Optional[str] = None,
+        profile_arn: Optional[str] = None,
+        timeout: Timeouts = NOT_GIVEN,
+        max_retries: int = 2,
+        user_agent: str = "",
+        settings: Optional[Mapping[str, str]] = None,
+    ) -> None:
+        self._tokens = AsyncTokens(access_token)
+        self._options = Options.of(
+            http_client, transport, base_url, region, profile_arn, max_retries, user_agent, settings
+        )
+        self._http = http_client
+        self._owns_http = http_client is None
+        self._owned_login: Optional[Login] = None
+        self._timeout = timeout
+        self._sender: Optional[AsyncSender] = None
+        self._closed = False
+
+    @classmethod
+    def from_login(
+        cls,
+        store: Optional[str] = None,
+        *,
+        source: Optional[str] = None,
+        db: Optional[str] = None,
+        **options: Any,
+    ) -> QStreamingClient:
+        """A client that uses the login on this machine, and keeps it alive. `options` as above."""
+        login = Login(store, source=source, db=db, settings=options.get("settings"))
+        client = cls(login, **options)
+        client._owned_login = login
+        return client
+
+    def __repr__(self) -> str:
+        return f"<QStreamingClient {self._options} {self._tokens!r}>"
+
+    async def __aenter__(self) -> QStreamingClient:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Cancel what is under way and close what the client opened itself."""
+        self._closed = True
+        http, self._http = self._http, None
+        if http is not None and self._owns_http:
+            await http.aclose()
+        self._options.close()
+        login, self._owned_login = self._owned_login, None
+        if login is not None:
+            login.close()
+
+    # ---- operations that stream ----
+
+    def generate_assistant_response(
+        self,
+        message: Message,
+        *,
+        history: Optional[Sequence[Any]] = None,
+        tools: Optional[Iterable[Any]] = None,
+        images: Optional[Sequence[ImageBlock]] = None,
+        model: Optional[str] = None,
+        conversation_id: Optional[str] = None,
+        agent_mode: Optional[str] = None,
+        profile_arn: Optional[str] = None,
+        timeout: Timeouts = NOT_GIVEN,
+    ) -> AsyncIterator[Event]:
+        """Ask, and iterate over the events of the answer as they come.
+
+        message: a string, a UserInputMessage, or a whole ConversationState.
+        """
+        state = conversation_state(
+            message,
+            history=history,
+            tools=tools,
+            images=images,
+            model=model,
+            conversation_id=conversation_id,
+        )
+        body = build_body(conversation_state=state, agent_mode=agent_mode)
+        return self._events(ffi.CALL_GENERATE_ASSISTANT_RESPONSE, body, profile_arn, timeout)
+
+    def send_message(
+        self,
+        message: Message,
+        *,
+        history: Optional[Sequence[Any]] = None,
+        tools: Optional[Iterable[Any]] = None,
+        images: Optional[Sequence[ImageBlock]] = None,
+        model: Optional[str] = None,
+        conversation_id: Optional[str] = None,
+        source: Optional[str] = None,
+        dry_run: Optional[bool] = None,
+        profile_arn: Optional[str] = None,
+        timeout: Timeouts = NOT_GIVEN,
+    ) -> AsyncIterator[Event]:
+        """As generate_assistant_response, by the operation SendMessage."""
+        state = conversation_state(
+            message,
+            history=history,
+            tools=tools,
+            images=images,
+            model=model,
+            conversation_id=conversation_id,
+        )
+        body = build_body(conversation_state=state, source=source, dry_run=dry_run)
+        return self._events(ffi.CALL_SEND_MESSAGE, body, profile_arn, timeout)
+
+    def generate_task_assist_plan(
+        self,
+        conversation_state: ConversationState,
+        workspace_state: WorkspaceState,
+        *,
+        profile_arn: Optional[str] = None,
+        timeout: Timeouts = NOT_GIVEN,
+    ) -> AsyncIterator[Event]:
+        """Iterate over the events of a plan for an uploaded workspace."""
+        body = build_body(conversation_state=conversation_state, workspace_state=workspace_state)
+        return self._events(ffi.CALL_GENERATE_TASK_ASSIST_PLAN, body, profile_arn, timeout)
+
+    def export_result_archive(
+        self,
+        export_id: str,
+        export_intent: Union[ExportIntent, str],
+        *,
+        export_context: Optional[ExportContext] = None,
+        profile_arn: Optional[str] = None,
+        timeout: Timeouts = NOT_GIVEN,
+    ) -> AsyncIterator[Event]:
+        """Iterate over the pieces (BinaryPayloadEvent) of an archive."""
+        body = build_body(
+            export_id=export_id, export_intent=export_intent, export_context=export_context
+        )
+        return self._events(ffi.CALL_EXPORT_RESULT_ARCHIVE, body, profile_arn, timeout)
+
+    # ---- operations that answer at once ----
+
+    async def list_available_models(
+        self,
+        *,
+        origin: str = "CLI",
+        model_provider: Optional[str] = None,
+        profile_arn: Optional[str] = None,
+        timeout: Timeouts = NOT_GIVEN,
+    ) -> list[Model]:
+        """The models that the account may use, of all pages."""
+        models: list[Model] = []
+        async for page in self._pages(
+            ffi.CALL_LIST_AVAILABLE_MODELS,
+            {"origin": origin, "model_provider": model_provider},
+            profile_arn,
+            timeout,
+        ):
+            models += page.models
+        return models
+
+    async def list_available_profiles(self, *, timeout: Timeouts = NOT_GIVEN) -> list[Profile]:
+        """The profiles that the login may use, of all pages."""
+        profiles: list[Profile] = []
+        async for page in self._pages(ffi.CALL_LIST_AVAILABLE_PROFILES, {}, "", timeout):
+            profiles += page.profiles
+        return profiles
+
+    async def get_usage_limits(
+        self,
+        *,
+        resource_type: Optional[str] = None,
+        origin: Optional[str] = None,
+        is_email_required: Optional[bool] = None,
+        profile_arn: Optional[str] = None,
+        timeout: Timeouts = NOT_GIVEN,
+    ) -> GetUsageLimitsResponse:
+        """What is used of the plan, and what is left."""
+        body = build_body(
+            resource_type=resource_type, origin=origin, is_email_required=is_email_required
+        )
+        reply: GetUsageLimitsResponse = await self._reply(
+            ffi.CALL_GET_USAGE_LIMITS, body, profile_arn, timeout
+        )
+        return reply
+
+    # ---- how ----
+
+    async def _call(
+        self, call: int, body: bytes, profile_arn: Optional[str], timeout: Timeouts
+    ) -> AsyncCall:
+        """One request, to be driven by the caller, who closes it."""
+        token = await self._tokens.get_async()
+        exchange = self._options.exchange(call, token, body, profile_arn, self._tokens.profile_arn)
+        used = [token]
+
+        async def renew() -> Optional[str]:
+            other = await self._tokens.renew_async(used[-1])
+            used.append(other or "")
+            return other
+
+        import anyio
+
+        return AsyncCall(Transaction(exchange), self._send_through(), renew, anyio.sleep, timeout)
+
+    def _send_through(self) -> AsyncSender:
+        if self._sender is None:
+            if self._http is None:
+                self._http = default_http(self._options.settings, self._options.transport)
+            self._sender = AsyncSender(self._http, self._timeout)
+        return self._sender
+
+    async def _events(
+        self, number: int, body: bytes, profile_arn: Optional[str], timeout: Timeouts
+    ) -> AsyncIterator[Event]:
+        call = await self._call(number, body, profile_arn, timeout)
+        try:
+            while messages := await call.next():
+                for event in parse_messages(messages):
+                    yield event
+        finally:
+            await call.close()
+
+    async def _reply(
+        self, number: int, body: bytes, profile_arn: Optional[str], timeout: Timeouts
+    ) -> Any:
+        call = await self._call(number, body, profile_arn, timeout)
+        try:
+            reply = await call.next()
+            return parse_reply(number, reply, call.transaction.request_id)
+        finally:
+            await call.close()
+
+    async def _pages(
+        self,
+        number: int,
+        members: dict[str, Any],
+        profile_arn: Optional[str],
+        timeout: Timeouts,
+    ) -> AsyncIterator[Any]:
+        next_token: Optional[str] = None
+        while True:
+            body = build_body(**members, next_token=next_token)
+            page = await self._reply(number, body, profile_arn, timeout)
+            yield page
+            next_token = page.next_token
+            if not next_token:
+                return

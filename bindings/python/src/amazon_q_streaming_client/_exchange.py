@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One request and its answer: the story, told once, and its two drivers.
+
+`Transaction.steps` is a generator without I/O. It yields what has to be done (send, read, sleep, get a token,
+or hand out messages) and is sent what came of it. AsyncCall and Call do these things in their own way.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any, Awaitable, Callable, Generator, Optional, Union
+
+from . import _ffi as ffi
+from ._errors import QError, error_from
+from ._http import Answer, AsyncAnswer, AsyncSender, Sender, Timeouts
+from ._native import EventTuple, Exchange, Failure
+
+log = logging.getLogger("amazon_q_streaming_client")
+
+class Send:
+    """Send exchange.request(); sent back: the answer, or None if the exchange was told why not."""
+
+
+class Read:
+    """Sent back: (status, events) of the answer."""
+
+
+class Close:
+    """The answer is of no more use."""
+
+
+class Sleep:
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+
+class NeedToken:
+    """The token was rejected; sent back: another one, or None if there is none."""
+
+
+Step = Union[Send, Read, Close, Sleep, NeedToken, "list[EventTuple]"]
+
+
+class Transaction:
+    """State of one exchange that outlives its generator: request id, and whether the answer began."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.request_id: Optional[str] = None
+        self.answering = False
+
+    def error(self, failure: Failure) -> QError:
+        error = error_from(failure, self.exchange.fault(), answering=self.answering)
+        error.request_id = error.request_id or self.request_id
+        return error
+
+    def steps(self) -> Generator[Step, Any, None]:
+        exchange = self.exchange
+        answer: Optional[Any] = None
+        while True:
+            status, events = (yield Read()) if answer is not None else exchange.drain()
+            if events and events[0][0] >= 0:  # the rule: only messages follow a message
+                yield events
+                continue
+            for at, event in enumerate(events):
+                kind = -event[0]
+                if kind <= 0 or kind == ffi.EVENT_REPLY:
+                    yield events[at:]
+                    break
+                if kind == ffi.EVENT_SEND:
+                    answer = yield Send()
+                elif kind == ffi.EVENT_RESPONSE:
+                    self.answering = True
+                    self.request_id = event[2] or None
+                    log.debug("answer: HTTP %d, request id %s", event[1], event[2])
+                elif kind == ffi.EVENT_RETRY:
+                    log.info("attempt %d failed (HTTP %d), next in %d ms", event[1], event[3], event[2])
+                    yield Close()
+                    answer = None
+                    yield Sleep(event[2] / 1000)
+                elif kind == ffi.EVENT_NEED_TOKEN:
+                    log.info("the access token was rejected (HTTP %d), asking for another", event[1])
+                    yield Close()
+                    answer = None
+                    token = yield NeedToken()
+                    if token is None:
+                        raise Failure(ffi.E_AUTH, _REJECTED, http=event[1])
+                    exchange.give_token(token)
+            if status == ffi.END:
+                return
+
+
+_REJECTED = "service: the access token was rejected, export a new one or give a provider"
+
+
+class AsyncCall:
+    """Drives a transaction in an event loop."""
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        sender: AsyncSender,
+        renew: Callable[[], Awaitable[Optional[str]]],
+        sleep: Callable[[float], Awaitable[None]],
+        timeout: Timeouts,
+    ) -> None:
+        self.transaction = transaction
+        self._steps = transaction.steps()
+        self._sender = sender
+        self._renew = renew
+        self._sleep = sleep
+        self._timeout = timeout
+        self._answer: Optional[AsyncAnswer] = None
+        self._result: Any = None
+
+    async def next(self) -> list[EventTuple]:
+        """The next messages; none at the end."""
+        try:
+            while True:
+                step = self._steps.send(self._result)
+                self._result = None
+                if type(step) is list:
+                    return step
+                self._result = await self._do(step)
+        except StopIteration:
+            return []
+        except Failure as failure:
+            raise self.transaction.error(failure) from None
+
+    async def _do(self, step: Step) -> Any:
+        if type(step) is Read:
+            assert self._answer is not None
+            return await self._answer.drain()
+        if type(step) is Send:
+            self._answer = await self._sender.send(self.transaction.exchange, self._timeout)
+            return self._answer
+        if type(step) is Close:
+            return await self._close_answer()
+        if type(step) is Sleep:
+            return await self._sleep(step.seconds)
+        return await self._renew()
+
+    async def _close_answer(self) -> None:
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            await answer.close()
+
+    async def close(self) -> None:
+        """End it, whatever state it is in."""
+        self._steps.close()
+        await self._close_answer()
+        self.transaction.exchange.close()
+
+
+class Call:
+    """Drives a transaction in a thread."""
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        sender: Sender,
+        renew: Callable[[], Optional[str]],
+        timeout: Timeouts,
+    ) -> None:
+        self.transaction = transaction
+        self._steps = transaction.steps()
+        self._sender = sender
+        self._renew = renew
+        self._timeout = timeout
+        self._answer: Optional[Answer] = None
+        self._result: Any = None
+
+    def next(self) -> list[EventTuple]:
+        """As AsyncCall.next."""
+        try:
+            while True:
+                step = self._steps.send(self._result)
+                self._result = None
+                if type(step) is list:
+                    return step
+                self._result = self._do(step)
+        except StopIteration:
+            return []
+        except Failure as failure:
+            raise self.transaction.error(failure) from None
+
+    def _do(self, step: Step) -> Any:
+        if type(step) is Read:
+            assert self._answer is not None
+            return self._answer.drain()
+        if type(step) is Send:
+            self._answer = self._sender.send(self.transaction.exchange, self._timeout)
+            return self._answer
+        if type(step) is Close:
+            return self._close_answer()
+        if type(step) is Sleep:
+            return time.sleep(step.seconds)
+        return self._renew()
+
+    def _close_answer(self) -> None:
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer.close()
+
+    def close(self) -> None:
+        self._steps.close()
+        self._close_answer()
+        self.transaction.exchange.close()

@@ -1,0 +1,452 @@
+# SPDX-License-Identifier: Apache-2.0
+"""httpx: the one file that imports it.
+
+`NativeTransport` and `SyncNativeTransport` make httpx use the library's transport plugin. They can be given
+to any httpx client. When an answer that came through one of them belongs to an exchange, its bytes go from
+the socket into the exchange inside C (`NativeBody.feed`); httpx still sees request and answer pass.
+
+`AsyncSender` and `Sender` send an exchange's request through a client, ours or the caller's.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, AsyncIterator, Iterator, Mapping, Optional, Union
+
+import httpx
+
+from . import _ffi as ffi
+from ._native import Client, EventTuple, Exchange, Failure, HttpOperation, Request
+from ._pump import AsyncioPump, Pump, make_pump, running_loop
+
+__all__ = ["NativeTransport", "SyncNativeTransport"]
+
+BODY = "amazonq.body"  # extension of a response: its NativeBody
+
+Timeouts = Union[float, httpx.Timeout, None]
+
+DEFAULT_TIMEOUT = httpx.Timeout(60.0, connect=10.0, pool=None)
+"""Seconds: 10 to connect, 60 until the answer begins and between two pieces of it."""
+
+_HTTPX_DEFAULT = httpx.Timeout(5.0)  # what a client has whose maker did not think of timeouts
+
+
+# ---- errors, both ways ----
+
+
+def _to_httpx(failure: Failure, request: httpx.Request) -> Exception:
+    """The exception httpx users expect; `_to_failure` finds the original in it."""
+    kind: type[httpx.RequestError]
+    if failure.status == ffi.E_TIMEOUT:
+        kind = httpx.ConnectTimeout if failure.not_sent else httpx.ReadTimeout
+    elif failure.status in (ffi.E_NETWORK, ffi.E_TLS):
+        kind = httpx.ConnectError if failure.not_sent else httpx.ReadError
+    elif failure.status in (ffi.E_PROTOCOL, ffi.E_TRUNCATED, ffi.E_LIMIT):
+        kind = httpx.RemoteProtocolError
+    else:  # settings, plugins, closed clients: not the network's fault, not httpx's to explain
+        return failure
+    error = kind(failure.text, request=request)
+    error.__cause__ = failure
+    return error
+
+
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+
+def _to_failure(error: httpx.HTTPError) -> Failure:
+    """What an httpx client raised, in the library's terms."""
+    if isinstance(error.__cause__, Failure):
+        return error.__cause__
+    status = ffi.E_NETWORK
+    if isinstance(error, httpx.TimeoutException):
+        status = ffi.E_TIMEOUT
+    elif isinstance(error, httpx.RemoteProtocolError):
+        status = ffi.E_TRUNCATED
+    flags = ffi.ERROR_NOT_SENT if isinstance(error, _NOT_SENT) else 0
+    text = str(error) or type(error).__name__
+    return Failure(status, f"connection: {text}, check the network or the proxy", flags=flags)
+
+
+# ---- the transport as httpx sees it ----
+
+
+def _milliseconds(seconds: Optional[float]) -> int:
+    """0 is the library's default; no timeout at all is as long as it can be."""
+    return 2**31 - 1 if seconds is None else max(1, int(seconds * 1000))
+
+
+def _start(client: Client, request: httpx.Request, body: bytes) -> HttpOperation:
+    timeout: Mapping[str, Optional[float]] = request.extensions.get("timeout", {})
+    read = _milliseconds(timeout.get("read", DEFAULT_TIMEOUT.read))
+    return HttpOperation(
+        client,
+        request.method.encode(),
+        str(request.url).encode(),
+        [(k, v) for k, v in request.headers.raw if k.lower() not in _FRAMING],
+        body,
+        connect_ms=_milliseconds(timeout.get("connect", DEFAULT_TIMEOUT.connect)),
+        first_byte_ms=read,
+        idle_ms=read,
+    )
+
+
+_FRAMING = {b"host", b"content-length", b"transfer-encoding", b"connection"}  # the transport's own
+
+
+def _response(head: EventTuple, body: NativeBody) -> httpx.Response:
+    _type, status, protocol, headers = head
+    return httpx.Response(
+        status,
+        headers=headers,
+        stream=body,
+        extensions={"http_version": protocol.encode(), BODY: body},
+    )
+
+
+class NativeBody(httpx.AsyncByteStream, httpx.SyncByteStream):
+    """The body of an answer, in the library until somebody wants it."""
+
+    def __init__(self, operation: HttpOperation, request: httpx.Request) -> None:
+        self._operation = operation
+        self._request = request
+
+    def feed(self, exchange: Exchange) -> None:
+        """drain() yields the exchange's events from now on, in place of pieces of the body."""
+        self._operation.feed(exchange)
+
+    def _pieces(self, events: list[EventTuple]) -> list[bytes]:
+        return [event[1] for event in events]
+
+
+class AsyncNativeBody(NativeBody):
+    def __init__(self, operation: HttpOperation, request: httpx.Request, pump: Pump) -> None:
+        super().__init__(operation, request)
+        self._pump = pump
+
+    async def drain(self) -> tuple[int, list[EventTuple]]:
+        return await self._pump.drain(self._operation)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        status = ffi.OK
+        while status != ffi.END:
+            try:
+                status, events = await self.drain()
+            except Failure as failure:
+                raise _to_httpx(failure, self._request) from failure
+            for piece in self._pieces(events):
+                yield piece
+
+    async def aclose(self) -> None:
+        self._operation.close()
+
+
+class NativeTransport(httpx.AsyncBaseTransport):
+    """The library's transport plugin as a transport of `httpx.AsyncClient`.
+
+    settings: as in docs/settings.md, for example `{"transport": "curl"}`.
+
+    Works in asyncio and trio. It belongs to the event loop it is first used in; after that loop has ended
+    it starts afresh in the next one.
+    """
+
+    def __init__(self, settings: Optional[Mapping[str, str]] = None) -> None:
+        self._settings = dict(settings or {})
+        self._pump: Optional[Pump] = None
+
+    def _pump_here(self) -> Pump:
+        pump = self._pump
+        if isinstance(pump, AsyncioPump) and pump.loop is not running_loop():
+            pump.close()
+            pump = None
+        if pump is None:
+            pump = self._pump = make_pump(Client(self._settings))
+        return pump
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        body = await request.aread()
+        operation: Optional[HttpOperation] = None
+        try:
+            pump = self._pump_here()
+            operation = _start(pump.client, request, body)
+            _status, events = await pump.drain(operation)
+            return _response(events[0], AsyncNativeBody(operation, request, pump))
+        except Failure as failure:
+            raise _to_httpx(failure, request) from failure
+        except BaseException:
+            if operation is not None:
+                operation.close()
+            raise
+
+    async def aclose(self) -> None:
+        pump, self._pump = self._pump, None
+        if pump is not None:
+            pump.close()
+
+
+class SyncNativeBody(NativeBody):
+    def __init__(
+        self, operation: HttpOperation, request: httpx.Request, transport: SyncNativeTransport
+    ) -> None:
+        super().__init__(operation, request)
+        self._transport = transport
+
+    def drain(self) -> tuple[int, list[EventTuple]]:
+        return self._transport.drain(self._operation)
+
+    def __iter__(self) -> Iterator[bytes]:
+        status = ffi.OK
+        while status != ffi.END:
+            try:
+                status, events = self.drain()
+            except Failure as failure:
+                raise _to_httpx(failure, self._request) from failure
+            yield from self._pieces(events)
+
+    def close(self) -> None:
+        self._transport.give_back(self._operation)
+
+
+class SyncNativeTransport(httpx.BaseTransport):
+    """The library's transport plugin as a transport of `httpx.Client`.
+
+    A request has a native client of its own while it is under way, so that any number of threads may use
+    one transport; idle ones keep their connections for the next request.
+    """
+
+    def __init__(self, settings: Optional[Mapping[str, str]] = None) -> None:
+        self._settings = dict(settings or {})
+        self._lock = threading.Lock()
+        self._idle: list[Client] = []
+        self._closed = False
+
+    def _client(self) -> Client:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return Client(self._settings)
+
+    def _keep(self, client: Client) -> None:
+        with self._lock:
+            if not self._closed and len(self._idle) < _IDLE_MAX:
+                self._idle.append(client)
+                return
+        client.close()
+
+    def drain(self, operation: HttpOperation) -> tuple[int, list[EventTuple]]:
+        while True:
+            status, events = operation.drain()
+            if events or status != ffi.AGAIN:
+                return status, events
+            operation.wait()
+
+    def give_back(self, operation: HttpOperation) -> None:
+        """Once only; the client is free for another request."""
+        if not operation.closed:
+            operation.close()
+            self._keep(operation.client)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        body = request.read()
+        client: Optional[Client] = None
+        try:
+            client = self._client()
+            operation = _start(client, request, body)
+            _status, events = self.drain(operation)
+            return _response(events[0], SyncNativeBody(operation, request, self))
+        except BaseException as error:
+            if client is not None:
+                client.close()
+            if isinstance(error, Failure):
+                raise _to_httpx(error, request) from error
+            raise
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for client in idle:
+            client.close()
+
+
+_IDLE_MAX = 16  # native clients kept for further requests
+
+# ---- sending for an exchange ----
+
+
+class _Answer:
+    """An answer to an exchange's request, whoever carries it."""
+
+    def __init__(self, response: httpx.Response, exchange: Exchange) -> None:
+        self._response = response
+        self._exchange = exchange
+        exchange.response(response.status_code, response.headers.raw)
+        self._native: Any = None
+        if not response.is_stream_consumed:  # by a hook of the caller's client
+            self._native = response.extensions.get(BODY)
+        if self._native is not None:
+            self._native.feed(exchange)
+
+
+async def _async_chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+    if response.is_stream_consumed:
+        yield response.content
+    else:
+        async for chunk in response.aiter_raw():
+            yield chunk
+
+
+def _chunks(response: httpx.Response) -> Iterator[bytes]:
+    if response.is_stream_consumed:
+        yield response.content
+    else:
+        yield from response.iter_raw()
+
+
+class AsyncAnswer(_Answer):
+    def __init__(self, response: httpx.Response, exchange: Exchange) -> None:
+        super().__init__(response, exchange)
+        self._chunks = None if self._native is not None else _async_chunks(response)
+
+    async def drain(self) -> tuple[int, list[EventTuple]]:
+        """Events of the exchange; never AGAIN with nothing."""
+        if self._chunks is None:
+            result: tuple[int, list[EventTuple]] = await self._native.drain()
+            return result
+        exchange = self._exchange
+        while True:
+            status, events = exchange.drain()
+            if events or status != ffi.AGAIN:
+                return status, events
+            try:
+                exchange.feed(await self._chunks.__anext__())
+            except StopAsyncIteration:
+                exchange.finish()
+            except httpx.HTTPError as error:
+                _fail(exchange, error)
+
+    async def close(self) -> None:
+        await self._response.aclose()
+
+
+class Answer(_Answer):
+    def __init__(self, response: httpx.Response, exchange: Exchange) -> None:
+        super().__init__(response, exchange)
+        self._chunks = None if self._native is not None else _chunks(response)
+
+    def drain(self) -> tuple[int, list[EventTuple]]:
+        """As AsyncAnswer.drain."""
+        if self._chunks is None:
+            result: tuple[int, list[EventTuple]] = self._native.drain()
+            return result
+        exchange = self._exchange
+        while True:
+            status, events = exchange.drain()
+            if events or status != ffi.AGAIN:
+                return status, events
+            try:
+                exchange.feed(next(self._chunks))
+            except StopIteration:
+                exchange.finish()
+            except httpx.HTTPError as error:
+                _fail(exchange, error)
+
+    def close(self) -> None:
+        self._response.close()
+
+
+def _fail(exchange: Exchange, error: httpx.HTTPError) -> None:
+    failure = _to_failure(error)
+    exchange.fail(failure.status, failure.text, not_sent=failure.not_sent)
+
+
+class _AsIs(httpx.Auth):
+    """Leaves the Authorization header alone: no netrc, no default of the client."""
+
+
+def _timeout_for(client: Union[httpx.AsyncClient, httpx.Client], wanted: Timeouts) -> httpx.Timeout:
+    if wanted is not NOT_GIVEN:
+        return httpx.Timeout(wanted)
+    return DEFAULT_TIMEOUT if client.timeout == _HTTPX_DEFAULT else client.timeout
+
+
+NOT_GIVEN: Any = type("NotGiven", (), {"__repr__": lambda self: "NOT_GIVEN"})()
+
+
+def _build(
+    client: Union[httpx.AsyncClient, httpx.Client], request: Request, timeout: Timeouts
+) -> httpx.Request:
+    headers = {**dict(request.headers), "accept": "*/*", "accept-encoding": "identity"}
+    return client.build_request(
+        request.method,
+        request.url,
+        headers=headers,
+        content=request.body,
+        timeout=_timeout_for(client, timeout),
+    )
+
+
+class AsyncSender:
+    """Sends requests of exchanges through an httpx.AsyncClient."""
+
+    def __init__(self, http: httpx.AsyncClient, timeout: Timeouts = NOT_GIVEN) -> None:
+        self._http = http
+        self._timeout = timeout
+
+    async def send(self, exchange: Exchange, timeout: Timeouts = NOT_GIVEN) -> Optional[AsyncAnswer]:
+        """The answer; None if there is none, which the exchange has been told."""
+        wanted = self._timeout if timeout is NOT_GIVEN else timeout
+        request = _build(self._http, exchange.request(), wanted)
+        try:
+            response = await self._http.send(
+                request, stream=True, auth=_AsIs(), follow_redirects=False
+            )
+        except httpx.HTTPError as error:
+            _fail(exchange, error)
+            return None
+        try:
+            return AsyncAnswer(response, exchange)
+        except BaseException:
+            await response.aclose()
+            raise
+
+
+class Sender:
+    """Sends requests of exchanges through an httpx.Client."""
+
+    def __init__(self, http: httpx.Client, timeout: Timeouts = NOT_GIVEN) -> None:
+        self._http = http
+        self._timeout = timeout
+
+    def send(self, exchange: Exchange, timeout: Timeouts = NOT_GIVEN) -> Optional[Answer]:
+        """As AsyncSender.send."""
+        wanted = self._timeout if timeout is NOT_GIVEN else timeout
+        request = _build(self._http, exchange.request(), wanted)
+        try:
+            response = self._http.send(request, stream=True, auth=_AsIs(), follow_redirects=False)
+        except httpx.HTTPError as error:
+            _fail(exchange, error)
+            return None
+        try:
+            return Answer(response, exchange)
+        except BaseException:
+            response.close()
+            raise
+
+
+def default_http(settings: Mapping[str, str], transport: Optional[str]) -> httpx.AsyncClient:
+    """The client we use when the caller has none: over the library's transport, or httpx's own."""
+    if transport == "httpx":
+        return httpx.AsyncClient(http2=_has_h2(), timeout=DEFAULT_TIMEOUT)
+    return httpx.AsyncClient(transport=NativeTransport(settings), trust_env=False)
+
+
+def default_sync_http(settings: Mapping[str, str], transport: Optional[str]) -> httpx.Client:
+    if transport == "httpx":
+        return httpx.Client(http2=_has_h2(), timeout=DEFAULT_TIMEOUT)
+    return httpx.Client(transport=SyncNativeTransport(settings), trust_env=False)
+
+
+def _has_h2() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("h2") is not None

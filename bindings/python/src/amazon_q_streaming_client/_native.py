@@ -1,0 +1,412 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The library's objects as Python objects: who owns what, and when it is freed.
+
+A handle belongs to one thread at a time. Closing one twice is harmless; one that was inherited by a
+forked child refuses to work and is given back without a trace.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence
+
+from . import _ffi as ffi
+from ._version import __version__
+
+log = logging.getLogger("amazon_q_streaming_client")
+
+Headers = Sequence["tuple[bytes, bytes]"]
+EventTuple = Any  # (int, ...), see native/batch.c
+
+BATCH = 256  # events per call of the library, at most
+
+_LEVELS = {1: logging.ERROR, 2: logging.WARNING, 3: logging.INFO, 4: logging.DEBUG}
+
+
+class Failure(Exception):
+    """A negative status of the library. Never reaches the caller of the package: see _errors.py."""
+
+    def __init__(self, status: int, text: str, http: int = 0, flags: int = 0, sys: int = 0) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+        self.http = http
+        self.flags = flags
+        self.sys = sys
+
+    @property
+    def not_sent(self) -> bool:
+        """The peer cannot have acted on any byte of the request."""
+        return bool(self.flags & ffi.ERROR_NOT_SENT)
+
+    @classmethod
+    def of(cls, error: ffi.Error) -> Failure:
+        text = error.text.decode("utf-8", "replace")
+        return cls(error.status, text, error.http, error.flags, error.sys)
+
+
+def version() -> str:
+    """Version of the library that is loaded."""
+    return str(ffi.version().decode())
+
+
+class Request(NamedTuple):
+    """What an exchange wants to be sent."""
+
+    method: str
+    url: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def __repr__(self) -> str:  # the headers hold the token, the body what the user wrote
+        return f"<{self.method} {self.url}>"
+
+
+class Fault(NamedTuple):
+    """What the service said when it refused."""
+
+    http: int
+    code: str
+    reason: str
+    message: str
+    request_id: str
+
+
+class _Handle:
+    """Address of an object of the library, and how it is freed."""
+
+    __slots__ = ("_address", "_error", "_status", "__weakref__")
+
+    def __init__(self) -> None:
+        self._address = ffi.c_void_p()
+        self._error = ffi.Error()
+        self._status = ffi.c_int32()
+
+    def _check(self, status: int) -> None:
+        if status < 0:
+            raise Failure.of(self._error)
+
+    @property
+    def closed(self) -> bool:
+        return not self._address
+
+
+class Client(_Handle):
+    """An aq_client. Settings are the library's (docs/settings.md); their values beat every other."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        settings: Optional[Mapping[str, str]] = None,
+        *,
+        user_agent: str = "",
+        environment: bool = True,
+        files: bool = True,
+    ) -> None:
+        super().__init__()
+        pairs = [(k.encode(), v.encode()) for k, v in (settings or {}).items()]
+        array = (ffi.ClientSetting * max(len(pairs), 1))()
+        for at, (key, value) in enumerate(pairs):
+            array[at].key = ffi.borrowed(key)
+            array[at].value = ffi.borrowed(value)
+        agent = f"amazon-q-streaming-client/{__version__} {user_agent}".rstrip().encode()
+        options = ffi.ClientOptions(struct_size=ffi.sizeof(ffi.ClientOptions))
+        options.flags = (0 if environment else ffi.CLIENT_NO_ENV) | (
+            0 if files else ffi.CLIENT_NO_SETTINGS
+        )
+        options.settings = array
+        options.setting_count = len(pairs)
+        options.user_agent = ffi.borrowed(agent)
+        if log.isEnabledFor(logging.DEBUG):
+            options.log_level = ffi.CLIENT_LOG_DEBUG
+        self._check(
+            ffi.client_new(ffi.byref(options), ffi.byref(self._address), ffi.byref(self._error))
+        )
+
+    def fileno(self) -> int:
+        """To be watched for readability; then step."""
+        return int(ffi.client_fd(self._address))
+
+    def step(self) -> list[int]:
+        """Do what can be done; the keys (Operation.key) of those that have something to report."""
+        ready: list[int] = ffi.client_step(self._address, self._status, self._error)
+        if self._status.value == ffi.E_FORKED:
+            raise Failure.of(self._error)
+        if log.isEnabledFor(logging.DEBUG):
+            self._log()
+        return ready
+
+    def _log(self) -> None:
+        level, line = ffi.c_int32(), ffi.Str()
+        while (
+            ffi.client_next_log(self._address, ffi.byref(level), ffi.byref(line)) == ffi.OK
+        ):  # the library's lines hold no secrets
+            log.log(_LEVELS.get(level.value, logging.DEBUG), "%s", line.text())
+
+    def close(self, _free: Any = ffi.client_free) -> None:
+        address, self._address = self._address, ffi.c_void_p()
+        if address:
+            _free(address)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Operation(_Handle):
+    """An aq_op of a client."""
+
+    __slots__ = ("_client",)
+
+    def __init__(self, client: Client) -> None:
+        super().__init__()
+        self._client = client  # must outlive it
+
+    @property
+    def client(self) -> Client:
+        return self._client
+
+    @property
+    def key(self) -> int:
+        return self._address.value or 0
+
+    def wait(self) -> None:
+        """Block until the operation may have something."""
+        poller = select.poll()
+        poller.register(self._client.fileno(), select.POLLIN)
+        poller.poll()
+        self._client.step()
+
+    def drain(self) -> tuple[int, list[EventTuple]]:
+        """What has arrived, and OK, AGAIN or END; raises only after the events before were handed out."""
+        if self._client.closed:
+            raise Failure(ffi.E_CANCELLED, "client: was closed while a request was under way")
+        events: list[EventTuple] = ffi.op_drain(
+            self._address, BATCH, self._status, self._error
+        )
+        status = self._status.value
+        if status < 0 and not events:
+            raise Failure.of(self._error)
+        return status, events
+
+    def close(self, _free: Any = ffi.op_free) -> None:
+        address, self._address = self._address, ffi.c_void_p()
+        if address and not self._client.closed:  # closing a client frees its operations
+            _free(address)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class HttpOperation(Operation):
+    """One HTTP request over the client's transport."""
+
+    __slots__ = ("_exchange",)
+
+    def __init__(
+        self,
+        client: Client,
+        method: bytes,
+        url: bytes,
+        headers: Headers,
+        body: bytes,
+        *,
+        connect_ms: int = 0,
+        first_byte_ms: int = 0,
+        idle_ms: int = 0,
+    ) -> None:
+        super().__init__(client)
+        self._exchange: Optional[Exchange] = None
+        options = ffi.HttpOptions(struct_size=ffi.sizeof(ffi.HttpOptions))
+        options.method = ffi.borrowed(method)
+        options.url = ffi.borrowed(url)
+        options.headers = _header_array(headers)
+        options.header_count = len(headers)
+        options.body = ffi.borrowed(body)
+        options.connect_timeout_ms = connect_ms
+        options.first_byte_timeout_ms = first_byte_ms
+        options.idle_timeout_ms = idle_ms
+        self._check(
+            ffi.http_start(
+                client._address,
+                ffi.byref(options),
+                ffi.byref(self._address),
+                ffi.byref(self._error),
+            )
+        )
+
+    def feed(self, exchange: Exchange) -> None:
+        """From now on drain() yields the exchange's events, and the body never enters Python."""
+        self._check(ffi.http_feed(self._address, exchange._address, self._error))
+        self._exchange = exchange  # must outlive the operation
+
+
+class Exchange(_Handle):
+    """One request to the service and its answer, without I/O: an aq_exchange."""
+
+    __slots__ = ("_client", "_chunk")
+
+    def __init__(
+        self,
+        client: Client,
+        call: int,
+        *,
+        access_token: str,
+        body: bytes = b"",
+        profile_arn: str = "",
+        region: str = "",
+        max_attempts: int = 0,
+    ) -> None:
+        super().__init__()
+        self._client = client
+        self._chunk = b""
+        texts = [access_token.encode(), profile_arn.encode(), region.encode()]
+        request = ffi.StreamOptions(struct_size=ffi.sizeof(ffi.StreamOptions), call=call)
+        request.access_token = ffi.borrowed(texts[0])
+        request.profile_arn = ffi.borrowed(texts[1])
+        request.body = ffi.borrowed(body)
+        options = ffi.ExchangeOptions(struct_size=ffi.sizeof(ffi.ExchangeOptions))
+        options.request = ffi.pointer(request)
+        options.region = ffi.borrowed(texts[2])
+        options.max_attempts = max_attempts
+        self._check(
+            ffi.exchange_new_for(
+                client._address,
+                ffi.byref(options),
+                ffi.byref(self._address),
+                ffi.byref(self._error),
+            )
+        )
+
+    def drain(self) -> tuple[int, list[EventTuple]]:
+        """As Operation.drain."""
+        events: list[EventTuple] = ffi.exchange_drain(
+            self._address, BATCH, self._status, self._error
+        )
+        status = self._status.value
+        if status < 0 and not events:
+            raise Failure.of(self._error)
+        return status, events
+
+    def request(self) -> Request:
+        """What to send now."""
+        out = ffi.ExchangeRequest(struct_size=ffi.sizeof(ffi.ExchangeRequest))
+        self._check(ffi.exchange_request(self._address, ffi.byref(out), self._error))
+        headers = [
+            (out.headers[i].name.text(), out.headers[i].value.text())
+            for i in range(out.header_count)
+        ]
+        return Request(out.method.text(), out.url.text(), headers, out.body.bytes())
+
+    def response(self, status: int, headers: Headers) -> None:
+        array = _header_array(headers)
+        self._check(
+            ffi.exchange_response(self._address, status, array, len(headers), 0, self._error)
+        )
+
+    def feed(self, chunk: bytes) -> None:
+        """A piece of the body; drain() before the next one."""
+        self._chunk = chunk  # borrowed by the exchange until then
+        self._check(ffi.exchange_feed(self._address, chunk, len(chunk), self._error))
+
+    def finish(self) -> None:
+        """The body is complete."""
+        self._check(ffi.exchange_finish(self._address, self._error))
+
+    def fail(self, status: int, text: str, *, not_sent: bool = False) -> None:
+        """The attempt broke."""
+        why = ffi.Error(status=status, flags=ffi.ERROR_NOT_SENT if not_sent else 0)
+        why.text = text.encode()[:480]
+        self._check(ffi.exchange_fail(self._address, ffi.byref(why), self._error))
+
+    def give_token(self, access_token: str) -> None:
+        text = access_token.encode()
+        self._check(ffi.exchange_give_token(self._address, ffi.borrowed(text), self._error))
+
+    def fault(self) -> Fault:
+        """What the service said, in parts; empty where it said nothing."""
+        out = ffi.ExchangeFault(struct_size=ffi.sizeof(ffi.ExchangeFault))
+        ffi.exchange_fault(self._address, ffi.byref(out))
+        return Fault(
+            out.http,
+            out.code.text(),
+            out.reason.text(),
+            out.message.text(),
+            out.request_id.text(),
+        )
+
+    def close(self, _free: Any = ffi.exchange_free) -> None:
+        address, self._address = self._address, ffi.c_void_p()
+        if address:
+            _free(address)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class TokenData(NamedTuple):
+    """A token as the library hands it out."""
+
+    access_token: str
+    refresh_token: str
+    token_type: str
+    expires_at: str
+    expires_at_s: int
+    region: str
+    start_url: str
+    profile_arn: str
+    source: str
+    store: str
+
+    def __repr__(self) -> str:
+        return f"<token of {self.source}, valid until {self.expires_at}>"
+
+
+def fetch_token(
+    client: Client, *, force_refresh: bool = False, min_valid_s: int = 0
+) -> tuple[TokenData, list[str]]:
+    """A valid token of the client's login, and warnings. Blocks in the store and on the network."""
+    error, address = ffi.Error(), ffi.c_void_p()
+    options = ffi.TokenOptions(struct_size=ffi.sizeof(ffi.TokenOptions), min_valid_s=min_valid_s)
+    options.flags = ffi.TOKEN_FORCE_REFRESH if force_refresh else 0
+    if ffi.token_start(
+        client._address, ffi.byref(options), ffi.byref(address), ffi.byref(error)
+    ):
+        raise Failure.of(error)
+    try:
+        return _wait_token(address, error)
+    finally:
+        ffi.op_free(address)
+
+
+def _wait_token(address: Any, error: ffi.Error) -> tuple[TokenData, list[str]]:
+    event = ffi.event_pointer()
+    token: Optional[TokenData] = None
+    warnings: list[str] = []
+    while True:
+        status = ffi.op_wait(address, ffi.byref(event), ffi.byref(error))
+        if status < 0:
+            raise Failure.of(error)
+        if status == ffi.END:
+            if token is None:
+                raise Failure(ffi.E_PLUGIN, "token: the library ended without one")
+            return token, warnings
+        if event[0].type == ffi.EVENT_WARNING:
+            warnings.append(event[0].text.text())
+        elif event[0].type == ffi.EVENT_TOKEN:
+            token = TokenData(*(_value(event[0].token[0], name) for name in TokenData._fields))
+
+
+def _value(token: ffi.Token, name: str) -> Any:
+    value = getattr(token, name)
+    return value.text() if isinstance(value, ffi.Str) else value
+
+
+def _header_array(headers: Iterable[tuple[bytes, bytes]]) -> Any:
+    pairs = list(headers)
+    array = (ffi.ExchangeHeader * max(len(pairs), 1))()
+    for at, (name, value) in enumerate(pairs):
+        array[at].name = ffi.borrowed(name)
+        array[at].value = ffi.borrowed(value)
+    return array

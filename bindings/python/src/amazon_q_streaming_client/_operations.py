@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What both clients have in common: options, bodies of requests, and what answers are read as."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Iterator, Mapping, Optional
+
+from . import _ffi as ffi
+from ._errors import QClosedError, QConfigurationError, QProtocolError, error_from
+from ._events import Event, parse_event, text_event
+from ._native import Client, EventTuple, Exchange, Failure
+from .models import (
+    GetUsageLimitsResponse,
+    ListAvailableModelsResponse,
+    ListAvailableProfilesResponse,
+    Shape,
+)
+from .models._base import wire_name
+
+_RETRIES_MAX = 100
+
+
+class Options:
+    """How requests are made; immutable, but for the native client that knows the settings."""
+
+    def __init__(
+        self,
+        settings: dict[str, str],
+        transport: Optional[str],
+        region: str,
+        profile_arn: Optional[str],
+        max_attempts: int,
+        user_agent: str,
+    ) -> None:
+        self.settings = settings
+        self.transport = transport
+        self._region = region
+        self._profile_arn = profile_arn
+        self._max_attempts = max_attempts
+        self._user_agent = user_agent
+        self._client: Optional[Client] = None
+        self._closed = False
+
+    @classmethod
+    def of(
+        cls,
+        http_client: object,
+        transport: Optional[str],
+        base_url: Optional[str],
+        region: Optional[str],
+        profile_arn: Optional[str],
+        max_retries: int,
+        user_agent: str,
+        settings: Optional[Mapping[str, str]],
+    ) -> Options:
+        if http_client is not None and transport is not None:
+            raise QConfigurationError(
+                "transport: an http_client has its own, pass one or the other"
+            )
+        if not isinstance(max_retries, int) or not 0 <= max_retries <= _RETRIES_MAX:
+            raise QConfigurationError(f"max_retries: must be 0 to {_RETRIES_MAX}")
+        known = dict(settings or {})
+        if base_url is not None:
+            known["endpoint"] = base_url
+        if transport is not None and transport != "httpx":
+            known["transport"] = transport
+        return cls(known, transport, region or "", profile_arn, max_retries + 1, user_agent)
+
+    def __repr__(self) -> str:
+        parts = [self.settings.get("endpoint"), self._region, self.transport]
+        return " ".join(part for part in parts if part) or "default"
+
+    def exchange(
+        self,
+        call: int,
+        token: str,
+        body: bytes,
+        profile_arn: Optional[str],
+        login_profile_arn: Optional[str],
+    ) -> Exchange:
+        """A request, ready to be sent. Raises a QError for what is wrong with the options."""
+        if profile_arn is None:
+            profile_arn = self._profile_arn or login_profile_arn or ""
+        if self._closed:
+            raise QClosedError("client: is closed, make a new one")
+        try:
+            if self._client is None:
+                self._client = Client(self.settings, user_agent=self._user_agent)
+            return Exchange(
+                self._client,
+                call,
+                access_token=token,
+                body=body,
+                profile_arn=profile_arn,
+                region=self._region,
+                max_attempts=self._max_attempts,
+            )
+        except Failure as failure:
+            raise error_from(failure) from None
+
+    def close(self) -> None:
+        self._closed = True
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+
+def build_body(**members: Any) -> bytes:
+    """A request's JSON: members by their Python names, None is absent."""
+    wire = {
+        wire_name(name): value.to_wire() if isinstance(value, Shape) else value
+        for name, value in members.items()
+        if value is not None
+    }
+    return json.dumps(wire, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def parse_messages(messages: list[EventTuple]) -> Iterator[Event]:
+    """Typed events of a batch."""
+    for message in messages:
+        try:
+            if len(message) == 2:
+                yield text_event(message[0], message[1])
+            else:
+                yield parse_event(*message)
+        except ValueError as error:
+            raise QProtocolError(f"event '{message[1]}': {error}") from None
+
+
+_REPLIES: dict[int, type[Shape]] = {
+    ffi.CALL_LIST_AVAILABLE_MODELS: ListAvailableModelsResponse,
+    ffi.CALL_LIST_AVAILABLE_PROFILES: ListAvailableProfilesResponse,
+    ffi.CALL_GET_USAGE_LIMITS: GetUsageLimitsResponse,
+}
+
+
+def parse_reply(call: int, messages: list[EventTuple], request_id: Optional[str]) -> Any:
+    """The answer of an operation that does not stream."""
+    if not messages:
+        raise QProtocolError("service: sent no answer")
+    try:
+        return _REPLIES[call].from_wire(messages[0][1])
+    except ValueError as error:
+        wrong = QProtocolError(f"service: the answer is not what it must be: {error}")
+        wrong.request_id = request_id
+        raise wrong from None
