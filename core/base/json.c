@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "base/utf8.h"
 
+#include <endian.h>
 #include <string.h>
 
 /* How far a reader is. */
@@ -137,25 +138,26 @@ static bool read_escape(struct json_reader *r)
     return true;
 }
 
-/* True if some byte of the word ends a run of plain ASCII: quote, backslash, control, above 0x7f.
- */
-static bool has_special(uint64_t word)
+/* The high bits of the bytes of the word that end a run of plain text: quote, backslash, control,
+ * above 0x7f. Exact up to the first of them: only a byte that matches borrows from the next. */
+static uint64_t special_bytes(uint64_t word)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
     const uint64_t high = ones * 0x80;
     uint64_t quote = word ^ ones * '"';
     uint64_t backslash = word ^ ones * '\\';
-    return ((word | (word - ones * 0x20) | (quote - ones) | (backslash - ones)) & high) != 0;
+    return (word | (word - ones * 0x20) | (quote - ones) | (backslash - ones)) & high;
 }
 
-/* Offset of the first byte at or behind `at` that is not plain ASCII inside a string. */
-static size_t plain_end(struct aq_str text, size_t at)
+size_t json_plain_end(struct aq_str text, size_t at)
 {
     uint64_t word;
     while (text.len - at >= sizeof(word)) {
         memcpy(&word, text.ptr + at, sizeof(word));
-        if (has_special(word)) {
-            break;
+        word = le64toh(word); /* the first byte is the lowest */
+        uint64_t special = special_bytes(word);
+        if (special) {
+            return at + (size_t)__builtin_ctzll(special) / 8;
         }
         at += sizeof(word);
     }
@@ -178,7 +180,7 @@ static bool read_string(struct json_reader *r, struct aq_str *ret, bool *ret_esc
     size_t start = r->at;
     bool escaped = false;
     for (;;) {
-        r->at = plain_end(r->text, r->at);
+        r->at = json_plain_end(r->text, r->at);
         if (r->at == r->text.len) {
             return fail(r, "a string has no end");
         }
@@ -348,7 +350,6 @@ bool json_array(struct json_reader *r)
 bool json_next(struct json_reader *r, struct json_member *ret)
 {
     bool object = r->state == OBJECT_FIRST || r->state == OBJECT_MORE;
-    struct json_member m = { 0 };
 
     if (r->problem || r->state == AT_START || r->state == AT_END) {
         return false;
@@ -364,14 +365,11 @@ bool json_next(struct json_reader *r, struct json_member *ret)
         }
         skip_space(r);
     }
-    if (object && !read_key(r, &m.key)) {
-        return false;
-    }
-    if (!read_value(r, JSON_DEPTH_MAX - 1, &m)) {
+    *ret = (struct json_member){ 0 };
+    if ((object && !read_key(r, &ret->key)) || !read_value(r, JSON_DEPTH_MAX - 1, ret)) {
         return false;
     }
     r->state = object ? OBJECT_MORE : ARRAY_MORE;
-    *ret = m;
     return true;
 }
 
@@ -446,6 +444,9 @@ bool json_key_is(const struct json_member *m, struct aq_str key)
 {
     struct aq_str rest = m->key;
     uint8_t out[4];
+    if (rest.len && key.len && rest.ptr[0] != key.ptr[0] && rest.ptr[0] != '\\') {
+        return false; /* as most are not: decides without a look for escapes */
+    }
     while (rest.len) {
         struct aq_str piece = piece_cut(&rest, out);
         if (!str_starts(key, piece)) {

@@ -85,6 +85,12 @@ size_t json_string_decode(const struct json_member *m, char *buf);
  */
 struct aq_str json_text(const struct json_member *m, struct buf *scratch);
 
+/*
+ * Offset of the first byte at or behind `at` that is more than itself inside a string: a quote, a
+ * backslash, a control character, anything above ASCII. The length of text if there is none.
+ */
+size_t json_plain_end(struct aq_str text, size_t at);
+
 /* Integer value of a number without fraction and exponent that fits. */
 bool json_int(const struct json_member *m, int64_t *ret);
 

@@ -249,12 +249,12 @@ static aq_status payload_wrong(const struct chat_kind *kind, const char *problem
 }
 
 /*
- * Nearly every payload is {"KEY":"text"} with a text that has no escapes: worth one pass of its own
+ * Nearly every payload is {"KEY":"text"} with a text that has no escapes: worth a way of its own
  * (half the time). False: it is not of that shape, read it properly.
  */
-static bool common_text(const struct chat_kind *kind, struct aq_bytes payload, struct aq_str *ret)
+static bool common_text(const struct chat_kind *kind, struct aq_str payload, struct aq_str *ret)
 {
-    const char *p = (const char *)payload.ptr;
+    const char *p = payload.ptr;
     size_t key_len = kind->text_key.len;
     size_t front = 2 + key_len + 3; /* {"KEY":" */
 
@@ -263,16 +263,17 @@ static bool common_text(const struct chat_kind *kind, struct aq_bytes payload, s
         memcmp(p + 2 + key_len, "\":\"", 3) != 0 || memcmp(p + payload.len - 2, "\"}", 2) != 0) {
         return false;
     }
-    const char *end = p + payload.len - 2; /* at the quote that ends the text */
-    unsigned char all = 0;
-    for (const char *c = p + front; c < end; c++) {
-        if ((unsigned char)*c < 0x20 || *c == '"' || *c == '\\') {
+    size_t end = payload.len - 2; /* at a quote, if not the one that ends the text */
+    size_t at = json_plain_end(payload, front);
+    while (at < end) {
+        size_t len = utf8_sequence((const uint8_t *)p + at, end - at);
+        if (len < 2) { /* an escape, a control character, a quote, not UTF-8 */
             return false;
         }
-        all |= (unsigned char)*c;
+        at = json_plain_end(payload, at + len);
     }
-    *ret = (struct aq_str){ p + front, (size_t)(end - p) - front };
-    return all < 0x80 || utf8_valid((const uint8_t *)ret->ptr, ret->len);
+    *ret = (struct aq_str){ p + front, end - front };
+    return true;
 }
 
 aq_status chat_text(const struct chat_kind *kind, struct aq_bytes payload, struct buf *scratch,
@@ -287,7 +288,7 @@ aq_status chat_text(const struct chat_kind *kind, struct aq_bytes payload, struc
         return AQ_OK;
     }
     struct aq_str found;
-    if (common_text(kind, payload, &found)) {
+    if (common_text(kind, r.text, &found)) {
         *ret = found;
         return AQ_OK;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/eventstream.h"
 
+#include "base/alloc.h"
 #include "base/crc32.h"
 #include "base/error.h"
 #include "base/str.h"
@@ -26,7 +27,8 @@ enum {
     PRELUDE_LEN = 12,
     CRC_LEN = 4,
     FRAME_MIN = PRELUDE_LEN + CRC_LEN,
-    CARRY_KEEP_MAX = 1024 * 1024, /* memory kept between two frames, bytes */
+    CARRY_KEEP_MAX = 1024 * 1024,  /* memory kept between two frames, bytes */
+    CARRY_DOUBLES_MAX = 64 * 1024, /* largest frame whose buffer just doubles, bytes */
 };
 
 /* Lengths of values; those of bytes and strings are written before them. */
@@ -114,8 +116,9 @@ static struct aq_str *special(struct eventstream_message *m, struct aq_str *mess
 /* True if one of the headers between p and end, which were read before, has this name. */
 static bool name_used(const uint8_t *p, const uint8_t *end, struct aq_str name)
 {
-    struct raw_header h;
-    while (p != end && !raw_header_read(&p, end, &h)) {
+    struct raw_header h = { 0 };
+    while (p != end) {
+        raw_header_read(&p, end, &h);
         if (str_eq(h.name, name)) {
             return true;
         }
@@ -303,20 +306,47 @@ static void carry_drop(struct eventstream_decoder *d)
     d->delivered = false;
 }
 
-/* Move bytes of the chunk into the carry buffer until it holds len or more; false if too few. Cold,
- * so that the way of frames that lie in one chunk, as nearly all do, is laid out straight. */
-__attribute__((cold)) static bool carry_fill(struct eventstream_decoder *d, size_t len)
+/*
+ * Make room in the carry buffer for len bytes in all. For a large frame it grows fourfold, the last
+ * time to the size of the frame: memory follows what arrived, and ends where the frame does.
+ */
+static bool carry_reserve(struct eventstream_decoder *d, size_t len)
 {
-    if (d->carry.len < len && d->chunk.len) {
-        size_t missing = len - d->carry.len;
-        size_t n = missing < d->chunk.len ? missing : d->chunk.len;
-        if (!buf_reserve(&d->carry, n)) {
-            return false;
-        }
-        buf_add_bytes(&d->carry, (struct aq_bytes){ d->chunk.ptr, n });
-        chunk_skip(d, n);
+    if (d->total <= CARRY_DOUBLES_MAX) {
+        return buf_reserve(&d->carry, len - d->carry.len);
     }
-    return d->carry.len >= len;
+    size_t cap = d->total;
+    while (cap / 4 >= len) {
+        cap /= 4;
+    }
+    uint8_t *ptr = alloc_array(cap, 1);
+    if (!ptr) {
+        d->carry.failed = AQ_E_NOMEM;
+        return false;
+    }
+    if (d->carry.len) {
+        memcpy(ptr, d->carry.ptr, d->carry.len);
+    }
+    alloc_free(d->carry.ptr, d->carry.cap);
+    d->carry.ptr = ptr;
+    d->carry.cap = cap;
+    return true;
+}
+
+/* Move bytes of the chunk into the carry buffer until it holds len; false if too few. Out of line,
+ * so that the way of frames that lie in one chunk, as nearly all do, is laid out straight.
+ */
+__attribute__((noinline)) static bool carry_fill(struct eventstream_decoder *d, size_t len)
+{
+    size_t missing = len - d->carry.len; /* at least one: a full buffer is read at once */
+    size_t n = missing < d->chunk.len ? missing : d->chunk.len;
+    if (n == 0 || (d->carry.len + n > d->carry.cap && !carry_reserve(d, d->carry.len + n))) {
+        return false;
+    }
+    memcpy(d->carry.ptr + d->carry.len, d->chunk.ptr, n);
+    d->carry.len += n;
+    chunk_skip(d, n);
+    return n == missing;
 }
 
 /* There is no complete frame: is more to come? */
@@ -339,10 +369,10 @@ static aq_status starved(struct eventstream_decoder *d)
 static inline aq_status frame_next(struct eventstream_decoder *d, const uint8_t **ret)
 {
     bool carried = d->carry.len || d->chunk.len < PRELUDE_LEN;
-    if (carried && !carry_fill(d, PRELUDE_LEN)) {
-        return starved(d);
-    }
     if (d->total == 0) {
+        if (carried && !carry_fill(d, PRELUDE_LEN)) {
+            return starved(d);
+        }
         aq_status st = prelude_read(d, carried ? d->carry.ptr : d->chunk.ptr);
         if (st != AQ_OK) {
             return st;

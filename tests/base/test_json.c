@@ -195,6 +195,23 @@ static bool valid_nested(size_t depth, bool mixed)
     return by_reader;
 }
 
+static void plain_text_ends_at_its_first_special_byte_whatever_follows(void **state)
+{
+    (void)state;
+    char text[20];
+    for (unsigned byte = 0; byte < 256; byte++) {
+        bool plain = byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+        for (size_t at = 0; at < sizeof(text); at++) {
+            memset(text, 'x', at);
+            memset(text + at, (int)byte, sizeof(text) - at); /* it is what borrows, too */
+            for (size_t from = 0; from <= at; from++) {
+                assert_int_equal(json_plain_end((struct aq_str){ text, sizeof(text) }, from),
+                                 plain ? sizeof(text) : at);
+            }
+        }
+    }
+}
+
 static void nesting_is_accepted_up_to_64_levels(void **state)
 {
     (void)state;
@@ -457,6 +474,7 @@ int main(void)
         cmocka_unit_test(a_nul_byte_is_malformed_wherever_it_is),
         cmocka_unit_test(every_prefix_of_a_text_is_malformed),
         cmocka_unit_test(every_ascii_byte_at_every_place_of_a_string_is_judged_alike),
+        cmocka_unit_test(plain_text_ends_at_its_first_special_byte_whatever_follows),
         cmocka_unit_test(nesting_is_accepted_up_to_64_levels),
         cmocka_unit_test(an_object_hands_out_its_members_in_order),
         cmocka_unit_test(an_array_hands_out_its_elements_without_keys),

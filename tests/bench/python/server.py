@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A service that streams answers at a set pace, over HTTP/1.1 without TLS: one loop, no framework.
+
+    server.py CPU
+
+Prints its URL. What a request's body says decides over its answer:
+
+    events=200 rate=50 shape=model      so many events, the first at once, then 50 a second
+    events=200 rate=0 shape=plain       as fast as they go
+    events=1 rate=0 shape=plain hold    the answer does not end before the client closes it
+
+The streams of a run are spread over the time between two events, whenever they were opened: a client that opens
+them faster does not find them closer together.
+"""
+import heapq
+import os
+import re
+import select
+import selectors
+import socket
+import sys
+import time
+
+import corpus
+
+ASKED = re.compile(rb"events=(\d+) rate=([\d.]+) shape=(\w+)( hold)?")
+SPREAD = 0.618033988749895  # multiples of it are spread evenly over 0 to 1
+HEAD = (b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.amazon.eventstream\r\n"
+        b"x-amzn-RequestId: 0f0e0d0c\r\nTransfer-Encoding: chunked\r\n\r\n")
+
+
+class Stream:
+    """One connection, and the answer that is being sent on it."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.received = b""
+        self.frames, self.sent, self.events, self.period, self.hold = [], 0, 0, 0.0, False
+
+    def asked(self):
+        """A request has come as a whole: take it."""
+        head, end, rest = self.received.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+        body = int(length.group(1)) if length else 0
+        if not end or len(rest) < body:
+            return False
+        self.received = rest[body:]
+        events, rate, shape, hold = ASKED.search(rest[:body]).groups()
+        self.frames, self.sent, self.events = TURNS[shape.decode()], 0, int(events)
+        self.period, self.hold = 1 / float(rate) if float(rate) else 0.0, bool(hold)
+        return True
+
+    def write(self, head=b""):
+        """Send the next event, with whatever belongs before it and after the last one."""
+        frame = self.frames[self.sent % len(self.frames)].at(time.monotonic_ns())
+        self.sent += 1
+        end = b"0\r\n\r\n" if self.sent == self.events and not self.hold else b""
+        self.sock.sendall(b"%s%x\r\n%s\r\n%s" % (head, len(frame), frame, end))
+        return self.sent < self.events
+
+
+TURNS = {shape: [frame for frame, _ in corpus.turn(shape)] for shape in ("plain", "model")}
+
+
+class Server:
+    def __init__(self):
+        # select() waits for less than a millisecond, but not on a thousand descriptors.
+        self.readable = selectors.EpollSelector()
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        self.readable.register(self.listener, selectors.EVENT_READ)
+        self.due = []  # heap of (time, number, stream)
+        self.number = 0
+
+    def run(self):
+        while True:
+            self.write_due()
+            wait = max(0.0, self.due[0][0] - time.monotonic()) if self.due else None
+            if select.select([self.readable], [], [], wait)[0]:
+                for key, _ in self.readable.select(0):
+                    if key.fileobj is self.listener:
+                        self.accept()
+                    else:
+                        self.read(key.data)
+
+    def accept(self):
+        sock, _ = self.listener.accept()
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.readable.register(sock, selectors.EVENT_READ, Stream(sock))
+
+    def read(self, stream):
+        try:
+            data = stream.sock.recv(65536)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self.forget(stream)
+            return
+        stream.received += data
+        while stream.asked():
+            self.begin(stream)
+
+    def begin(self, stream):
+        more = stream.write(HEAD)
+        while more and not stream.period:
+            more = stream.write()
+        if more:
+            self.number += 1
+            offset = 1 + self.number * SPREAD % 1
+            self.plan(time.monotonic() + offset * stream.period, stream)
+
+    def plan(self, when, stream):
+        self.number += 1
+        heapq.heappush(self.due, (when, self.number, stream))
+
+    def write_due(self):
+        now = time.monotonic()
+        while self.due and self.due[0][0] <= now:
+            when, number, stream = self.due[0]
+            try:
+                more = stream.write()
+            except OSError:  # closed by the client, in the middle
+                more = False
+            if more:
+                heapq.heapreplace(self.due, (when + stream.period, number, stream))
+            else:
+                heapq.heappop(self.due)
+
+    def forget(self, stream):
+        self.readable.unregister(stream.sock)
+        stream.sock.close()
+
+
+def main():
+    os.sched_setaffinity(0, {int(sys.argv[1])})
+    server = Server()
+    print("http://127.0.0.1:%d" % server.listener.getsockname()[1], flush=True)
+    server.run()
+
+
+if __name__ == "__main__":
+    main()
