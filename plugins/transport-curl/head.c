@@ -7,7 +7,14 @@
 #include "memory.h"
 
 #define FIRST_SIZE 2048u
+#define LENGTH_DIGITS 18u     /* of a number that fits into 63 bits whatever they are */
 #define STATUS_PREFIX "HTTP/" /* never the start of a field: its name cannot hold a slash */
+
+/* What the fields read so far say about the length of the body. */
+struct framing {
+    const struct aq_str *length;
+    bool chunked;
+};
 
 static bool is_blank(char c)
 {
@@ -100,35 +107,55 @@ static aq_status split(char *line, const char *end, struct aq_header *ret, const
     return AQ_OK;
 }
 
+/* Digits alone, and few enough for every program on the way to read the same number. */
+static bool is_length(struct aq_str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] < '0' || s.ptr[i] > '9') {
+            return false;
+        }
+    }
+    return s.len > 0 && s.len <= LENGTH_DIGITS;
+}
+
+static bool str_same(struct aq_str a, struct aq_str b)
+{
+    return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+/* What is wrong with the framing after one more field; NULL if nothing is. */
+static const char *add_framing(struct framing *framing, const struct aq_header *field)
+{
+    if (str_is(field->name, "content-encoding") && !str_is(field->value, "identity")) {
+        return "the answer is encoded, which was not asked for";
+    }
+    if (str_is(field->name, "transfer-encoding")) {
+        if (framing->chunked || !str_is(field->value, "chunked")) {
+            return "the transfer encoding is not supported";
+        }
+        framing->chunked = true;
+    }
+    if (str_is(field->name, "content-length")) {
+        if (!is_length(field->value)) {
+            return "the length is malformed";
+        }
+        if (framing->length && !str_same(*framing->length, field->value)) {
+            return "the answer has two lengths";
+        }
+        framing->length = &field->value;
+    }
+    return framing->length && framing->chunked ? "the answer has two lengths" : NULL;
+}
+
 /* What the fields say about framing must be unambiguous, and nothing may be compressed. */
 static aq_status check_framing(const struct head *head, const char **ret_what)
 {
-    const struct aq_header *length = NULL;
-    bool chunked = false;
-    for (uint32_t i = 0; i < head->count; i++) {
-        const struct aq_header *field = &head->fields[i];
-        if (str_is(field->name, "content-encoding") && !str_is(field->value, "identity")) {
-            *ret_what = "the answer is encoded, which was not asked for";
-            return AQ_E_PROTOCOL;
-        }
-        if (str_is(field->name, "transfer-encoding")) {
-            *ret_what = "the transfer encoding is not supported";
-            if (chunked || !str_is(field->value, "chunked")) {
-                return AQ_E_PROTOCOL;
-            }
-            chunked = true;
-        }
-        if (str_is(field->name, "content-length")) {
-            *ret_what = "the answer has two lengths";
-            if (length && (length->value.len != field->value.len ||
-                           memcmp(length->value.ptr, field->value.ptr, field->value.len) != 0)) {
-                return AQ_E_PROTOCOL;
-            }
-            length = field;
-        }
+    struct framing framing = { 0 };
+    *ret_what = NULL;
+    for (uint32_t i = 0; i < head->count && !*ret_what; i++) {
+        *ret_what = add_framing(&framing, &head->fields[i]);
     }
-    *ret_what = "the answer has two lengths";
-    return length && chunked ? AQ_E_PROTOCOL : AQ_OK;
+    return *ret_what ? AQ_E_PROTOCOL : AQ_OK;
 }
 
 /* The blank line has come. */

@@ -17,7 +17,16 @@ answer that is lost, between the service's acting and the disk, on a service tha
 refresh token at once: no client can prevent that. Then the row is kept and the message asks for a
 new login. "By it" is a login that the existing CLI's own algorithm deleted.
 
+"""
+LOGINS = """\
 | row | injected | times | logins lost |
+|---|---|--:|---|
+"""
+NETWORK = """
+The network, on the way to the service: hostile and broken peers on both HTTP versions, with and
+without TLS.
+
+| row | injected | times | what came of it |
 |---|---|--:|---|
 """
 NAMES = """
@@ -27,13 +36,16 @@ NAMES = """
 - R3: SIGKILL; R4: errors and unusable answers; R5: answers that are lost
 - R6: the answer cannot be saved; R7: the store cannot be written from the start; S6: it is locked
 - R8: wrong clocks; R9: logout during a refresh; R11: a stopped lock holder
+- T1: redirects; T2: peers that cannot prove who they are; T3: endpoints that may not be shown a
+  login; T4: headers without end; T6: stalls, and cancelling; T7: encodings and framing;
+  T10: connections lost
 - C4: signals during a refresh: the command ends within 2 s and what was answered is saved
 """
 
 
 def rank(line):
     row = line["row"]
-    return "RSC".index(row[0]), int(row[1:])
+    return "RSCT".index(row[0]), int(row[1:])
 
 
 def merged(lines):
@@ -51,8 +63,11 @@ def main(path):
     if not lines:
         sys.exit("table.py: no results")
     print(INTRODUCTION.format(today=date.today().isoformat()), end="")
-    for line in sorted(lines, key=rank):
-        print("| {row} | {injected} | {times} | {lost} |".format(**line))
+    for heading, is_network in (LOGINS, False), (NETWORK, True):
+        print(heading, end="")
+        for line in sorted(lines, key=rank):
+            if (line["row"][0] == "T") == is_network:
+                print("| {row} | {injected} | {times} | {lost} |".format(**line))
     print(NAMES, end="")
 
 

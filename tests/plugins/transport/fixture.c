@@ -135,7 +135,7 @@ long server_number(const char *command, const char *argument)
     return strtol(server_text(command, argument), NULL, 10);
 }
 
-static void exchange_ready(void *cookie)
+void exchange_ready(void *cookie)
 {
     struct exchange *exchange = cookie;
     assert_false(exchange->news); /* once, until it has been read down */

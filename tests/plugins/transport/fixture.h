@@ -88,6 +88,9 @@ void exchange_until_over(struct exchange *exchange);
 void exchange_until_head(struct exchange *exchange);
 void exchange_until_bytes(struct exchange *exchange, size_t len);
 
+/* What the host's ready does; the cookie is the exchange. */
+void exchange_ready(void *cookie);
+
 /* Read what is there; as a host does after ready. */
 void exchange_pull(struct exchange *exchange);
 

@@ -3,14 +3,17 @@
 
     server.py DIRECTORY LISTENER...
 
-writes ca.pem, and good.pem (key and certificate for localhost), into DIRECTORY, prints "NAME PORT"
-for every listener, then "ready 0"; it ends with its standard input. The path of a request chooses what happens to it. Commands on standard input, one answer line each:
+writes ca.pem, good.pem (key and certificate for localhost) and the certificates that vouch for
+themselves into DIRECTORY, prints "NAME PORT" for every listener, then "ready 0"; it ends with its
+standard input. The path of a request chooses what happens to it. Commands on standard input, one
+answer line each:
 
     connections NAME    connections accepted by that listener so far
     requests PATH       complete requests for that path so far, over all listeners
     begun PATH          wait for a request for that path: 1, or 0 if none comes
     accepted NAME       wait for a connection to that listener: 1, or 0 if none comes
     gone NAME           wait until all connections of that listener are closed: 1, or 0
+    heard NAME          bytes that came to an impostor after its handshake
     head PATH           head of the last request for that path, lines joined with "|"; for a proxy,
                         the path is CONNECT
     body PATH           length of its body
@@ -19,25 +22,35 @@ for every listener, then "ready 0"; it ends with its standard input. The path of
 
 import collections
 import datetime
+import gzip
 import socket
 import ssl
 import struct
 import sys
 import threading
+import time
 import warnings
 
 import h2.config
 import h2.connection
 import h2.events
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
+GZIP_BOMB = gzip.compress(bytes(1024 * 1024)) * 1024  # a gigabyte
+EVENTS = "application/vnd.amazon.eventstream"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-BIG = 20 * 1024 * 1024
+SETTINGS_FRAME = b"\0\0\0\4\0\0\0\0\0"
+BIG = 8 * 1024 * 1024
 WAIT_SECONDS = 5
+DRIP_SECONDS = 0.05
 
 lock = threading.Condition()
 connections = collections.Counter()
 open_now = collections.Counter()
+heard = collections.Counter()
 requests = collections.Counter()
 heads = {}
 bodies = {}
@@ -66,6 +79,11 @@ def wait_for_close(sock):
         pass
 
 
+def plain_path(path):
+    """Without its query, and without a slash at its end."""
+    return "/" + path.partition("?")[0].strip("/")
+
+
 class Request:
     def __init__(self, stream):
         lines = []
@@ -78,6 +96,7 @@ class Request:
             lines.append(line.rstrip(b"\r\n").decode("latin-1"))
         self.head = "|".join(lines)
         self.method, self.path = lines[0].split(" ")[:2]
+        self.name = plain_path(self.path)[1:]
         self.fields = {}
         for line in lines[1:]:
             name, _, value = line.partition(":")
@@ -116,7 +135,8 @@ def h1_stream(sock, request):
 
 
 def h1_trickle(sock, request):
-    sock.sendall(CHUNKED + chunk(b"first"))
+    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\n\r\n"
+                 % EVENTS.encode() + chunk(b"first"))
     wait_for_close(sock)
 
 
@@ -126,10 +146,15 @@ def h1_big(sock, request):
     return True
 
 
+def redirect(request_path):
+    """Status and location of "/redirect?STATUS&LOCATION"."""
+    return request_path.partition("?")[2].split("&", 1)
+
+
 def h1_redirect(sock, request):
-    location = "http://127.0.0.1:%d/second" % ports["second"]
-    sock.sendall(b"HTTP/1.1 307 Temporary Redirect\r\nContent-Length: 0\r\nLocation: %s\r\n\r\n"
-                 % location.encode())
+    status, location = redirect(request.path)
+    sock.sendall(b"HTTP/1.1 %s Elsewhere\r\nContent-Length: 0\r\nLocation: %s\r\n\r\n"
+                 % (status.encode(), location.encode()))
     return True
 
 
@@ -171,7 +196,7 @@ def h1_last(sock, request):
 
 def h1_close_second(sock, request):
     with lock:
-        first = requests[request.path] == 1
+        first = requests["/" + request.name] == 1
     if first:
         sock.sendall(answer(b"ok"))
     return first
@@ -182,22 +207,19 @@ def h1_gzip(sock, request):
     return True
 
 
+def h1_gzip_bomb(sock, request):
+    sock.sendall(answer(GZIP_BOMB, b"Content-Encoding: gzip\r\n"))
+    return True
+
+
 def h1_gzip_transfer(sock, request):
-    sock.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n" + chunk(b"\x1f\x8b"))
+    sock.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+                 + chunk(b"\x1f\x8b"))
 
 
 def h1_identity(sock, request):
     sock.sendall(answer(b"ok", b"Content-Encoding: identity\r\n"))
     return True
-
-
-def h1_two_lengths(sock, request):
-    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok!")
-
-
-def h1_length_and_chunks(sock, request):
-    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
-                 + chunk(b"ok") + b"0\r\n\r\n")
 
 
 def h1_folded(sock, request):
@@ -235,6 +257,26 @@ def h1_fields_257(sock, request):
     sock.sendall(answer(b"ok", b"".join(b"X-%d: 1\r\n" % i for i in range(256))))
 
 
+def h1_fields_10000(sock, request):
+    sock.sendall(answer(b"ok", b"".join(b"X-%d: 1\r\n" % i for i in range(10000))))
+
+
+def drip(sock, start, piece):
+    """An answer that goes on for ever, a little at a time."""
+    sock.sendall(b"HTTP/1.1 200 OK\r\n" + start)
+    while True:
+        time.sleep(DRIP_SECONDS)
+        sock.sendall(piece)
+
+
+def h1_drip_bytes(sock, request):
+    drip(sock, b"X-Drip: ", b"d")
+
+
+def h1_drip_fields(sock, request):
+    drip(sock, b"", b"X: d\r\n")
+
+
 def h1_trailer_bomb(sock, request):
     sock.sendall(CHUNKED + chunk(b"ok") + b"0\r\n")
     for _ in range(65536):
@@ -246,9 +288,64 @@ def h1_interim_bomb(sock, request):
         sock.sendall(b"HTTP/1.1 103 Early Hints\r\nX-Bomb: " + b"b" * 1000 + b"\r\n\r\n")
 
 
-def h1_big_chunk(sock, request):
-    sock.sendall(CHUNKED + b"ffffffffffffffffffffff\r\nx")
+# Answers whose framing is ambiguous or absurd; the connection stays open, so that none of them ends
+# by itself.
+TWO_CHUNKS = b"\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+FRAMINGS = {
+    "length-then-chunks": b"Content-Length: 2\r\nTransfer-Encoding: chunked" + TWO_CHUNKS,
+    "chunks-then-length": b"Transfer-Encoding: chunked\r\nContent-Length: 2" + TWO_CHUNKS,
+    "two-lengths": b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nok!",
+    "list-of-lengths": b"Content-Length: 2, 3\r\n\r\nok!",
+    "negative-length": b"Content-Length: -1\r\n\r\nok",
+    "signed-length": b"Content-Length: +2\r\n\r\nok",
+    "hexadecimal-length": b"Content-Length: 0x2\r\n\r\nok",
+    "no-length": b"Content-Length:\r\n\r\nok",
+    "endless-length": b"Content-Length: 99999999999999999999\r\n\r\nok",
+    "chunked-twice": b"Transfer-Encoding: chunked, chunked" + TWO_CHUNKS,
+    "chunked-two-fields":
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked" + TWO_CHUNKS,
+    "unknown-coding": b"Transfer-Encoding: xchunked" + TWO_CHUNKS,
+    "blank-before-colon": b"Transfer-Encoding : chunked" + TWO_CHUNKS,
+    "no-name": b": value\r\nContent-Length: 2\r\n\r\nok",
+    "no-colon": b"Content-Length 2\r\nContent-Length: 2\r\n\r\nok",
+    "nul-in-value": b"X: a\0b\r\nContent-Length: 2\r\n\r\nok",
+    "return-in-value": b"X: a\rb\r\nContent-Length: 2\r\n\r\nok",
+    "chunk-overflow": b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffffffff\r\nx",
+    "chunk-overflow-by-one": b"Transfer-Encoding: chunked\r\n\r\n10000000000000000\r\nx",
+    "chunk-of-all-bits": b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nx",
+    "negative-chunk": b"Transfer-Encoding: chunked\r\n\r\n-2\r\nok\r\n0\r\n\r\n",
+    "chunk-without-size": b"Transfer-Encoding: chunked\r\n\r\n\r\nok\r\n0\r\n\r\n",
+    "chunk-longer-than-said": b"Transfer-Encoding: chunked\r\n\r\n1\r\nok\r\n0\r\n\r\n",
+}
+
+
+STATUS_LINES = {
+    "status-of-two-digits": b"HTTP/1.1 20 OK",
+    "status-of-four-digits": b"HTTP/1.1 2000 OK",
+    "status-with-a-letter": b"HTTP/1.1 2x0 OK",
+    "status-099": b"HTTP/1.1 099 OK",
+    "status-600": b"HTTP/1.1 600 OK",
+    "no-status": b"HTTP/1.1",
+    "two-status-lines": b"HTTP/1.1 200 OK\r\nHTTP/1.1 200 OK",
+}
+
+
+def h1_status_line(sock, request):
+    sock.sendall(STATUS_LINES[request.name] + b"\r\nContent-Length: 2\r\n\r\nok")
     wait_for_close(sock)
+
+
+def h1_framing(sock, request):
+    sock.sendall(b"HTTP/1.1 200 OK\r\n" + FRAMINGS[request.name])
+    wait_for_close(sock)
+
+
+def find_handler(name):
+    if name in STATUS_LINES:
+        return h1_status_line
+    if name in FRAMINGS:
+        return h1_framing
+    return globals().get("h1_" + name.replace("-", "_"), h1_ok)
 
 
 def serve_h1(sock):
@@ -256,10 +353,8 @@ def serve_h1(sock):
     try:
         while True:
             request = Request(stream)
-            path = request.path.split("?")[0]
-            record(path, request.head, request.body)
-            handler = globals().get("h1_" + path.strip("/").replace("-", "_"), h1_ok)
-            if not handler(sock, request):
+            record("/" + request.name, request.head, request.body)
+            if not find_handler(request.name)(sock, request):
                 break
     except (EOFError, OSError):
         pass
@@ -282,9 +377,14 @@ class H2Session:
     def flush(self):
         self.sock.sendall(self.h2.data_to_send())
 
-    def respond(self, stream, path):
+    def respond(self, stream, whole_path):
         ok = [(":status", "200"), ("x-answer", "h2")]
-        if path == "/refused":
+        path = plain_path(whole_path)
+        if path == "/redirect":
+            status, location = redirect(whole_path)
+            self.h2.send_headers(stream, [(":status", status), ("location", location)],
+                                 end_stream=True)
+        elif path == "/refused":
             self.h2.reset_stream(stream, error_code=7)
         elif path == "/reset":
             self.h2.send_headers(stream, ok)
@@ -308,6 +408,12 @@ class H2Session:
             self.h2.send_headers(stream, ok + [("x-bomb-%d" % i, "b" * 1000) for i in range(100)])
         elif path == "/gzip":
             self.h2.send_headers(stream, ok + [("content-encoding", "gzip")])
+        elif path == "/gzip-bomb":
+            self.h2.send_headers(stream, ok + [("content-encoding", "gzip")])
+            self.pending[stream] = BIG
+        elif path == "/trickle":
+            self.h2.send_headers(stream, ok + [("content-type", EVENTS)])
+            self.h2.send_data(stream, b"first")
         elif path == "/big":
             self.h2.send_headers(stream, ok)
             self.pending[stream] = BIG
@@ -344,7 +450,8 @@ class H2Session:
                 elif isinstance(event, h2.events.StreamEnded):
                     head = self.heads[event.stream_id]
                     lines = ["%s: %s" % field for field in head.items()]
-                    record(head[":path"], "|".join(lines), b"x" * self.bodies[event.stream_id])
+                    record(plain_path(head[":path"]), "|".join(lines),
+                           b"x" * self.bodies[event.stream_id])
                     self.respond(event.stream_id, head[":path"])
             self.pump()
             self.flush()
@@ -401,6 +508,30 @@ def serve_silent(sock):
     wait_for_close(sock)
 
 
+def blurt(answer):
+    """Answers whatever comes with these bytes."""
+
+    def serve(sock):
+        sock.recv(65536)
+        sock.sendall(answer)
+        wait_for_close(sock)
+
+    return serve
+
+
+def impostor(name):
+    """Never answers; counts what a client tells it."""
+
+    def serve(sock):
+        data = sock.recv(65536)
+        while data:
+            with lock:
+                heard[name] += len(data)
+            data = sock.recv(65536)
+
+    return serve
+
+
 def serve_rude(sock):
     """Read the beginning of a request and slam the door."""
     try:
@@ -424,6 +555,27 @@ def tls(cert, alpn=(), version=None):
         context.set_ciphers("ALL:@SECLEVEL=0")
         context.minimum_version = ssl.TLSVersion.TLSv1
         context.maximum_version = version
+    return context
+
+
+def self_signed(path, start=datetime.timedelta()):
+    """A certificate for localhost that only vouches for itself, from now plus start; in that file,
+    with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    begin = datetime.datetime.utcnow() + start
+    end = begin + datetime.timedelta(days=2)
+    number = x509.random_serial_number()
+    builder = x509.CertificateBuilder(name, name, key.public_key(), number, begin, end)
+    cert = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
+    with open(path, "wb") as file:
+        file.write(key.private_bytes(serialization.Encoding.PEM,
+                                     serialization.PrivateFormat.PKCS8,
+                                     serialization.NoEncryption()))
+        file.write(cert.public_bytes(serialization.Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
     return context
 
 
@@ -466,19 +618,29 @@ def start(directory, names):
     listeners = {
         "plain": lambda: (serve_h1,),
         "second": lambda: (serve_h1,),
+        "second-tls": lambda: (serve_h1, tls(good)),  # no ALPN
         "silent": lambda: (serve_silent,),
         "proxy": lambda: (serve_proxy,),
         "rude": lambda: (serve_rude,),
         "rude-tls": lambda: (serve_rude, tls(good)),
         "tls": lambda: (serve_h1, tls(good, ["http/1.1"])),
         "h2": lambda: (serve_h2, tls(good, ["h2"])),
-        "wrong-name": lambda: (serve_h1, tls(ca.issue_cert("other.example"))),
-        "expired": lambda: (serve_h1, tls(ca.issue_cert("localhost", not_after=long_ago))),
-        "unknown": lambda: (serve_h1, tls(trustme.CA().issue_cert("localhost"))),
-        "old-tls": lambda: (serve_h1, tls(good, version=ssl.TLSVersion.TLSv1_1)),
+        "h1-as-h2": lambda: (blurt(answer(b"ok")), tls(good, ["h2"])),
+        "h2-as-h1": lambda: (blurt(SETTINGS_FRAME), tls(good, ["http/1.1"])),
+    }
+    impostors = {
+        "wrong-name": lambda: tls(ca.issue_cert("other.example")),
+        "expired": lambda: tls(ca.issue_cert("localhost", not_after=long_ago)),
+        "early": lambda: self_signed(directory + "/early.pem", datetime.timedelta(days=1)),
+        "self-signed": lambda: self_signed(directory + "/self-signed.pem"),
+        "unknown": lambda: tls(trustme.CA().issue_cert("localhost")),
+        "old-tls": lambda: tls(good, version=ssl.TLSVersion.TLSv1_1),
     }
     for name in names:
-        listen(name, *listeners[name]())
+        if name in impostors:
+            listen(name, impostor(name), impostors[name]())
+        else:
+            listen(name, *listeners[name]())
 
 
 def wait_until(condition):
@@ -497,6 +659,8 @@ def command(words):
         return int(wait_until(lambda: connections[words[1]] > 0))
     if words[0] == "gone":
         return int(wait_until(lambda: open_now[words[1]] == 0))
+    if words[0] == "heard":
+        return heard[words[1]]
     if words[0] == "head":
         return heads.get(words[1], "")
     if words[0] == "body":

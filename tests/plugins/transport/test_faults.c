@@ -2,6 +2,12 @@
 /* Peers that break off, break the protocol, or send more than we hold. */
 #include "fixture.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define GROWTH_KIB 4096 /* whatever a peer sends */
+
 struct fault {
     const char *listener;
     const char *path;
@@ -11,6 +17,33 @@ struct fault {
     bool go; /* the peer waits for it before it breaks off */
 };
 
+/* A line of /proc/self/status, in KiB. */
+static long memory_kib(const char *name)
+{
+    char line[128];
+    long kib = -1;
+    FILE *file = fopen("/proc/self/status", "r");
+    assert_non_null(file);
+    while (kib < 0 && fgets(line, sizeof(line), file)) {
+        if (strncmp(line, name, strlen(name)) == 0) {
+            kib = strtol(line + strlen(name), NULL, 10);
+        }
+    }
+    fclose(file);
+    return kib;
+}
+
+/* Let VmHWM begin again at VmRSS; not permitted everywhere, and then it tells less. */
+static void forget_peak(void)
+{
+    int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        ssize_t len = write(fd, "5", 1);
+        (void)len;
+        close(fd);
+    }
+}
+
 static void run(const struct fault *fault)
 {
     struct client client;
@@ -19,9 +52,7 @@ static void run(const struct fault *fault)
     const struct ask ask = { .method = "POST", .body = "secret", .body_len = 6 };
     snprintf(path, sizeof(path), "%s?secret", fault->path);
     client_open(&client, NULL);
-    exchange_start(
-        &e, &client,
-        server_url(fault->listener, strcmp(fault->listener, "h2") == 0 ? fault->path : path), &ask);
+    exchange_start(&e, &client, server_url(fault->listener, path), &ask);
     if (fault->go) {
         exchange_until_bytes(&e, strlen("only this"));
         server_number("go", "");
@@ -30,17 +61,41 @@ static void run(const struct fault *fault)
     assert_failed(&e, fault->status, fault->text);
     assert_int_equal(e.error.flags & AQ_ERROR_NOT_SENT, 0);
     assert_int_equal(e.head, fault->head);
-    if (fault->head && fault->status == AQ_E_TRUNCATED) {
+    if (fault->head && e.body_len >= strlen("only this")) {
         assert_memory_equal(e.body, "only this", strlen("only this"));
     }
     exchange_finish(&e);
     client_close(&client);
 }
 
+/* The first instance of a process loads what all share. */
+static int warm_up(void **state)
+{
+    static const char *const all[] = { "plain", "tls", "h2" };
+    struct client client;
+    struct exchange e;
+    (void)state;
+    client_open(&client, NULL);
+    for (size_t i = 0; i < 3; i++) {
+        exchange_run(&e, &client, server_url(all[i], "/ok"), NULL);
+        assert_body(&e, "ok");
+        exchange_finish(&e);
+    }
+    client_close(&client);
+    return 0;
+}
+
 static void run_all(const struct fault *faults, size_t count)
 {
+    forget_peak();
+    long before = memory_kib("VmRSS:");
     for (size_t i = 0; i < count; i++) {
         run(&faults[i]);
+    }
+    long growth = memory_kib("VmHWM:") - before;
+    print_message("%zu faults, memory grew by %ld KiB\n", count, growth);
+    if (!AQ_TEST_SANITIZED) { /* a sanitizer keeps what was freed */
+        assert_in_range(growth, 0, GROWTH_KIB);
     }
 }
 
@@ -76,7 +131,9 @@ static void encoded_answers_are_refused(void **state)
     static const struct fault faults[] = {
         { "plain", "/gzip", AQ_E_PROTOCOL, "encoded", false, false },
         { "plain", "/gzip-transfer", AQ_E_PROTOCOL, "transfer encoding", false, false },
+        { "plain", "/gzip-bomb", AQ_E_PROTOCOL, "encoded", false, false },
         { "h2", "/gzip", AQ_E_PROTOCOL, "encoded", false, false },
+        { "h2", "/gzip-bomb", AQ_E_PROTOCOL, "encoded", false, false },
     };
     (void)state;
     run_all(faults, sizeof(faults) / sizeof(faults[0]));
@@ -97,17 +154,32 @@ static void the_identity_encoding_is_no_encoding(void **state)
 static void answers_that_are_not_http_are_errors(void **state)
 {
     static const struct fault faults[] = {
-        { "plain", "/two-lengths", AQ_E_PROTOCOL, "two lengths", false, false },
-        { "plain", "/length-and-chunks", AQ_E_PROTOCOL, "two lengths", false, false },
         { "plain", "/garbage", AQ_E_PROTOCOL, "HTTP", false, false },
         { "plain", "/switch", AQ_E_PROTOCOL, "status line", false, false },
         { "h2", "/garbage", AQ_E_NETWORK, "before an answer came", false, false },
+        { "h1-as-h2", "/ok", AQ_E_NETWORK, "", false, false },
+        { "h2-as-h1", "/ok", AQ_E_PROTOCOL, "", false, false },
     };
     (void)state;
     run_all(faults, sizeof(faults) / sizeof(faults[0]));
 }
 
-static void headers_beyond_the_limit_end_the_call_at_once(void **state)
+static void a_status_line_that_is_not_one_is_an_error(void **state)
+{
+    static const struct fault faults[] = {
+        { "plain", "/status-of-two-digits", AQ_E_PROTOCOL, "", false, false },
+        { "plain", "/status-of-four-digits", AQ_E_PROTOCOL, "", false, false },
+        { "plain", "/status-with-a-letter", AQ_E_PROTOCOL, "", false, false },
+        { "plain", "/status-099", AQ_E_PROTOCOL, "", false, false },
+        { "plain", "/status-600", AQ_E_PROTOCOL, "", false, false },
+        { "plain", "/no-status", AQ_E_PROTOCOL, "", false, false },
+        { "plain", "/two-status-lines", AQ_E_PROTOCOL, "", false, false },
+    };
+    (void)state;
+    run_all(faults, sizeof(faults) / sizeof(faults[0]));
+}
+
+static void headers_beyond_the_limit_end_the_call(void **state)
 {
     static const struct fault faults[] = {
         { "plain", "/bomb", AQ_E_LIMIT, "header", false, false },
@@ -115,12 +187,70 @@ static void headers_beyond_the_limit_end_the_call_at_once(void **state)
         { "plain", "/interim-bomb", AQ_E_LIMIT, "header", false, false },
         { "plain", "/trailer-bomb", AQ_E_LIMIT, "header", true, false },
         { "plain", "/fields-257", AQ_E_LIMIT, "too many fields", false, false },
+        { "plain", "/fields-10000", AQ_E_LIMIT, "too", false, false },
         { "h2", "/bomb", AQ_E_LIMIT, "header", false, false },
     };
-    uint64_t start = now_ms();
     (void)state;
     run_all(faults, sizeof(faults) / sizeof(faults[0]));
-    assert_in_range(now_ms() - start, 0, 5000);
+}
+
+/* libcurl may count the bytes of a field before it hands it on, and a field of one byte never is.
+ */
+static void a_header_that_drips_in_for_ever_meets_the_first_byte_timeout(void **state)
+{
+    static const char *const paths[] = { "/drip-bytes", "/drip-fields" };
+    const struct ask ask = { .first_byte_ms = 300 };
+    struct client client;
+    struct exchange e;
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        client_open(&client, NULL);
+        exchange_run(&e, &client, server_url("plain", paths[i]), &ask);
+        assert_failed(&e, AQ_E_TIMEOUT, "first byte timeout");
+        assert_false(e.head);
+        exchange_finish(&e);
+        client_close(&client);
+    }
+}
+
+/* Where the text is open, libcurl may be the first to notice. */
+static void framing_that_can_be_read_in_two_ways_is_an_error(void **state)
+{
+    static const struct fault faults[] = {
+        { "plain", "/length-then-chunks", AQ_E_PROTOCOL, "two lengths", false, false },
+        { "plain", "/chunks-then-length", AQ_E_PROTOCOL, "two lengths", false, false },
+        { "plain", "/two-lengths", AQ_E_PROTOCOL, "two lengths", false, false },
+        { "plain", "/list-of-lengths", AQ_E_PROTOCOL, "", false, false },
+        { "plain", "/negative-length", AQ_E_PROTOCOL, "", false, false },
+        { "plain", "/signed-length", AQ_E_PROTOCOL, "", false, false },
+        { "plain", "/hexadecimal-length", AQ_E_PROTOCOL, "", false, false },
+        { "plain", "/no-length", AQ_E_PROTOCOL, "", false, false },
+        { "plain", "/endless-length", AQ_E_PROTOCOL, "", false, false },
+        { "plain", "/chunked-twice", AQ_E_PROTOCOL, "transfer encoding", false, false },
+        { "plain", "/chunked-two-fields", AQ_E_PROTOCOL, "transfer encoding", false, false },
+        { "plain", "/unknown-coding", AQ_E_PROTOCOL, "transfer encoding", false, false },
+        { "plain", "/blank-before-colon", AQ_E_PROTOCOL, "", false, false },
+        { "plain", "/no-name", AQ_E_PROTOCOL, "", false, false },
+        { "plain", "/no-colon", AQ_E_PROTOCOL, "", false, false },
+        { "plain", "/nul-in-value", AQ_E_PROTOCOL, "", false, false },
+        { "plain", "/return-in-value", AQ_E_PROTOCOL, "", false, false },
+    };
+    (void)state;
+    run_all(faults, sizeof(faults) / sizeof(faults[0]));
+}
+
+static void a_chunk_size_that_overflows_is_an_error_and_allocates_nothing(void **state)
+{
+    static const struct fault faults[] = {
+        { "plain", "/chunk-overflow", AQ_E_TRUNCATED, "cut off", true, false },
+        { "plain", "/chunk-overflow-by-one", AQ_E_TRUNCATED, "cut off", true, false },
+        { "plain", "/chunk-of-all-bits", AQ_E_TRUNCATED, "cut off", true, false },
+        { "plain", "/negative-chunk", AQ_E_TRUNCATED, "cut off", true, false },
+        { "plain", "/chunk-without-size", AQ_E_TRUNCATED, "cut off", true, false },
+        { "plain", "/chunk-longer-than-said", AQ_E_TRUNCATED, "cut off", true, false },
+    };
+    (void)state;
+    run_all(faults, sizeof(faults) / sizeof(faults[0]));
 }
 
 static void a_response_may_have_256_fields(void **state)
@@ -155,17 +285,21 @@ static void the_caller_can_lower_the_limit(void **state)
 
 int main(void)
 {
-    static const char *const listeners[] = { "plain", "tls", "h2", NULL };
+    static const char *const listeners[] = { "plain", "tls", "h2", "h1-as-h2", "h2-as-h1", NULL };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_body_that_is_cut_off_is_truncated_and_never_an_end),
         cmocka_unit_test(no_answer_at_all_is_a_network_error),
         cmocka_unit_test(encoded_answers_are_refused),
         cmocka_unit_test(the_identity_encoding_is_no_encoding),
         cmocka_unit_test(answers_that_are_not_http_are_errors),
-        cmocka_unit_test(headers_beyond_the_limit_end_the_call_at_once),
+        cmocka_unit_test(a_status_line_that_is_not_one_is_an_error),
+        cmocka_unit_test(headers_beyond_the_limit_end_the_call),
+        cmocka_unit_test(a_header_that_drips_in_for_ever_meets_the_first_byte_timeout),
+        cmocka_unit_test(framing_that_can_be_read_in_two_ways_is_an_error),
+        cmocka_unit_test(a_chunk_size_that_overflows_is_an_error_and_allocates_nothing),
         cmocka_unit_test(a_response_may_have_256_fields),
         cmocka_unit_test(the_caller_can_lower_the_limit),
     };
     server_start(listeners);
-    return cmocka_run_group_tests(tests, NULL, server_stop);
+    return cmocka_run_group_tests(tests, warm_up, server_stop);
 }

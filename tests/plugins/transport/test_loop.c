@@ -2,15 +2,18 @@
 /* One descriptor for many calls: backpressure, fairness, silence, signals and forks. */
 #include "fixture.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define BUFFER_BYTES (256u * 1024u)
-#define BIG_BYTES (20u * 1024u * 1024u)
+#define BIG_BYTES (8u * 1024u * 1024u)
 
 static const char *const all[] = { "plain", "tls", "h2" };
 
@@ -219,6 +222,47 @@ static void a_peer_that_slams_the_door_raises_no_sigpipe(void **state)
     assert_true(after.sa_handler == SIG_DFL);
 }
 
+/* No descriptor from the lowest free one on. Returns the limit to put back. */
+static struct rlimit allow_no_more_descriptors(void)
+{
+    struct rlimit before;
+    int lowest = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+    close(lowest);
+    assert_return_code(getrlimit(RLIMIT_NOFILE, &before), errno);
+    const struct rlimit none = { (rlim_t)lowest, before.rlim_max };
+    assert_return_code(setrlimit(RLIMIT_NOFILE, &none), errno);
+    return before;
+}
+
+static void without_descriptors_opening_and_connecting_fail_and_nothing_else(void **state)
+{
+    const struct plugin_setting settings[] = { { "ca_bundle", server_file("ca.pem") }, { 0 } };
+    struct plugin_host host;
+    struct client client;
+    struct exchange e;
+    struct aq_error err = { 0 };
+    void *self = NULL;
+    (void)state;
+    plugin_host_load(&host, "transport-curl", settings);
+    client_open(&client, NULL);
+    exchange_start(&e, &client, server_url("plain", "/ok"), NULL);
+    struct rlimit before = allow_no_more_descriptors();
+    aq_status opened = host.plugin->transport->open(&host.args, &self, &err);
+    exchange_until_over(&e);
+    assert_return_code(setrlimit(RLIMIT_NOFILE, &before), errno);
+    assert_int_equal(opened, AQ_E_NETWORK);
+    assert_null(self);
+    assert_int_equal(err.sys, EMFILE);
+    assert_non_null(strstr(err.text, "raise the limit"));
+    assert_failed(&e, AQ_E_NETWORK, "cannot connect");
+    exchange_finish(&e);
+    exchange_run(&e, &client, server_url("plain", "/ok"), NULL);
+    assert_body(&e, "ok");
+    exchange_finish(&e);
+    client_close(&client);
+    plugin_host_done(&host);
+}
+
 /* What a forked child does with an instance of its parent; 0 if all is as promised. */
 static int child(struct client *client, struct exchange *running)
 {
@@ -289,6 +333,7 @@ int main(void)
         cmocka_unit_test(fifty_calls_run_at_once),
         cmocka_unit_test(calls_beyond_max_connections_wait_without_a_connect_timeout),
         cmocka_unit_test(two_instances_know_nothing_of_each_other),
+        cmocka_unit_test(without_descriptors_opening_and_connecting_fail_and_nothing_else),
         cmocka_unit_test(a_peer_that_slams_the_door_raises_no_sigpipe),
         cmocka_unit_test(a_forked_child_can_close_without_disturbing_the_parent),
     };

@@ -16,7 +16,9 @@ static void refuse(const char *listener, const struct plugin_setting *settings, 
     assert_false(e.head);
     exchange_finish(&e);
     client_close(&client);
+    assert_int_equal(server_number("gone", listener), 1);
     assert_int_equal(server_number("connections", listener), 1);
+    assert_int_equal(server_number("heard", listener), 0);
     assert_int_equal(server_number("requests", "/secret"), 0);
 }
 
@@ -30,6 +32,23 @@ static void an_expired_certificate_is_refused(void **state)
 {
     (void)state;
     refuse("expired", NULL, "expired");
+}
+
+static void a_certificate_that_is_not_valid_yet_is_refused(void **state)
+{
+    char certificate[192];
+    (void)state;
+    snprintf(certificate, sizeof(certificate), "%s", server_file("early.pem"));
+    const struct plugin_setting settings[] = { { "ca_bundle", certificate }, { 0 } };
+    refuse("early", settings, "not valid yet, check the clock");
+}
+
+static void a_certificate_that_vouches_for_itself_is_refused(void **state)
+{
+    char text[512];
+    (void)state;
+    snprintf(text, sizeof(text), "authority that %s does not hold", server_file("ca.pem"));
+    refuse("self-signed", NULL, text);
 }
 
 static void a_certificate_of_an_unknown_authority_is_refused(void **state)
@@ -46,6 +65,20 @@ static void tls_1_1_is_refused(void **state)
 {
     (void)state;
     refuse("old-tls", NULL, "TLS 1.2");
+}
+
+/* Proxies that inspect TLS are often like that; closing would lock their users out. */
+static void a_peer_that_does_not_choose_a_protocol_is_spoken_to_in_http_1_1(void **state)
+{
+    struct client client;
+    struct exchange e;
+    (void)state;
+    client_open(&client, NULL);
+    exchange_run(&e, &client, server_url("second-tls", "/ok"), NULL);
+    assert_body(&e, "ok");
+    assert_memory_equal(e.response.protocol.ptr, "HTTP/1.1", sizeof("HTTP/1.1"));
+    exchange_finish(&e);
+    client_close(&client);
 }
 
 static void the_default_trust_does_not_include_our_authority(void **state)
@@ -79,11 +112,22 @@ static void a_ca_bundle_that_cannot_be_read_is_named_before_any_request(void **s
                    "AWS_CA_BUNDLE, SSL_CERT_FILE or --ca-bundle");
 }
 
+static void a_path_cannot_tell_a_terminal_what_to_do(void **state)
+{
+    (void)state;
+    refuse_to_open("ca_bundle", "/\033]0;x\007\177",
+                   "transport.curl.ca_bundle: /?]0;x?? cannot be read: No such file or directory, "
+                   "check AWS_CA_BUNDLE, SSL_CERT_FILE or --ca-bundle");
+}
+
 static void a_ca_dir_that_cannot_be_read_is_named_before_any_request(void **state)
 {
     (void)state;
     refuse_to_open("ca_dir", "/nonexistent",
                    "transport.curl.ca_dir: /nonexistent cannot be read: No such file or "
+                   "directory, check SSL_CERT_DIR");
+    refuse_to_open("ca_dir", "::",
+                   "transport.curl.ca_dir: :: cannot be read: No such file or "
                    "directory, check SSL_CERT_DIR");
     refuse_to_open("ca_dir", "/nonexistent:/etc/passwd",
                    "transport.curl.ca_dir: /nonexistent:/etc/passwd cannot be read: Not a "
@@ -159,15 +203,20 @@ static void the_environment_changes_nothing(void **state)
 
 int main(void)
 {
-    static const char *const listeners[] = { "tls",     "wrong-name", "expired",
-                                             "unknown", "old-tls",    NULL };
+    static const char *const listeners[] = { "tls",     "wrong-name",  "expired",
+                                             "early",   "self-signed", "unknown",
+                                             "old-tls", "second-tls",  NULL };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_certificate_for_another_name_is_refused),
         cmocka_unit_test(an_expired_certificate_is_refused),
+        cmocka_unit_test(a_certificate_that_is_not_valid_yet_is_refused),
+        cmocka_unit_test(a_certificate_that_vouches_for_itself_is_refused),
         cmocka_unit_test(a_certificate_of_an_unknown_authority_is_refused),
         cmocka_unit_test(tls_1_1_is_refused),
+        cmocka_unit_test(a_peer_that_does_not_choose_a_protocol_is_spoken_to_in_http_1_1),
         cmocka_unit_test(the_default_trust_does_not_include_our_authority),
         cmocka_unit_test(a_ca_bundle_that_cannot_be_read_is_named_before_any_request),
+        cmocka_unit_test(a_path_cannot_tell_a_terminal_what_to_do),
         cmocka_unit_test(a_ca_dir_that_cannot_be_read_is_named_before_any_request),
         cmocka_unit_test(one_directory_of_a_list_is_enough),
         cmocka_unit_test(bundle_and_directory_are_both_named),

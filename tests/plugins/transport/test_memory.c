@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When memory runs out: a request, from open to close, with the n-th allocation of the plugin or of
+ * libcurl failing for n = 1, 2, ... until it needs no more. malloc of this program replaces that of
+ * libc; who calls it is told by the return address. */
+#include "fixture.h"
+
+#include <errno.h>
+#include <link.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#define ALLOCATIONS_MAX 2000u /* more than any request needs */
+#define STEPS_MAX 1000
+
+/* the allocator; REAL(malloc) is the one that is replaced */
+
+#define EXPORT __attribute__((visibility("default")))
+#define REAL_(prefix, name) prefix##name
+#define REAL__(prefix, name) REAL_(prefix, name)
+#define REAL(name) REAL__(AQ_TEST_REAL_PREFIX, name)
+
+void *REAL(malloc)(size_t size);
+void *REAL(calloc)(size_t count, size_t size);
+void *REAL(realloc)(void *ptr, size_t size);
+
+struct range {
+    const char *name; /* part of the path of a shared object */
+    uintptr_t begin;
+    uintptr_t end;
+};
+
+static struct {
+    unsigned fail_at; /* 0: never */
+    bool from_then_on;
+    unsigned seen;
+    struct range victim; /* only its allocations fail */
+} memory;
+
+static _Thread_local bool is_watched; /* the resolver has threads of its own */
+
+/* fail_at comes first: malloc is called before there are thread-local variables, or a sanitizer. */
+static bool is_refused(const void *caller)
+{
+    uintptr_t address = (uintptr_t)caller;
+    if (!memory.fail_at || !is_watched || address < memory.victim.begin ||
+        address >= memory.victim.end) {
+        return false;
+    }
+    memory.seen++;
+    if (memory.from_then_on ? memory.seen < memory.fail_at : memory.seen != memory.fail_at) {
+        return false;
+    }
+    errno = ENOMEM;
+    return true;
+}
+
+EXPORT void *malloc(size_t size)
+{
+    return is_refused(__builtin_return_address(0)) ? NULL : REAL(malloc)(size);
+}
+
+EXPORT void *calloc(size_t count, size_t size)
+{
+    return is_refused(__builtin_return_address(0)) ? NULL : REAL(calloc)(count, size);
+}
+
+EXPORT void *realloc(void *ptr, size_t size)
+{
+    return is_refused(__builtin_return_address(0)) ? NULL : REAL(realloc)(ptr, size);
+}
+
+EXPORT void *reallocarray(void *ptr, size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || is_refused(__builtin_return_address(0))) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return REAL(realloc)(ptr, bytes);
+}
+
+static int find_range(struct dl_phdr_info *info, size_t size, void *ret)
+{
+    struct range *range = ret;
+    (void)size;
+    if (!strstr(info->dlpi_name, range->name)) {
+        return 0;
+    }
+    range->begin = info->dlpi_addr;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const uintptr_t end =
+            info->dlpi_addr + info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_memsz;
+        if (info->dlpi_phdr[i].p_type == PT_LOAD && end > range->end) {
+            range->end = end;
+        }
+    }
+    return 1;
+}
+
+/* one request, whatever comes of it */
+
+static void drive(struct exchange *e)
+{
+    struct client *client = e->client;
+    for (int i = 0; i < STEPS_MAX && !e->over; i++) {
+        struct aq_error err = { 0 };
+        struct aq_interest interest;
+        client->ops->interest(client->self, &interest);
+        struct pollfd poller = { .fd = interest.fd, .events = POLLIN };
+        poll(&poller, 1, 10);
+        if (client->ops->step(client->self, &err) != AQ_OK) {
+            assert_int_not_equal(err.status, AQ_OK);
+            exchange_pull(e);
+            assert_true(e->over); /* a failed step ends every call */
+            assert_int_not_equal(
+                exchange_try_start(&(struct exchange){ 0 }, client, "http://x/", NULL), AQ_OK);
+            return;
+        }
+        if (e->news) {
+            exchange_pull(e);
+        }
+    }
+    assert_true(e->over);
+}
+
+/* Returns the status it ended with, and what its error says. */
+static aq_status request(const char *url, struct aq_error *ret)
+{
+    static const char *const headers[] = { "content-type: text/plain", NULL };
+    const struct ask ask = { .method = "POST", .headers = headers, .body = "x", .body_len = 1 };
+    const struct plugin_setting settings[] = { { "ca_bundle", server_file("ca.pem") }, { 0 } };
+    struct client client = { 0 };
+    struct exchange e;
+    plugin_host_load(&client.host, "transport-curl", settings);
+    client.host.ready = exchange_ready;
+    client.ops = client.host.plugin->transport;
+    memory.seen = 0;
+    is_watched = true;
+    aq_status st = client.ops->open(&client.host.args, &client.self, ret);
+    if (st == AQ_OK) {
+        st = exchange_try_start(&e, &client, url, &ask);
+        if (st == AQ_OK) {
+            drive(&e);
+            st = e.error.status;
+            assert_true(st != AQ_OK || e.body_len == 2);
+        }
+        *ret = e.error;
+        if (e.call) {
+            exchange_finish(&e);
+        }
+    }
+    client.ops->close(client.self);
+    is_watched = false;
+    plugin_host_done(&client.host);
+    return st;
+}
+
+/* Returns how many allocations a request takes. */
+static unsigned starve(const char *victim, const char *listener, bool from_then_on)
+{
+    const char *url = server_url(listener, "/ok");
+    struct aq_error err = { 0 };
+    assert_int_equal(request(url, &err), AQ_OK); /* whatever is allocated once and for all */
+    memory.victim = (struct range){ .name = victim };
+    memory.from_then_on = from_then_on;
+    assert_int_equal(dl_iterate_phdr(find_range, &memory.victim), 1);
+    for (memory.fail_at = 1; memory.fail_at < ALLOCATIONS_MAX; memory.fail_at++) {
+        err = (struct aq_error){ 0 };
+        aq_status st = request(url, &err);
+        if (memory.seen < memory.fail_at) {
+            assert_int_equal(st, AQ_OK);
+            break;
+        }
+        if (st != AQ_OK && (st >= 0 || !strstr(err.text, ": "))) {
+            fail_msg("%s, allocation %u: %d '%s'", listener, memory.fail_at, st, err.text);
+        }
+    }
+    unsigned needed = memory.seen;
+    memory.fail_at = 0;
+    assert_int_equal(request(url, &err), AQ_OK);
+    print_message("%s, %s: %u allocations\n", victim, listener, needed);
+    return needed;
+}
+
+static void when_an_allocation_of_the_plugin_fails_so_does_the_call_and_no_more(void **state)
+{
+    static const char *const all[] = { "plain", "tls", "h2" };
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        assert_in_range(starve("/transport-curl.so", all[i], false), 5, ALLOCATIONS_MAX);
+        starve("/transport-curl.so", all[i], true);
+    }
+}
+
+static void when_an_allocation_of_libcurl_fails_so_does_the_call_and_no_more(void **state)
+{
+    static const char *const all[] = { "plain", "h2" };
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        assert_in_range(starve("/libcurl.so", all[i], false), 20, ALLOCATIONS_MAX);
+        starve("/libcurl.so", all[i], true);
+    }
+}
+
+int main(void)
+{
+    static const char *const listeners[] = { "plain", "tls", "h2", NULL };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(when_an_allocation_of_the_plugin_fails_so_does_the_call_and_no_more),
+        cmocka_unit_test(when_an_allocation_of_libcurl_fails_so_does_the_call_and_no_more),
+    };
+    server_start(listeners);
+    return cmocka_run_group_tests(tests, NULL, server_stop);
+}
