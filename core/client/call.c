@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/call.h"
 
-#include "base/error.h"
 #include "base/str.h"
 
 #include <string.h>
 
-enum { CONNECT_TIMEOUT_MS = 10000, IDLE_TIMEOUT_MS = 60000, MAX_HEADER_BYTES = 65536 };
+enum { CONNECT_TIMEOUT_MS = 10000, IDLE_TIMEOUT_MS = 60000 };
 
 aq_status call_start(struct call *call, struct aq_op *op, const struct aq_request *request,
                      struct aq_error *err)
@@ -17,48 +16,35 @@ aq_status call_start(struct call *call, struct aq_op *op, const struct aq_reques
     full.connect_timeout_ms =
         full.connect_timeout_ms ? full.connect_timeout_ms : CONNECT_TIMEOUT_MS;
     full.idle_timeout_ms = full.idle_timeout_ms ? full.idle_timeout_ms : IDLE_TIMEOUT_MS;
-    full.max_header_bytes = MAX_HEADER_BYTES;
+    full.max_header_bytes = TRANSPORT_HEADER_BYTES;
 
-    call->client = op->client;
     aq_status st = client_transport(op->client, err);
-    if (st != AQ_OK) {
-        return st;
-    }
-    error_clear(err);
-    st = op->client->transport_plugin.transport.start(op->client->transport, &full, op,
-                                                      &call->handle, err);
-    return host_result(&op->client->transport_plugin, st, err);
+    return st == AQ_OK ? transport_start(&op->client->transport, &full, op, &call->transport, err)
+                       : st;
 }
 
 bool call_is_active(const struct call *call)
 {
-    return call->handle != NULL;
+    return call->transport.handle != NULL;
 }
 
 aq_status call_response(struct call *call, struct aq_response *ret, struct aq_error *err)
 {
-    *ret = (struct aq_response){ .struct_size = sizeof(*ret) };
-    error_clear(err);
-    return host_result(&call->client->transport_plugin,
-                       call->client->transport_plugin.transport.response(call->handle, ret, err),
-                       err);
+    return transport_response(&call->transport, ret, err);
 }
 
 aq_status call_read(struct call *call, uint8_t *buf, size_t cap, size_t *ret_len,
                     struct aq_error *err)
 {
-    error_clear(err);
-    return host_result(
-        &call->client->transport_plugin,
-        call->client->transport_plugin.transport.read(call->handle, buf, cap, ret_len, err), err);
+    return transport_read(&call->transport, buf, cap, ret_len, err);
 }
 
 void call_finish(struct call *call, bool forked)
 {
-    if (call->handle && !forked) {
-        call->client->transport_plugin.transport.finish(call->handle);
+    if (forked) {
+        call->transport.handle = NULL;
     }
-    call->handle = NULL;
+    transport_finish(&call->transport);
 }
 
 struct aq_str call_header(const struct aq_response *response, struct aq_str name)

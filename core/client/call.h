@@ -8,8 +8,7 @@
 #include <amazonq/transport.h>
 
 struct call {
-    struct aq_client *client;
-    void *handle; /* the plugin's; NULL when none is under way */
+    struct transport_call transport; /* zeroed when none is under way */
 };
 
 /* Start it. op is woken when there is something to read. Fills in sizes and the default timeouts.

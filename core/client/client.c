@@ -136,10 +136,11 @@ static void client_close_plugins(struct aq_client *client, bool forked)
             store_close(&client->stores[i]);
         }
     }
-    if (client->transport && !forked) {
-        client->transport_plugin.transport.close(client->transport);
+    if (forked) {
+        transport_abandon(&client->transport);
+    } else {
+        transport_close(&client->transport);
     }
-    host_table_done(&client->transport_host);
     plugin_done(&client->store_plugin);
     plugin_done(&client->transport_plugin);
 }
@@ -196,38 +197,28 @@ aq_status client_store_plugin(struct aq_client *client, const struct plugin **re
     return st;
 }
 
-static void client_call_ready(void *cookie)
+static void client_call_ready(void *op)
 {
-    op_ready(cookie);
+    op_ready(op);
 }
 
 aq_status client_transport(struct aq_client *client, struct aq_error *err)
 {
     struct plugin *plugin = &client->transport_plugin;
-    if (client->transport) {
+    if (transport_is_open(&client->transport)) {
         return AQ_OK;
     }
     aq_status st =
         client_load(client, AQ_PLUGIN_TRANSPORT, &client->has_transport_plugin, plugin, err);
-    if (st != AQ_OK) {
-        return st;
+    if (st == AQ_OK) {
+        st = transport_open(plugin, &client->settings,
+                            settings_get(&client->settings, SETTINGS_CA_BUNDLE), &client->log,
+                            client_call_ready, &client->transport, err);
+        if (st != AQ_OK) {
+            transport_close(&client->transport);
+        }
     }
-    const struct host_value bundle = { "ca_bundle",
-                                       settings_get(&client->settings, SETTINGS_CA_BUNDLE) };
-    host_table_done(&client->transport_host);
-    st = host_table_init(&client->transport_host, plugin, &client->settings, &bundle, 1,
-                         &client->log, err);
-    if (st != AQ_OK) {
-        return st;
-    }
-    client->transport_host.on_ready = client_call_ready;
-    error_clear(err);
-    st = plugin->transport.open(&client->transport_host.args, &client->transport, err);
-    if (st == AQ_OK && !client->transport) {
-        return error_set(err, AQ_E_PLUGIN, "transport '%s': opened without an instance",
-                         plugin->info.name);
-    }
-    return host_result(plugin, st, err);
+    return st;
 }
 
 /* ---- waiting ---- */
@@ -262,16 +253,20 @@ static void client_watch_transport(struct aq_client *client, int fd)
     if (client->transport_fd >= 0) {
         epoll_ctl(client->epoll_fd, EPOLL_CTL_DEL, client->transport_fd, NULL);
     }
-    client->transport_fd =
-        fd >= 0 && epoll_ctl(client->epoll_fd, EPOLL_CTL_ADD, fd, &want) == 0 ? fd : -1;
+    client->transport_fd = -1;
+    if (fd >= 0 && epoll_ctl(client->epoll_fd, EPOLL_CTL_ADD, fd, &want) == 0) {
+        client->transport_fd = fd;
+    } else if (fd >= 0) {
+        transport_refuse_fd(&client->transport);
+    }
 }
 
 void client_sync(struct aq_client *client)
 {
     uint64_t deadline_us = CLOCK_NEVER;
-    if (client->transport) {
-        struct aq_interest interest = { .fd = -1, .deadline_us = CLOCK_NEVER };
-        client->transport_plugin.transport.interest(client->transport, &interest);
+    if (transport_is_open(&client->transport)) {
+        struct aq_interest interest;
+        transport_interest(&client->transport, &interest);
         client_watch_transport(client, interest.fd);
         deadline_us = interest.deadline_us;
     }
@@ -301,17 +296,14 @@ aq_status aq_client_step(struct aq_client *client, struct aq_error *err)
     client_drain_fd(client->timer_fd);
     client->armed = false; /* the timer may have fired: set it again */
     client->stepping = true;
-    if (client->transport) {
-        err = err ? err : &local;
-        st = client->transport_plugin.transport.step(client->transport, err);
+    if (transport_is_open(&client->transport)) {
+        st = transport_step(&client->transport, err ? err : &local);
     }
     uint64_t now_us = clock_now_us();
     for (struct aq_op *op = client->ops; op; op = op->next) {
         if (op->deadline_us <= now_us) {
             op->deadline_us = CLOCK_NEVER;
             op_ready(op);
-        } else if (st != AQ_OK && op->ended == AQ_OK) {
-            op_ready(op); /* its request may be the one that broke */
         }
     }
     op_work(client);

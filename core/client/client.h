@@ -10,10 +10,12 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "host/host_table.h"
 #include "host/loader.h"
 #include "host/settings.h"
 #include "host/store.h"
+#include "host/transport.h"
 
 #include <amazonq/client.h>
 #include <amazonq/plugin.h>
@@ -50,6 +52,13 @@ struct aq_op {
     void *userdata;
 };
 
+/* The last refresh that failed after its token was sent. */
+struct client_failure {
+    uint8_t token[SHA256_LEN]; /* of the refresh token */
+    uint64_t until_us;         /* not sent again before */
+    struct aq_error why;
+};
+
 struct aq_client {
     uint32_t generation; /* of the process that made it */
     int epoll_fd, timer_fd, wake_fd;
@@ -64,14 +73,14 @@ struct aq_client {
     bool has_store_plugin, has_transport_plugin;
     struct plugin store_plugin, transport_plugin;
     struct store stores[CLIENT_STORES]; /* one per source, opened on first use */
-    struct host_table transport_host;
-    void *transport;
+    struct transport transport;
 
     struct aq_op *ops; /* all of them */
     struct aq_op *ready_first, *ready_last;
     uint32_t detached_count;
     bool has_work;            /* at least one operation is workable */
     struct aq_op *refreshing; /* the one that holds the store's lock */
+    struct client_failure failed_refresh;
 };
 
 /* AQ_OK, or AQ_E_FORKED in a child of the process that made the client. */

@@ -8,8 +8,8 @@
 #define AQ_CLIENT_REFRESH_H
 
 #include "client/call.h"
+#include "client/save.h"
 #include "client/source.h"
-#include "wire/oidc.h"
 
 enum refresh_state {
     REFRESH_IDLE,
@@ -26,22 +26,16 @@ struct refresh {
     struct source_login *login; /* refreshed in place */
     int64_t min_valid_s;        /* somebody else's token is good enough if valid this long */
     bool patient;               /* wait for somebody else's refresh */
-    uint64_t started_us, sent_us;
-    uint64_t gone_us; /* when the row was first missed at a save; 0: it was not */
+    uint64_t started_us;
 
-    struct registration registration;
-    struct buf base;  /* the row whose refresh token was sent, byte for byte */
-    struct buf spent; /* that refresh token */
-    struct buf spill; /* path of the file the answer was put into meanwhile; empty: none */
+    struct registration registration; /* the one the token was issued to */
     struct call call;
-    int32_t http;
+    int32_t http; /* status of the answer; 0 before it came */
     struct buf error_type;
     struct buf body;
-    struct oidc_tokens answer;
-    int64_t answered_s;      /* wall clock when the answer came */
-    int64_t expires_at_s;    /* of the answer */
-    struct buf fresh_json;   /* what is to be saved */
-    struct aq_error unsaved; /* why it was not, although it was refreshed; status 0 if it was */
+    int64_t answered_s; /* wall clock when the answer came */
+    struct save save;
+    struct aq_error unsaved; /* why the new token is not in the store; status 0 if it is */
 };
 
 /*

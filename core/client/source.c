@@ -140,20 +140,41 @@ aq_status source_take(struct source_login *login, struct buf *json, struct aq_er
     return AQ_OK;
 }
 
-aq_status source_reload(struct source_login *login, struct aq_error *err)
+aq_status source_reload(struct source_login *login, bool *ret_changed, struct aq_error *err)
 {
     AUTO(buf) struct buf json = BUF(AQ_STORE_VALUE_MAX);
     aq_status st = store_get(login->store, login->source->token_key, &json, err);
-    return st == AQ_OK ? source_take(login, &json, err) : st;
+    bool changed = !str_eq(buf_str(&json), buf_str(&login->json));
+    if (st == AQ_OK) {
+        st = source_take(login, &json, err);
+    }
+    if (st == AQ_OK) {
+        *ret_changed = changed;
+    }
+    return st;
+}
+
+aq_status source_replace(const struct source_login *login, struct aq_str expected,
+                         struct aq_str value, struct aq_error *err)
+{
+    const struct aq_change change = {
+        .key = login->source->token_key,
+        .expect = AQ_EXPECT_VALUE,
+        .expected = str_bytes(expected),
+        .action = AQ_CHANGE_PUT,
+        .value = str_bytes(value),
+    };
+    return store_commit(login->store, &change, 1, err);
 }
 
 static aq_status source_load(struct aq_client *client, const struct source *source,
                              struct source_login *ret, struct aq_error *err)
 {
+    bool changed;
     *ret = (struct source_login){ .source = source, .json = BUF(AQ_STORE_VALUE_MAX) };
     aq_status st = source_store(client, source, &ret->store, err);
     if (st == AQ_OK) {
-        st = source_reload(ret, err);
+        st = source_reload(ret, &changed, err);
     }
     if (st != AQ_OK) {
         source_login_done(ret);
@@ -244,8 +265,8 @@ aq_status source_find(struct aq_client *client, struct source_login *ret, struct
             return st == AQ_E_NOTFOUND ? source_not_logged_in(client, wanted, err) : st;
         }
     }
-    return error_set(err, AQ_E_INVALID, "setting 'source': '%.*s' is none of auto, q-cli, kiro-cli",
-                     AQ_STR_ARG(wanted));
+    return error_set(err, AQ_E_INVALID, "setting 'source': '%s' is none of auto, q-cli, kiro-cli",
+                     wanted.ptr);
 }
 
 aq_status source_profile(const struct source_login *login, struct buf *out, struct aq_error *err)

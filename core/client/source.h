@@ -39,8 +39,14 @@ int64_t source_remaining_s(const struct source_login *login);
 /* Make this stored token the login's; json is empty then. On failure nothing has changed. */
 aq_status source_take(struct source_login *login, struct buf *json, struct aq_error *err);
 
-/* Read the same login again; AQ_E_NOTFOUND if it is gone. On failure nothing has changed. */
-aq_status source_reload(struct source_login *login, struct aq_error *err);
+/* Read the same login again. *ret_changed: another row is there than before.
+ * Returns AQ_OK, AQ_E_NOTFOUND if it is gone, or why it cannot be read: then login is as it was. */
+aq_status source_reload(struct source_login *login, bool *ret_changed, struct aq_error *err);
+
+/* Put `value` where the row `expected` is: AQ_OK, AQ_E_CHANGED if there is another one by now, or
+ * what the store says. login itself stays as it is. */
+aq_status source_replace(const struct source_login *login, struct aq_str expected,
+                         struct aq_str value, struct aq_error *err);
 
 /* Append the profile's ARN; nothing if there is none. */
 aq_status source_profile(const struct source_login *login, struct buf *out, struct aq_error *err);

@@ -97,7 +97,7 @@ static aq_status token_load(struct token_op *t, struct aq_error *err)
 static aq_status token_fall_back(struct token_op *t, const struct aq_error *why)
 {
     int64_t remaining_s = source_remaining_s(&t->login);
-    bool usable = remaining_s > 0 && t->options.min_valid_s <= 0 &&
+    bool usable = remaining_s > 0 && t->options.min_valid_s == 0 &&
                   !(t->options.flags & AQ_TOKEN_FORCE_REFRESH);
     log_printf(&t->op.client->log, LOG_INFO, "refresh: %s", why->text);
     if (why->status == AQ_E_NOT_LOGGED_IN || (!t->advisory && !usable)) {
@@ -112,21 +112,26 @@ static aq_status token_fall_back(struct token_op *t, const struct aq_error *why)
     return AQ_OK;
 }
 
+/* The answer is still awaited. Whoever has a valid token waits for it three seconds, and gets that
+ * token then; the refresh goes on in the background. */
+static aq_status token_wait(struct token_op *t)
+{
+    if (t->advisory && clock_now_us() >= t->hurry_until_us) {
+        t->advisory = token_is_enough(t); /* it may have stopped to be, in three seconds */
+        t->state = t->advisory ? TOKEN_READY : TOKEN_REFRESH;
+        return t->advisory ? AQ_OK : AQ_AGAIN;
+    }
+    if (t->advisory && t->hurry_until_us < t->op.deadline_us) {
+        t->op.deadline_us = t->hurry_until_us;
+    }
+    return AQ_AGAIN;
+}
+
 static aq_status token_refresh(struct token_op *t, struct aq_error *err)
 {
     aq_status st = refresh_run(&t->refresh, err);
-    if (st == AQ_AGAIN && t->advisory) { /* the answer is still awaited, by whoever comes by */
-        if (clock_now_us() >= t->hurry_until_us) {
-            t->advisory = token_is_enough(t); /* it may have stopped to be, in three seconds */
-            t->state = t->advisory ? TOKEN_READY : TOKEN_REFRESH;
-            return t->advisory ? AQ_OK : AQ_AGAIN;
-        }
-        if (t->hurry_until_us < t->op.deadline_us) {
-            t->op.deadline_us = t->hurry_until_us;
-        }
-    }
     if (st == AQ_AGAIN) {
-        return AQ_AGAIN;
+        return token_wait(t);
     }
     if (st != AQ_OK) {
         return token_fall_back(t, err);
@@ -140,15 +145,14 @@ static aq_status token_refresh(struct token_op *t, struct aq_error *err)
 /* ---- hand out ---- */
 
 /* While a refresh goes on in the background the caller must be able to keep what it was shown. */
-static const struct token *token_to_show(struct token_op *t)
+static aq_status token_to_show(struct token_op *t, const struct token **ret, struct aq_error *err)
 {
-    struct aq_error ignored;
-    if (!refresh_is_active(&t->refresh) ||
-        token_parse(t->login.source->token_key, buf_str(&t->login.json), &t->shown, &ignored) !=
-            AQ_OK) {
-        return &t->login.token;
+    if (!refresh_is_active(&t->refresh)) {
+        *ret = &t->login.token;
+        return AQ_OK;
     }
-    return &t->shown;
+    *ret = &t->shown;
+    return token_parse(t->login.source->token_key, buf_str(&t->login.json), &t->shown, err);
 }
 
 static const struct aq_event *token_warning(struct token_op *t)
@@ -159,9 +163,8 @@ static const struct aq_event *token_warning(struct token_op *t)
     return event;
 }
 
-static const struct aq_event *token_event(struct token_op *t)
+static const struct aq_event *token_event(struct token_op *t, const struct token *token)
 {
-    const struct token *token = token_to_show(t);
     struct aq_event *event = op_event(&t->op, AQ_EVENT_TOKEN);
     t->view = (struct aq_token){
         .struct_size = sizeof(t->view),
@@ -194,8 +197,12 @@ static aq_status token_hand_out(struct token_op *t, const struct aq_event **ret,
                          "for less",
                          (long long)source_remaining_s(&t->login), (long long)token_needed_s(t));
     }
-    *ret = token_event(t);
-    return AQ_OK;
+    const struct token *token;
+    aq_status st = token_to_show(t, &token, err);
+    if (st == AQ_OK) {
+        *ret = token_event(t, token);
+    }
+    return st;
 }
 
 /* ---- the operation ---- */
@@ -271,6 +278,10 @@ aq_status token_start(struct aq_client *client, const struct aq_token_options *o
     }
     t->options = *options;
     buf_add(&t->rejected, rejected);
+    if (buf_status(&t->rejected) != AQ_OK) {
+        op_destroy(&t->op, false);
+        return error_nomem(err, "token operation");
+    }
     *ret = &t->op;
     return AQ_OK;
 }

@@ -7,13 +7,20 @@
 #include "base/str.h"
 #include "host/paths.h"
 
+#include <amazonq/client.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- the functions a plugin may call ---- */
 
 static void host_log(void *ctx, int32_t level, struct aq_str line)
 {
-    const struct host_table *h = ctx;
+    struct host_table *h = ctx;
+    if (!line.ptr && line.len) {
+        host_note(h, "log was given a length without a text");
+        return;
+    }
     log_add(h->log, level, line);
 }
 
@@ -23,37 +30,95 @@ static uint64_t host_now_us(void *ctx)
     return clock_now_us();
 }
 
-static aq_status host_put(void *ctx, void *sink_ptr, struct aq_str key, struct aq_bytes value)
+static aq_status host_put(void *ctx, void *sink, struct aq_str key, struct aq_bytes value)
 {
-    struct host_sink *sink = sink_ptr;
-    (void)ctx;
-    if (sink->on_key) {
-        return sink->on_key(sink->ctx, key);
+    struct host_table *h = ctx;
+    struct host_sink *open = h->sink;
+    if (!open || sink != open) {
+        return host_note(h, "put was called with a sink that is not open");
     }
-    buf_clear(sink->value);
-    buf_add_bytes(sink->value, value);
-    sink->filled = true;
-    return buf_status(sink->value);
+    if ((!key.ptr && key.len) || (!value.ptr && value.len)) {
+        return host_note(h, "put was given a length without bytes");
+    }
+    if (!str_eq(key, open->key)) {
+        return host_note(h, "put was given another key than get was asked for");
+    }
+    if (open->filled) {
+        return host_note(h, "put was called twice for one key");
+    }
+    open->filled = true;
+    buf_add_bytes(open->value, value);
+    return buf_status(open->value);
 }
 
 static void host_ready(void *ctx, void *cookie)
 {
-    const struct host_table *h = ctx;
+    struct host_table *h = ctx;
     if (h->on_ready) {
-        h->on_ready(cookie);
+        h->on_ready(h->ready_ctx, cookie);
+    } else {
+        host_note(h, "ready was called by a store");
     }
 }
 
-aq_status host_result(const struct plugin *plugin, aq_status st, struct aq_error *err)
+/* ---- judging what a plugin does ---- */
+
+aq_status host_note(struct host_table *h, const char *breach)
 {
-    if (st >= 0 || (err->status == st && err->text[0] != '\0')) {
+    h->breach = h->breach ? h->breach : breach; /* the first one is the cause */
+    return AQ_E_STATE;
+}
+
+aq_status host_breach(const struct host_table *h, struct aq_error *err, const char *format, ...)
+{
+    char what[160];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof(what), format, args);
+    va_end(args);
+    return error_set(err, AQ_E_PLUGIN,
+                     "%s '%s': broke its contract, %s; update it or choose another",
+                     loader_kind_name(h->plugin->info.kind), h->plugin->info.name, what);
+}
+
+/* A plugin fails for reasons of its own, of a store's or of the network; what a login or an answer
+ * of the service means is not for it to say. */
+static bool host_status_is_known(aq_status st)
+{
+    return st >= AQ_E_LIMIT && strcmp(aq_status_name(st), "AQ_E_UNKNOWN") != 0;
+}
+
+aq_status host_result(struct host_table *h, const char *function, aq_status most, aq_status st,
+                      struct aq_error *err)
+{
+    if (h->breach) {
+        const char *breach = h->breach;
+        h->breach = NULL;
+        return host_breach(h, err, "%s", breach);
+    }
+    if (st > most || !host_status_is_known(st)) {
+        return host_breach(h, err, "%s returned %ld (%s)", function, (long)st, aq_status_name(st));
+    }
+    if (st >= 0) {
         return st;
     }
-    return error_set(err, st, "%s '%s': failed without saying why (%s)",
-                     loader_kind_name(plugin->info.kind), plugin->info.name, aq_status_name(st));
+    if (err->status != st || err->text[0] == '\0') {
+        return error_set(err, st, "%s '%s': failed without saying why (%s)",
+                         loader_kind_name(h->plugin->info.kind), h->plugin->info.name,
+                         aq_status_name(st));
+    }
+    struct aq_error said = *err;
+    said.text[sizeof(said.text) - 1] = '\0';
+    error_set(err, st, "%s", said.text); /* printable from here on */
+    err->sys = said.sys;
+    err->http = said.http;
+    err->flags = said.flags;
+    return st;
 }
 
 /* ---- settings ---- */
+
+enum { SETTING_NAME_MAX = 160 }; /* in quotes; loader.c has checked its parts */
 
 static struct settings_value host_table_choose(const struct plugin *plugin,
                                                const struct settings *settings,
@@ -94,10 +159,9 @@ static aq_status host_table_value(struct host_table *h, const struct plugin *plu
                                   const struct aq_setting *setting, struct settings_value chosen,
                                   struct aq_setting_value *ret, struct aq_error *err)
 {
-    AUTO(buf) struct buf object = BUF(256);
-    buf_printf(&object, "setting '%s.%s.%s'", loader_kind_name(plugin->info.kind),
-               plugin->info.name, setting->key);
-    const char *name = buf_status(&object) == AQ_OK ? (const char *)object.ptr : setting->key;
+    char name[SETTING_NAME_MAX];
+    snprintf(name, sizeof(name), "setting '%s.%s.%s'", loader_kind_name(plugin->info.kind),
+             plugin->info.name, setting->key);
 
     if (chosen.origin == SETTINGS_NOWHERE || chosen.text.len == 0) {
         return !(setting->flags & AQ_SETTING_REQUIRED) ? AQ_OK
@@ -113,7 +177,7 @@ static aq_status host_table_value(struct host_table *h, const struct plugin *plu
     }
     AUTO(buf) struct buf path = BUF(0);
     if (setting->type == AQ_SETTING_PATH) {
-        aq_status st = paths_expand(buf_str(&object), chosen.text, &path, err);
+        aq_status st = paths_expand(str_from(name), chosen.text, &path, err);
         if (st != AQ_OK) {
             return st;
         }
@@ -157,11 +221,12 @@ static aq_status host_table_settings(struct host_table *h, const struct plugin *
 static aq_status host_table_check_keys(const struct plugin *plugin, const struct settings *settings,
                                        struct aq_error *err)
 {
-    AUTO(buf) struct buf prefix = BUF(256);
+    char text[SETTING_NAME_MAX];
     struct aq_str key;
-    buf_printf(&prefix, "%s.%s.", loader_kind_name(plugin->info.kind), plugin->info.name);
+    snprintf(text, sizeof(text), "%s.%s.", loader_kind_name(plugin->info.kind), plugin->info.name);
+    const struct aq_str prefix = str_from(text);
     for (uint32_t i = 0; (key = settings_explicit_key(settings, i)).len; i++) {
-        bool known = !str_starts(key, buf_str(&prefix));
+        bool known = !str_starts(key, prefix);
         for (uint32_t k = 0; k < plugin->info.setting_count && !known; k++) {
             known =
                 str_eq(str_from_offset(key, prefix.len), str_from(plugin_setting(plugin, k).key));
@@ -179,6 +244,7 @@ aq_status host_table_init(struct host_table *h, const struct plugin *plugin,
                           const struct settings *settings, const struct host_value *values,
                           uint32_t count, struct log *log, struct aq_error *err)
 {
+    h->plugin = plugin;
     h->log = log;
     h->table = (struct aq_host){
         .struct_size = sizeof(h->table),

@@ -9,24 +9,28 @@
 #include "host/settings.h"
 
 #include <amazonq/plugin.h>
+#include <stdbool.h>
+
+/* What a store's get hands over arrives here. */
+struct host_sink {
+    struct aq_str key; /* the one that was asked for */
+    struct buf *value;
+    bool filled;
+};
 
 /* One per open instance; does not move while the instance lives. */
 struct host_table {
     struct aq_host table;
     struct aq_open_args args;
+    const struct plugin *plugin;
     struct log *log;
-    void (*on_ready)(void *cookie); /* transports only */
+    struct host_sink *sink;                    /* of the get that is going on */
+    void (*on_ready)(void *ctx, void *cookie); /* transports only */
+    void *ready_ctx;
+    const char *breach; /* what the plugin did wrong with a function of ours; for host_result */
     struct aq_setting_value *values;
     uint32_t value_count;
     struct buf texts;
-};
-
-/* What a store's get or list hands over arrives here. */
-struct host_sink {
-    struct buf *value;                                 /* get: the value goes here */
-    aq_status (*on_key)(void *ctx, struct aq_str key); /* list: called for each key */
-    void *ctx;
-    bool filled;
 };
 
 /* A value the core has for a setting of a plugin. It counts if its origin ranks higher than that of
@@ -37,8 +41,21 @@ struct host_value {
     struct settings_value value;
 };
 
-/* What a call to a plugin returned: a failure without a text gets one. err was cleared before. */
-aq_status host_result(const struct plugin *plugin, aq_status st, struct aq_error *err);
+/*
+ * What a plugin's function returned, judged: a breach of the contract becomes AQ_E_PLUGIN, a
+ * failure without a text gets one, and a text becomes one printable line. err was cleared before.
+ *
+ * most  the greatest status the function may return: AQ_OK, AQ_AGAIN or AQ_END
+ */
+aq_status host_result(struct host_table *h, const char *function, aq_status most, aq_status st,
+                      struct aq_error *err);
+
+/* AQ_E_PLUGIN with a text that names the plugin and says how it broke its contract. */
+aq_status host_breach(const struct host_table *h, struct aq_error *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* For functions of ours that a plugin calls: note a breach until host_result is asked. */
+aq_status host_note(struct host_table *h, const char *breach);
 
 /*
  * Find and check the value of every setting the plugin declares.

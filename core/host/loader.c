@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "host/elf.h"
+#include "host/libraries.h"
 #include "host/paths.h"
 #include "host/trust.h"
 
@@ -55,15 +56,21 @@ static bool loader_copy(void *dst, size_t dst_size, const void *src, size_t leas
     return true;
 }
 
-static bool loader_name_is_valid(struct aq_str name)
+/* [a-z0-9]+ and one more character: a name, or a part of "KIND.NAME.KEY". */
+static bool loader_is_word(struct aq_str s, char more)
 {
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-')) {
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == more)) {
             return false;
         }
     }
-    return name.len > 0 && name.len <= 64;
+    return s.len > 0 && s.len <= 64;
+}
+
+static bool loader_name_is_valid(struct aq_str name)
+{
+    return loader_is_word(name, '-');
 }
 
 static const char *loader_missing_slot(const struct plugin *p)
@@ -103,11 +110,13 @@ static aq_status loader_check_settings(const char *object, const struct plugin *
     }
     for (uint32_t i = 0; i < p->info.setting_count; i++) {
         struct aq_setting setting = plugin_setting(p, i);
-        if (!setting.key || setting.type < AQ_SETTING_STRING || setting.type > AQ_SETTING_PATH) {
-            return error_set(err, AQ_E_PLUGIN,
-                             "%s: its setting number %u has no key or an unknown type, update q or "
-                             "the plugin",
-                             object, (unsigned)i + 1);
+        if (!loader_is_word(str_from(setting.key), '_') || setting.type < AQ_SETTING_STRING ||
+            setting.type > AQ_SETTING_PATH) {
+            return error_set(
+                err, AQ_E_PLUGIN,
+                "%s: its setting number %u has no valid key or an unknown type, update "
+                "q or the plugin",
+                object, (unsigned)i + 1);
         }
     }
     return AQ_OK;
@@ -158,10 +167,20 @@ static bool loader_is_same_file(void *handle, const struct trust_file *inspected
            info.st_dev == inspected->dev && info.st_ino == inspected->ino;
 }
 
+static aq_status loader_no_plugin(const char *object, struct aq_error *err)
+{
+    return error_set(err, AQ_E_PLUGIN, "%s: has no symbol aq_plugin_v1, it is not a plugin of q",
+                     object);
+}
+
 static aq_status loader_open(const char *object, const char *path,
                              const struct trust_file *inspected, int32_t kind, struct plugin *ret,
                              struct aq_error *err)
 {
+    buf_add(&ret->path, str_from(path));
+    if (buf_status(&ret->path) != AQ_OK) {
+        return error_nomem(err, object);
+    }
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!handle) {
         const char *why = dlerror();
@@ -178,8 +197,7 @@ static aq_status loader_open(const char *object, const char *path,
     if (!symbol) {
         return dlsym(handle, "aq_plugin_v2")
                    ? error_set(err, AQ_E_PLUGIN, "%s: is made for a newer q, update q", object)
-                   : error_set(err, AQ_E_PLUGIN,
-                               "%s: has no symbol aq_plugin_v1, it is not a plugin of q", object);
+                   : loader_no_plugin(object, err);
     }
     memcpy(&entry, &symbol, sizeof(entry)); /* ISO C has no conversion from void * to function */
     return loader_adopt(object, entry(), kind, ret, err);
@@ -191,6 +209,7 @@ static aq_status loader_open_checked(const char *object, const char *path, int32
 {
     char real[PATH_MAX];
     struct trust_file inspected;
+    AUTO(elf) struct elf elf = { 0 };
     if (trust_is_privileged()) {
         return error_set(err, AQ_E_DENIED,
                          "%s: a privileged process loads plugins from its own directory only",
@@ -201,27 +220,34 @@ static aq_status loader_open_checked(const char *object, const char *path, int32
     }
     aq_status st = trust_check(object, real, &inspected, err);
     if (st == AQ_OK) {
-        st = elf_check(object, real, err);
+        st = elf_read(object, real, &elf, err);
+    }
+    if (st == AQ_OK && !str_contains(buf_str(&elf.names), AQ_STR("aq_plugin_v"))) {
+        return loader_no_plugin(object, err); /* found out without running its constructors */
+    }
+    if (st == AQ_OK) {
+        st = libraries_check(object, real, &elf, err);
     }
     if (st != AQ_OK) {
         return st;
     }
-    buf_add(&ret->path, str_from(real));
     return loader_open(object, real, &inspected, kind, ret, err);
 }
 
 /* ---- finding a file ---- */
 
-static void loader_file_name(struct buf *path, struct aq_str dir, int32_t kind, struct aq_str name)
+/* AQ_OK if KIND-NAME.so is in this directory; *path is set to it. AQ_E_NOTFOUND without a text. */
+static aq_status loader_look(const char *object, struct aq_str dir, int32_t kind,
+                             struct aq_str name, struct buf *path, struct aq_error *err)
 {
     buf_clear(path);
     buf_add(path, dir);
     buf_printf(path, "/%s-%.*s.so", loader_kind_name(kind), AQ_STR_ARG(name));
-}
-
-static bool loader_exists(const struct buf *path)
-{
-    return buf_status(path) == AQ_OK && access((const char *)path->ptr, F_OK) == 0;
+    if (buf_status(path) == AQ_E_NOMEM) {
+        return error_nomem(err, object);
+    }
+    return buf_status(path) == AQ_OK && access((const char *)path->ptr, F_OK) == 0 ? AQ_OK
+                                                                                   : AQ_E_NOTFOUND;
 }
 
 /* KIND-NAME.so must be the plugin NAME: its settings are found under that name. */
@@ -244,33 +270,36 @@ static aq_status loader_load_name(const struct settings *settings, const char *o
     struct aq_str more = settings_get(settings, SETTINGS_PLUGIN_PATH).text;
     struct aq_str rest = more;
 
-    if (!paths_plugins(&own)) {
-        buf_add(&own, AQ_STR("(the library's own directory is unknown)"));
+    aq_status st = AQ_E_NOTFOUND;
+    struct aq_str beside = AQ_STR("(the library's own directory is unknown)");
+    if (paths_plugins(&own)) {
+        beside = buf_str(&own);
+        st = loader_look(object, beside, kind, name, &path, err);
+    } else if (buf_status(&own) == AQ_E_NOMEM) {
+        return error_nomem(err, object);
     }
-    loader_file_name(&path, buf_str(&own), kind, name);
-    if (loader_exists(&path)) { /* as trusted as the library beside it */
-        buf_add(&ret->path, buf_str(&path));
+    if (st == AQ_OK) { /* as trusted as the library beside it */
         return loader_open(object, (const char *)path.ptr, NULL, kind, ret, err);
     }
-    while (rest.len) {
+    while (rest.len && st == AQ_E_NOTFOUND) {
         AUTO(buf) struct buf dir = BUF(PATH_MAX);
         struct aq_str named = str_cut(&rest, ':');
-        aq_status st =
-            named.len ? paths_expand(AQ_STR("plugin.path"), named, &dir, err) : AQ_E_NOTFOUND;
-        if (st == AQ_E_NOTFOUND) {
+        if (named.len == 0) {
             continue; /* an empty part names nothing */
         }
-        if (st != AQ_OK) {
-            return st;
+        st = paths_expand(AQ_STR("plugin.path"), named, &dir, err);
+        if (st == AQ_OK) {
+            st = loader_look(object, buf_str(&dir), kind, name, &path, err);
         }
-        loader_file_name(&path, buf_str(&dir), kind, name);
-        if (loader_exists(&path)) {
+        if (st == AQ_OK) {
             return loader_open_checked(object, (const char *)path.ptr, kind, ret, err);
         }
     }
-    return error_set(err, AQ_E_PLUGIN,
-                     "%s: no such plugin in %.*s%s%.*s, install it or give its path", object,
-                     AQ_STR_ARG(buf_str(&own)), more.len ? ":" : "", AQ_STR_ARG(more));
+    return st != AQ_E_NOTFOUND
+               ? st
+               : error_set(err, AQ_E_PLUGIN,
+                           "%s: no such plugin in %.*s%s%.*s, install it or give its path", object,
+                           AQ_STR_ARG(beside), more.len ? ":" : "", AQ_STR_ARG(more));
 }
 
 aq_status loader_load(const struct settings *settings, int32_t kind, struct plugin *ret,
@@ -281,6 +310,9 @@ aq_status loader_load(const struct settings *settings, int32_t kind, struct plug
     AUTO(buf) struct buf object = BUF(PATH_MAX);
 
     buf_printf(&object, "%s '%.*s'", loader_kind_name(kind), AQ_STR_ARG(name));
+    if (buf_status(&object) == AQ_E_NOMEM) {
+        return error_nomem(err, loader_kind_name(kind));
+    }
     if (buf_status(&object) != AQ_OK) {
         return error_set(err, AQ_E_INVALID, "%s: its name is too long", loader_kind_name(kind));
     }

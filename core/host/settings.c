@@ -11,12 +11,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SETTINGS_FILE_MAX = 1 << 20, SETTINGS_NAME_MAX = 128 };
+enum {
+    SETTINGS_FILE_MAX = 1 << 20,
+    SETTINGS_NAME_MAX = 160, /* "transport.", a name and a key of 64 bytes, and then some */
+};
 
 struct settings_entry {
     struct aq_str key, value;
@@ -166,10 +170,10 @@ static aq_status settings_parse_file(struct settings *s, const char *path, int f
 
 static aq_status settings_read_file(struct settings *s, struct aq_error *err)
 {
-    struct aq_error ignored;
     size_t len = 0;
-    if (paths_data(AQ_STR("amazon-q"), &s->file_path, &ignored) != AQ_OK) {
-        return AQ_OK; /* no home directory, hence no file */
+    aq_status st = paths_data(AQ_STR("amazon-q"), &s->file_path, err);
+    if (st != AQ_OK) {
+        return st == AQ_E_NOMEM ? st : AQ_OK; /* no home directory, hence no file */
     }
     buf_add(&s->file_path, AQ_STR("/settings.json"));
     if (buf_status(&s->file_path) != AQ_OK) {
@@ -183,7 +187,7 @@ static aq_status settings_read_file(struct settings *s, struct aq_error *err)
                    ? AQ_OK
                    : error_sys(err, errno == EACCES ? AQ_E_DENIED : AQ_E_IO, errno, "%s", path);
     }
-    aq_status st = settings_check_file(path, fd, &len, err);
+    st = settings_check_file(path, fd, &len, err);
     if (st == AQ_OK) {
         st = settings_parse_file(s, path, fd, len, err);
     }
@@ -290,12 +294,7 @@ struct settings_value settings_get_plugin(const struct settings *s, const char *
                                           const char *name, const struct aq_setting *declared)
 {
     char key[SETTINGS_NAME_MAX];
-    AUTO(buf) struct buf joined = BUF(sizeof(key) - 1);
-    buf_printf(&joined, "%s.%s.%s", kind, name, declared->key);
-    if (buf_status(&joined) != AQ_OK) {
-        return (struct settings_value){ { NULL, 0 }, SETTINGS_NOWHERE };
-    }
-    memcpy(key, joined.ptr, joined.len + 1);
+    snprintf(key, sizeof(key), "%s.%s.%s", kind, name, declared->key); /* fits: see loader.c */
     return settings_find(s, key, declared->env, declared->default_value);
 }
 

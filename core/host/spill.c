@@ -2,43 +2,59 @@
 #include "host/spill.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/sha256.h"
 #include "base/str.h"
 #include "host/paths.h"
 
 #include <amazonq/store.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PLACES = 2, NAME_MAX_LEN = SHA256_HEX_LEN + 16 };
+enum {
+    PLACES = 2,
+    NAME_SIZE = SHA256_HEX_LEN + sizeof(".json"),
+    WHOLE_MAX_AGE_S = 90 * 24 * 3600, /* no session at the sign-in service lasts longer */
+    HALF_MAX_AGE_S = 3600,            /* writing takes milliseconds */
+};
+
+/* ---- where ---- */
 
 /* "HEX.json": what the value is bound to. */
-static void spill_name(struct aq_str key, struct aq_str spent, char ret[NAME_MAX_LEN])
+static void spill_name(struct aq_str key, struct aq_str spent, char ret[NAME_SIZE])
 {
     uint8_t digest[SHA256_LEN];
-    char hex[SHA256_HEX_LEN + 1];
     struct sha256 h;
     sha256_init(&h);
     sha256_add(&h, str_bytes(key));
     sha256_add(&h, (struct aq_bytes){ (const uint8_t *)"", 1 });
     sha256_add(&h, str_bytes(spent));
     sha256_done(&h, digest);
-    sha256_hex(digest, hex);
-    snprintf(ret, NAME_MAX_LEN, "%s.json", hex);
+    sha256_hex(digest, ret);
+    memcpy(ret + SHA256_HEX_LEN, ".json", sizeof(".json"));
 }
 
-/* Our directory in this place, created if wished. -1 if it is not there, or not private to us. */
+/* The state of a file or directory says that nobody else has a hand in it. */
+static bool spill_is_private(const struct stat *info)
+{
+    return info->st_uid == geteuid() && (info->st_mode & 077) == 0;
+}
+
+/* Our directory in this place, created if wished. -1: errno says why; EPERM if it is not private to
+ * us. */
 static int spill_open_dir(int place, bool create, struct buf *path)
 {
     struct stat info;
     buf_clear(path);
-    errno = 0;
     if (!(place == 0 ? paths_runtime(path) : paths_state(path))) {
+        errno = buf_status(path) == AQ_E_NOMEM ? ENOMEM : ENOENT;
         return -1;
     }
     const char *dir = (const char *)path->ptr;
@@ -46,12 +62,48 @@ static int spill_open_dir(int place, bool create, struct buf *path)
         return -1;
     }
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd >= 0 && (fstat(fd, &info) != 0 || info.st_uid != geteuid() || (info.st_mode & 077))) {
+    if (fd >= 0 && (fstat(fd, &info) != 0 || !spill_is_private(&info))) {
         close(fd);
+        errno = EPERM;
         return -1;
     }
     return fd;
 }
+
+/* ---- sweeping ---- */
+
+/* How old a file of this name may get; -1: it is not ours to judge. */
+static int64_t spill_max_age_s(const char *name)
+{
+    const char *end = name + strspn(name, "0123456789abcdef");
+    if (end != name + SHA256_HEX_LEN || strncmp(end, ".json", 5) != 0) {
+        return -1;
+    }
+    return end[5] == '\0' ? WHOLE_MAX_AGE_S : end[5] == '.' ? HALF_MAX_AGE_S : -1;
+}
+
+static void spill_sweep(int dir)
+{
+    const struct dirent *entry;
+    int64_t now_s = clock_wall_s();
+    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* the list takes it over */
+    DIR *list = fdopendir(fd);
+    if (!list) {
+        close(fd);
+        return;
+    }
+    while ((entry = readdir(list))) {
+        struct stat info;
+        int64_t max_age_s = spill_max_age_s(entry->d_name);
+        if (max_age_s >= 0 && fstatat(dir, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+            now_s - info.st_mtime > max_age_s) {
+            unlinkat(dir, entry->d_name, 0);
+        }
+    }
+    closedir(list);
+}
+
+/* ---- writing ---- */
 
 static bool spill_write_all(int fd, struct aq_str value)
 {
@@ -71,20 +123,21 @@ static bool spill_write_all(int fd, struct aq_str value)
 /* Written beside and renamed, so that whoever finds the name finds all of it. */
 static bool spill_write_at(int dir, const char *name, struct aq_str value)
 {
-    char temporary[NAME_MAX_LEN + 16];
-    snprintf(temporary, sizeof(temporary), "%s.%ld", name, (long)getpid());
-    unlinkat(dir, temporary, 0);
-    int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    bool done = fd >= 0 && spill_write_all(fd, value);
-    if (fd >= 0) {
-        close(fd);
+    char half[NAME_SIZE + 16];
+    snprintf(half, sizeof(half), "%s.%ld", name, (long)getpid());
+    unlinkat(dir, half, 0);
+    int fd = openat(dir, half, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return false;
     }
-    done = done && renameat(dir, temporary, dir, name) == 0 && fsync(dir) == 0;
+    bool done =
+        spill_write_all(fd, value) && renameat(dir, half, dir, name) == 0 && fsync(dir) == 0;
+    int sys = errno;
+    close(fd);
     if (!done) {
-        int sys = errno;
-        unlinkat(dir, temporary, 0);
-        errno = sys;
+        unlinkat(dir, half, 0);
     }
+    errno = sys;
     return done;
 }
 
@@ -92,29 +145,30 @@ aq_status spill_write(struct aq_str key, struct aq_str spent, struct aq_str valu
                       struct aq_error *err)
 {
     AUTO(buf) struct buf path = BUF(PATH_MAX);
-    char name[NAME_MAX_LEN];
-    int sys = ENOENT;
+    char name[NAME_SIZE];
+    int sys = 0;
     spill_name(key, spent, name);
     for (int place = 0; place < PLACES; place++) {
         int dir = spill_open_dir(place, true, &path);
-        if (dir < 0) {
-            continue;
-        }
-        bool done = spill_write_at(dir, name, value);
+        bool done = dir >= 0 && spill_write_at(dir, name, value);
         sys = errno;
-        close(dir);
         if (done) {
-            if (out) {
-                buf_add(out, buf_str(&path));
-                buf_printf(out, "/%s", name);
-            }
+            spill_sweep(dir);
+            buf_add(out, buf_str(&path));
+            buf_printf(out, "/%s", name);
+        }
+        if (dir >= 0) {
+            close(dir);
+        }
+        if (done) {
             return AQ_OK;
         }
     }
     return error_sys(err, AQ_E_IO, sys,
-                     "spill file: cannot be written to the runtime or the state "
-                     "directory");
+                     "spill file: cannot be written to the runtime or the state directory");
 }
+
+/* ---- reading and removing ---- */
 
 static aq_status spill_read_at(int dir, const char *name, struct buf *out, struct aq_error *err)
 {
@@ -125,8 +179,8 @@ static aq_status spill_read_at(int dir, const char *name, struct buf *out, struc
                    ? AQ_E_NOTFOUND
                    : error_sys(err, AQ_E_IO, errno, "spill file: cannot be read");
     }
-    bool ours = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == geteuid() &&
-                !(info.st_mode & 077) && info.st_size > 0 && info.st_size <= AQ_STORE_VALUE_MAX;
+    bool ours = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && spill_is_private(&info) &&
+                info.st_size > 0 && info.st_size <= AQ_STORE_VALUE_MAX;
     aq_status st = AQ_E_NOTFOUND;
     if (ours && !buf_reserve(out, (size_t)info.st_size)) {
         st = error_nomem(err, "spill file");
@@ -147,7 +201,7 @@ static aq_status spill_read_at(int dir, const char *name, struct buf *out, struc
 aq_status spill_read(struct aq_str key, struct aq_str spent, struct buf *out, struct aq_error *err)
 {
     AUTO(buf) struct buf path = BUF(PATH_MAX);
-    char name[NAME_MAX_LEN];
+    char name[NAME_SIZE];
     aq_status st = AQ_E_NOTFOUND;
     spill_name(key, spent, name);
     for (int place = 0; place < PLACES && st == AQ_E_NOTFOUND; place++) {
@@ -156,8 +210,9 @@ aq_status spill_read(struct aq_str key, struct aq_str spent, struct buf *out, st
             buf_clear(out);
             st = spill_read_at(dir, name, out, err);
             close(dir);
-        } else if (buf_status(&path) == AQ_E_NOMEM || errno == EMFILE || errno == ENFILE) {
-            st = error_set(err, AQ_E_IO, "spill file: cannot be looked for, free some resources");
+        } else if (errno == ENOMEM || errno == EMFILE || errno == ENFILE) {
+            st = error_sys(err, AQ_E_IO, errno,
+                           "spill file: cannot be looked for, free some resources");
         }
     }
     return st;
@@ -166,12 +221,13 @@ aq_status spill_read(struct aq_str key, struct aq_str spent, struct buf *out, st
 void spill_remove(struct aq_str key, struct aq_str spent)
 {
     AUTO(buf) struct buf path = BUF(PATH_MAX);
-    char name[NAME_MAX_LEN];
+    char name[NAME_SIZE];
     spill_name(key, spent, name);
     for (int place = 0; place < PLACES; place++) {
         int dir = spill_open_dir(place, false, &path);
         if (dir >= 0) {
             unlinkat(dir, name, 0);
+            spill_sweep(dir);
             close(dir);
         }
     }

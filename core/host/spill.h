@@ -4,9 +4,12 @@
  * refresh token that was spent for it, that the next process finds and imports (docs/refresh.md).
  *
  * The file lies in $XDG_RUNTIME_DIR/amazonq, or, if that does not work, in $XDG_STATE_HOME/amazonq
- * or
- * ~/.local/state/amazonq; 0600 in 0700. Its name is the SHA-256 of what it is bound to, so only who
- * holds the old refresh token knows which file is its successor.
+ * or ~/.local/state/amazonq; 0600 in 0700. Its name is the SHA-256 of what it is bound to, so only
+ * who holds the old refresh token knows which file is its successor.
+ *
+ * Nobody asks any more for the file of a login that was replaced, nor for one that was half written
+ * by a process that died. Writing and removing sweep the directory: half files after an hour, whole
+ * ones after 90 days, the longest that a session at the sign-in service lasts.
  */
 #ifndef AQ_HOST_SPILL_H
 #define AQ_HOST_SPILL_H
@@ -15,8 +18,10 @@
 
 #include <amazonq/status.h>
 
-/* Save `value` as the successor of the secret `spent` under this key; durable on AQ_OK. `out` (may
- * be NULL) gets the path. */
+enum { SPILL_PATH_MAX = 4096 + 128 }; /* bytes of the path of a file */
+
+/* Save `value` as the successor of the secret `spent` under this key; durable on AQ_OK. The path is
+ * appended to `out`. */
 aq_status spill_write(struct aq_str key, struct aq_str spent, struct aq_str value, struct buf *out,
                       struct aq_error *err);
 

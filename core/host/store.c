@@ -14,13 +14,12 @@ aq_status store_open(const struct plugin *plugin, const struct settings *setting
     if (st != AQ_OK) {
         return st;
     }
+    void *self = NULL;
     error_clear(err);
-    st = host_result(plugin, plugin->store.open(&ret->host.args, &ret->self, err), err);
-    if (st == AQ_OK && !ret->self) {
-        return error_set(err, AQ_E_PLUGIN, "store '%s': opened without an instance",
-                         plugin->info.name);
-    }
-    return st;
+    st = plugin->store.open(&ret->host.args, &self, err);
+    ret->self = st == AQ_OK ? self : NULL;
+    st = host_result(&ret->host, "open", AQ_OK, st, err);
+    return st == AQ_OK && !self ? host_breach(&ret->host, err, "open returned no instance") : st;
 }
 
 bool store_is_open(const struct store *s)
@@ -45,23 +44,37 @@ void store_abandon(struct store *s)
 
 aq_status store_get(struct store *s, struct aq_str key, struct buf *out, struct aq_error *err)
 {
-    struct host_sink sink = { .value = out };
+    struct host_sink sink = { .key = key, .value = out };
     buf_clear(out);
     error_clear(err);
+    s->host.sink = &sink;
     aq_status st = s->plugin->store.get(s->self, key, &sink, err);
-    if (st == AQ_OK && !sink.filled) {
-        return error_set(err, AQ_E_PLUGIN, "store '%s': found '%.*s' without a value",
-                         s->plugin->info.name, AQ_STR_ARG(key));
+    s->host.sink = NULL;
+    if (st != AQ_E_NOTFOUND || s->host.breach) { /* that one needs no text */
+        st = host_result(&s->host, "get", AQ_OK, st, err);
     }
-    return st == AQ_E_NOTFOUND ? st : host_result(s->plugin, st, err);
+    if (st == AQ_OK && !sink.filled) {
+        return host_breach(&s->host, err, "get returned '%.*s' without a value", AQ_STR_ARG(key));
+    }
+    if (buf_status(out) != AQ_OK && st != AQ_E_PLUGIN) { /* whatever the plugin made of it */
+        st = buf_status(out) == AQ_E_NOMEM
+                 ? error_nomem(err, "value")
+                 : error_set(err, AQ_E_LIMIT, "store '%s': the value of '%.*s' is too long",
+                             s->plugin->info.name, AQ_STR_ARG(key));
+    }
+    if (st != AQ_OK) {
+        buf_clear(out);
+    }
+    return st;
 }
 
 aq_status store_commit(struct store *s, const struct aq_change *changes, uint32_t count,
                        struct aq_error *err)
 {
     error_clear(err);
-    return host_result(
-        s->plugin, s->plugin->store.commit(s->self, changes, count, sizeof(*changes), err), err);
+    return host_result(&s->host, "commit", AQ_OK,
+                       s->plugin->store.commit(s->self, changes, count, sizeof(*changes), err),
+                       err);
 }
 
 aq_status store_lock(struct store *s, struct aq_error *err)
@@ -77,7 +90,8 @@ aq_status store_lock(struct store *s, struct aq_error *err)
                    : AQ_OK;
     }
     error_clear(err);
-    aq_status st = host_result(s->plugin, s->plugin->store.lock(s->self, err), err);
+    aq_status st =
+        host_result(&s->host, "lock", AQ_AGAIN, s->plugin->store.lock(s->self, err), err);
     s->locked = st == AQ_OK;
     return st;
 }
@@ -96,5 +110,5 @@ aq_status store_can_save(struct store *s, struct aq_error *err)
         return AQ_OK;
     }
     error_clear(err);
-    return host_result(s->plugin, s->plugin->store.can_save(s->self, err), err);
+    return host_result(&s->host, "can_save", AQ_OK, s->plugin->store.can_save(s->self, err), err);
 }

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
@@ -47,30 +48,79 @@ static aq_status trust_check_one(const char *object, const char *path, bool is_p
     return AQ_OK;
 }
 
-aq_status trust_check(const char *object, const char *real_path, struct trust_file *ret,
-                      struct aq_error *err)
+/* "/" first, then each directory below it, but not the last component. */
+static aq_status trust_check_above(const char *object, const char *real_path, struct aq_error *err)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX] = "/";
     struct stat info;
     size_t len = strlen(real_path);
     if (len == 0 || len >= sizeof(path) || real_path[0] != '/') {
         return error_set(err, AQ_E_DENIED, "%s: '%s' is not an absolute path", object, real_path);
     }
-    for (size_t i = 1; i < len; i++) {
-        if (real_path[i] != '/' && i != 1) {
-            continue;
-        }
-        size_t upto = i == 1 ? 1 : i; /* "/" first, then each directory below it */
-        memcpy(path, real_path, upto);
-        path[upto] = '\0';
-        aq_status st = trust_check_one(object, path, true, &info, err);
-        if (st != AQ_OK) {
-            return st;
+    aq_status st = trust_check_one(object, path, true, &info, err);
+    for (size_t i = 1; i < len && st == AQ_OK; i++) {
+        if (real_path[i] == '/') {
+            memcpy(path, real_path, i);
+            path[i] = '\0';
+            st = trust_check_one(object, path, true, &info, err);
         }
     }
-    aq_status st = trust_check_one(object, real_path, false, &info, err);
+    return st;
+}
+
+aq_status trust_check(const char *object, const char *real_path, struct trust_file *ret,
+                      struct aq_error *err)
+{
+    struct stat info;
+    aq_status st = trust_check_above(object, real_path, err);
+    if (st == AQ_OK) {
+        st = trust_check_one(object, real_path, false, &info, err);
+    }
     if (st == AQ_OK) {
         *ret = (struct trust_file){ info.st_dev, info.st_ino };
+    }
+    return st;
+}
+
+/* The nearest directory that is there; a link to nothing is not followed by guessing. */
+static bool trust_find_directory(const char *path, char real[PATH_MAX])
+{
+    char at[PATH_MAX];
+    struct stat info;
+    size_t len = strlen(path);
+    if (len == 0 || len >= sizeof(at)) {
+        return false;
+    }
+    memcpy(at, path, len + 1);
+    while (!realpath(at, real)) {
+        char *slash = strrchr(at, '/');
+        if (!slash || lstat(at, &info) == 0) {
+            return false;
+        }
+        *slash = '\0';
+        if (slash == at) {
+            memcpy(at, "/", 2);
+        }
+    }
+    return true;
+}
+
+aq_status trust_check_directory(const char *object, const char *path, struct aq_error *err)
+{
+    char real[PATH_MAX];
+    struct stat info;
+    if (!trust_find_directory(path, real)) {
+        return error_set(err, AQ_E_DENIED, "%s: %s leads nowhere, mend it or take it away", object,
+                         path);
+    }
+    aq_status st = trust_check_above(object, real, err);
+    if (st == AQ_OK) {
+        st = trust_check_one(object, real, true, &info, err);
+    }
+    if (st == AQ_OK && trust_others_can_write(&info)) {
+        return error_set(err, AQ_E_DENIED,
+                         "%s: looks for libraries in %s, where others can put files; move them",
+                         object, real);
     }
     return st;
 }

@@ -28,6 +28,12 @@ struct trust_file {
 aq_status trust_check(const char *object, const char *real_path, struct trust_file *ret,
                       struct aq_error *err);
 
+/*
+ * Inspect a directory that code is looked for in. Nobody else may be able to put a file there, so a
+ * sticky one will not do. If it is not there, the same holds for the one it would be made in.
+ */
+aq_status trust_check_directory(const char *object, const char *path, struct aq_error *err);
+
 struct stat;
 
 /* True if somebody other than root and the user we run as can write to what info describes. */

@@ -171,8 +171,8 @@ static enum oidc_outcome refuse(int32_t http, struct aq_str error_type, struct a
     if (points_elsewhere(refusal, body)) {
         refusal = refusal_by_code(AQ_STR("InvalidRequestRegionException"));
     }
-    error_set(err, AQ_E_LOGIN_NEEDED, "sign-in service: %s (%.*s), log in again", refusal->what,
-              AQ_STR_ARG(refusal->error));
+    error_set(err, AQ_E_LOGIN_NEEDED, "sign-in service: %s (%s), log in again", refusal->what,
+              refusal->error.ptr);
     return judge(refusal->outcome, http, err);
 }
 

@@ -77,8 +77,8 @@ static aq_status texts_read(struct aq_str key, struct aq_str json, const struct 
         for (size_t i = 0; i < count; i++) {
             if (json_key_is(&m, wanted[i].key) && !text_read(&m, text, wanted[i].ret)) {
                 return error_set(err, AQ_E_CORRUPT,
-                                 "stored login '%.*s': %.*s is not a string, log in again",
-                                 AQ_STR_ARG(key), AQ_STR_ARG(wanted[i].key));
+                                 "stored login '%.*s': %s is not a string, log in again",
+                                 AQ_STR_ARG(key), wanted[i].key.ptr);
             }
         }
     }

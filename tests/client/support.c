@@ -137,22 +137,24 @@ char *support_get(const char *key)
     return copy;
 }
 
-void support_login(int64_t expires_in_s, int generation)
+void support_token_text(char *text, size_t size, int64_t expires_in_s, int generation)
 {
-    char text[1024];
     char expires[TIMESTAMP_TEXT_MAX];
     assert_true(timestamp_format(clock_wall_s() + expires_in_s, expires));
     snprintf(
-        text, sizeof(text),
+        text, size,
         "{\"access_token\":\"access-%d\",\"expires_at\":\"%s\",\"refresh_token\":\"refresh-%d\","
         "\"region\":\"us-east-1\",\"start_url\":\"https://view.awsapps.com/start\","
         "\"oauth_flow\":\"DeviceCode\",\"scopes\":[\"a\"], \"unknown\" : [1, {}]}",
         generation, expires, generation);
+}
+
+void support_login(int64_t expires_in_s, int generation)
+{
+    char text[1024];
+    support_token_text(text, sizeof(text), expires_in_s, generation);
     support_put(TOKEN_KEY, text);
-    support_put(REGISTRATION_KEY,
-                "{\"client_id\":\"id\",\"client_secret\":\"secret\",\"client_secret_expires_at\":"
-                "\"2099-01-01T00:00:00.123456789Z\",\"region\":\"us-east-1\",\"oauth_flow\":"
-                "\"DeviceCode\",\"scopes\":[\"a\"]}");
+    support_put(REGISTRATION_KEY, SUPPORT_REGISTRATION);
 }
 
 /* ---- the transport ---- */

@@ -10,6 +10,12 @@
 #define TOKEN_KEY "codewhisperer:odic:token"
 #define REGISTRATION_KEY "codewhisperer:odic:device-registration"
 
+/* A registration that ends on 2099-01-01. */
+#define SUPPORT_REGISTRATION \
+    "{\"client_id\":\"id\",\"client_secret\":\"secret\",\"client_secret_expires_at\":" \
+    "\"2099-01-01T00:00:00.123456789Z\",\"region\":\"us-east-1\",\"oauth_flow\":" \
+    "\"DeviceCode\",\"scopes\":[\"a\"]}"
+
 /* cmocka set-up and tear-down: a new directory, and $XDG_DATA_HOME in it. */
 int support_setup(void **state);
 int support_teardown(void **state);
@@ -22,6 +28,7 @@ const char *support_log(void);
 /* Put a login into the database: a token that expires in expires_in_s seconds (its texts contain
  * `generation`) with a member the CLI does not know, and a registration. */
 void support_login(int64_t expires_in_s, int generation);
+void support_token_text(char *text, size_t size, int64_t expires_in_s, int generation);
 
 /* Put and get one row. get: heap text, or NULL. */
 void support_put(const char *key, const char *value);

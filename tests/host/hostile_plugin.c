@@ -73,7 +73,13 @@ static const struct aq_plugin plugin = {
     AQ_PLUGIN_INFO, .kind = AQ_PLUGIN_STORE, .name = "hostile", .version = "1", .store = &ops,
 };
 
-#ifdef HOSTILE_NULL
+#if defined(HOSTILE_BARE) /* a library like any other */
+AQ_PLUGIN_EXPORT const void *hostile_bare(void);
+const void *hostile_bare(void)
+{
+    return &plugin;
+}
+#elif defined(HOSTILE_NULL)
 AQ_PLUGIN_EXPORT const struct aq_plugin *aq_plugin_v1(void);
 const struct aq_plugin *aq_plugin_v1(void)
 {

@@ -44,6 +44,11 @@ def copy(to, of=ABORT, mode=0o644):
     return to
 
 
+def readelf(*args):
+    done = subprocess.run(["readelf", *args], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
 def directory(path, mode, user=-1):
     path.mkdir()
     os.chown(path, user, -1)
@@ -174,12 +179,46 @@ def sticky_directory_of_another_user(home):
     return copy(directory(home / "theirs", 0o1777, OTHER) / "store-abort.so")
 
 
+def directory_that_another_group_can_write(home):
+    os.chown(directory(home / "shared", 0o755), -1, OTHER)
+    (home / "shared").chmod(0o775)
+    return copy(home / "shared" / "store-abort.so")
+
+
+def in_a_directory_below(home):
+    copy(home / "plugins" / "store-abort.so")
+    return "plugins/store-abort.so"
+
+
+def below_the_home_of_a_user(home):
+    return "~root/store-abort.so"
+
+
+def with_a_scheme(home):
+    return f"file://{copy(home / 'store-abort.so')}"
+
+
+def link_to_a_file_that_others_can_write(home):
+    copy(home / "real.so", mode=0o666)
+    (home / "store-abort.so").symlink_to("real.so")
+    return home / "store-abort.so"
+
+
+def longer_than_a_path_can_be(home):
+    return f"{home}{'/.' * 2100}/{copy(home / 'store-abort.so').name}"
+
+
 PLACES = [
     (relative, 2, "or an absolute path"),
     (relative_with_a_dot, 2, "or an absolute path"),
     (relative_through_the_parent, 2, "or an absolute path"),
     (below_a_tilde, 2, "or an absolute path"),
+    (in_a_directory_below, 2, "or an absolute path"),
+    (below_the_home_of_a_user, 2, "or an absolute path"),
+    (with_a_scheme, 2, "or an absolute path"),
     (by_name_in_the_working_directory, 3, "no such plugin in"),
+    (longer_than_a_path_can_be, 2, "its name is too long"),
+    (link_to_a_file_that_others_can_write, 3, "chmod go-w"),
     (missing, 3, "No such file"),
     (a_slash_after_a_file, 3, "Not a directory"),
     (file_that_others_can_write, 3, "chmod go-w"),
@@ -198,6 +237,7 @@ PLACES = [
     (standard_input, 3, "is not a regular file"),
     pytest.param(file_of_another_user, 3, f"belongs to user {OTHER}", marks=needs_root),
     pytest.param(file_that_another_group_can_write, 3, "chmod go-w", marks=needs_root),
+    pytest.param(directory_that_another_group_can_write, 3, "chmod go-w", marks=needs_root),
     pytest.param(directory_of_another_user, 3, f"belongs to user {OTHER}", marks=needs_root),
     pytest.param(sticky_directory_of_another_user, 3, f"belongs to user {OTHER}", marks=needs_root),
 ]
@@ -222,7 +262,7 @@ def strace(q, store, **options):
 def test_a_plugin_in_a_bad_place_is_refused(q, place, code, text):
     result = whoami(q, place(q.home))
     assert (result.code, text in result.err) == (code, True), result
-    assert re.match(r"q: store '.*'[,:] ", result.err), result
+    assert re.match(r"q: store( '.*')?[,:] ", result.err), result
 
 
 @needs_strace
@@ -303,6 +343,18 @@ def test_an_empty_directory_is_not_the_working_directory(q, path):
     assert (result.code, "no such plugin in" in result.err) == (3, True), result
 
 
+def test_where_the_library_does_not_know_its_own_directory_nothing_else_takes_its_place(q):
+    """A relative LD_LIBRARY_PATH makes it so; the words of the message are not a directory."""
+    library = Path(os.environ["AQ_TEST_LIB"]).resolve()
+    soname = re.search(r"SONAME.*\[(.*)\]", readelf("-d", library))[1]
+    (q.home / "lib").mkdir()
+    shutil.copyfile(library, q.home / "lib" / soname)
+    copy(q.home / "(the library's own directory is unknown)" / "store-abort.so")
+    q.env["LD_LIBRARY_PATH"] = "lib"
+    result = whoami(q, "abort")
+    assert (result.code, "own directory is unknown" in result.err) == (3, True), result
+
+
 def test_a_line_break_in_a_name_makes_no_second_line(q):
     result = whoami(q, "/no\nq: all is well")
     assert result.code == 3
@@ -367,7 +419,7 @@ def test_a_library_that_was_copied_in_part_is_refused(q, part):
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        (shutil.which("true"), "cannot dynamically load"),
+        (shutil.which("true"), "has no symbol aq_plugin_v1"),
         (HOSTILE / "libhostile-part.so", "has no symbol aq_plugin_v1"),
         (FAKES / "store-nosymbol.so", "has no symbol aq_plugin_v1"),
         (FAKES / "store-newer.so", "is made for a newer q, update q"),
@@ -386,12 +438,146 @@ def test_a_library_that_is_no_plugin_is_refused(q, path, text):
     assert (result.code, text in result.err) == (3, True), result
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("store-bare.so", "has no symbol aq_plugin_v1"),
+        ("store-unresolved.so", "undefined symbol: hostile_part"),
+        ("store-orphan.so", "libhostile-part.so: cannot open shared object file"),
+    ],
+)
+def test_what_cannot_be_a_plugin_is_refused_before_any_of_its_code_runs(q, name, text):
+    """The constructors of these abort."""
+    result = whoami(q, HOSTILE / name)
+    assert (result.code, text in result.err) == (3, True), result
+
+
+# ---- the libraries a plugin brings along ----
+
+PART = "libhostile-part.so"
+PLACEHOLDER = b"/" + b"x" * 200
+BOUND = "q: hostile: bound to part 3\n"
+
+
+def searching(to, path, needed=PART):
+    """A plugin that looks for its library along this path."""
+    content = (HOSTILE / "store-search.so").read_bytes()
+    for old, new in ((PLACEHOLDER, path.encode()), (PART.encode(), needed.encode())):
+        assert content.count(old + b"\0") == 1 and len(new) <= len(old)
+        content = content.replace(old, new.ljust(len(old), b"\0"))
+    to.write_bytes(content)
+    to.chmod(0o644)
+    return to
+
+
+def part(to, mode=0o644):
+    return copy(to, HOSTILE / PART, mode)
+
+
 def test_a_library_beside_a_plugin_is_found_by_it(q):
     """$ORIGIN is the directory of the real file, which has been inspected."""
     (q.home / "link.so").symlink_to(HOSTILE / "store-origin.so")
     for path in (HOSTILE / "store-origin.so", q.home / "link.so"):
         result = whoami(q, path)
-        assert (result.code, result.err) == (3, "q: hostile: bound to part 3\n")
+        assert (result.code, result.err) == (3, BOUND)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "$ORIGIN",
+        "${ORIGIN}",
+        "$ORIGIN/lib",
+        "$ORIGIN/missing:$ORIGIN/../{home}/lib",
+        "/nowhere/at/all:{path}/lib",
+    ],
+)
+def test_a_library_is_found_along_any_path_that_can_be_trusted(q, path):
+    part(q.home / PART)
+    part(q.home / "lib" / PART)
+    plugin = searching(q.home / "x.so", path.replace("{home}", q.home.name)
+                       .replace("{path}", str(q.home)))
+    assert whoami(q, plugin).err == BOUND
+
+
+def library_that_others_can_write(home):
+    part(home / PART, 0o666)
+
+
+def library_in_a_directory_that_others_can_write(home):
+    part(directory(home / "open", 0o777) / PART)
+
+
+def library_that_is_a_link_to_where_others_can_write(home):
+    (home / PART).symlink_to(part(directory(home / "open", 0o777) / PART))
+
+
+def library_of_another_user(home):
+    os.chown(part(home / PART), OTHER, -1)
+
+
+def sticky_directory(home):
+    directory(home / "sticky", 0o1777)
+
+
+def link_to_nothing_yet(home):
+    (home / "lib").symlink_to(directory(home / "sticky", 0o1777) / "lib")
+
+
+def library_with_a_search_path_of_its_own(home):
+    searching(home / PART, "lib")
+
+
+def nothing(home):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("make", "path", "text"),
+    [
+        (library_that_others_can_write, "$ORIGIN", f"{PART} can be written by others"),
+        (library_in_a_directory_that_others_can_write, "$ORIGIN/open", "open can be written"),
+        (library_in_a_directory_that_others_can_write, "$ORIGIN/open/none", "open can be written"),
+        (library_that_is_a_link_to_where_others_can_write, "$ORIGIN", "open can be written"),
+        (sticky_directory, "$ORIGIN/sticky", "sticky, where others can put files"),
+        (sticky_directory, "$ORIGIN/sticky/none", "sticky, where others can put files"),
+        (link_to_nothing_yet, "$ORIGIN/lib", "lib leads nowhere"),
+        (library_with_a_search_path_of_its_own, "$ORIGIN", "libraries in 'lib'"),
+        (nothing, "lib", "libraries in 'lib'"),
+        (nothing, "./lib", "libraries in './lib'"),
+        (nothing, "", f"{PART}: cannot open"),
+        (nothing, "$ORIGIN:", "libraries in ''"),
+        (nothing, ":$ORIGIN", "libraries in ''"),
+        (nothing, "$ORIGINAL", "libraries in '$ORIGINAL'"),
+        (nothing, "$ORIGIN/$LIB", "libraries in '$ORIGIN/$LIB'"),
+        (nothing, "/$PLATFORM", "libraries in '/$PLATFORM'"),
+        pytest.param(
+            library_of_another_user, "$ORIGIN", f"belongs to user {OTHER}", marks=needs_root
+        ),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_a_plugin_that_looks_for_libraries_where_others_can_put_them_is_refused(
+    q, make, path, text
+):
+    make(q.home)
+    result = whoami(q, searching(q.home / "x.so", path))
+    assert (result.code, text in result.err) == (3, True), result
+
+
+@pytest.mark.parametrize(
+    ("needed", "text"),
+    [("./part.so", "needs the library './part.so'"), ("lib/part.so", "needs the library 'lib/")],
+)
+def test_a_plugin_that_needs_a_library_of_the_working_directory_is_refused(q, needed, text):
+    result = whoami(q, searching(q.home / "x.so", "$ORIGIN", needed))
+    assert (result.code, text in result.err) == (3, True), result
+
+
+def test_libraries_that_need_each_other_are_no_endless_task(q):
+    searching(q.home / PART, "$ORIGIN")
+    result = whoami(q, searching(q.home / "x.so", "$ORIGIN"))
+    assert (result.code, "undefined symbol: hostile_part" in result.err) == (3, True), result
 
 
 def test_the_reason_is_said_once(q):
@@ -430,9 +616,8 @@ def system_sqlite():
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer has to be the first library")
 def test_the_store_binds_its_own_sqlite_where_the_program_has_another(q, service):
     plugin = Path(os.environ["AQ_TEST_LIB"]).parent / "amazonq/plugins/store-sqlite.so"
-    needed = subprocess.run(["readelf", "-d", plugin], capture_output=True, text=True, check=True)
     library = system_sqlite()
-    if not library or "libsqlite3" in needed.stdout:
+    if not library or "libsqlite3" in readelf("-d", plugin):
         pytest.skip("the store shares the system's SQLite, or there is none")
     service.seed(q.db)
     q.env.update(LD_PRELOAD=library, LD_DEBUG="bindings", LD_DEBUG_OUTPUT=str(q.home / "bindings"))

@@ -260,6 +260,8 @@ static void a_plugin_that_breaks_its_contract_gets_a_text_all_the_same(void **st
     assert_contains(err.text, "without a value");
     assert_int_equal(store_commit(&store, NULL, 0, &err), AQ_E_IO);
     assert_contains(err.text, "without saying why (AQ_E_IO)");
+    assert_int_equal(store_lock(&store, &err), AQ_OK); /* nobody shares it */
+    assert_int_equal(store_can_save(&store, &err), AQ_OK);
     store_close(&store);
     buf_done(&value);
     plugin_done(&plugin);

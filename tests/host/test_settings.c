@@ -161,6 +161,142 @@ static void a_file_that_others_can_write_is_refused(void **state)
     settings_done(&s);
 }
 
+static void a_file_that_cannot_be_read_does_not_count_as_absent(void **state)
+{
+    struct aq_client_options options = AQ_CLIENT_OPTIONS_INIT;
+    struct settings s = { 0 };
+    struct aq_error err;
+    (void)state;
+    assert_int_equal(symlink("settings.json", file), 0); /* to itself */
+    assert_int_equal(settings_init(&s, &options, &err), AQ_E_IO);
+    assert_contains(err.text, "settings.json: Too many levels");
+    settings_done(&s);
+    unlink(file);
+
+    assert_int_equal(mkfifo(file, 0600), 0);
+    assert_int_equal(settings_init(&s, &options, &err), AQ_E_INVALID);
+    assert_contains(err.text, "must be a regular file of at most");
+    settings_done(&s);
+    unlink(file);
+
+    write_file("{}");
+    assert_int_equal(truncate(file, (1 << 20) + 1), 0);
+    assert_int_equal(settings_init(&s, &options, &err), AQ_E_INVALID);
+    assert_contains(err.text, "must be a regular file of at most");
+    settings_done(&s);
+}
+
+static void a_file_of_somebody_else_is_refused(void **state)
+{
+    struct aq_client_options options = AQ_CLIENT_OPTIONS_INIT;
+    struct settings s = { 0 };
+    struct aq_error err;
+    (void)state;
+    write_file("{}");
+    if (chown(file, 12345, (gid_t)-1) != 0 || chmod(file, 0644) != 0 || chmod(home, 0711) != 0) {
+        skip(); /* needs root */
+    }
+    *strrchr(file, '/') = '\0';
+    assert_int_equal(chmod(file, 0711), 0);
+    file[strlen(file)] = '/';
+    assert_int_equal(seteuid(54321), 0);
+    aq_status st = settings_init(&s, &options, &err);
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(st, AQ_E_DENIED);
+    assert_contains(err.text, "belongs to user 12345, it must belong to you");
+    settings_done(&s);
+}
+
+static void settings_of_the_caller_that_cannot_be_read_are_refused(void **state)
+{
+    const struct aq_client_setting one = { AQ_STR_INIT("store"), AQ_STR_INIT("x") };
+    struct aq_client_options options = AQ_CLIENT_OPTIONS_INIT;
+    struct settings s = { 0 };
+    struct aq_error err;
+    (void)state;
+    options.setting_count = 1;
+    assert_int_equal(settings_init(&s, &options, &err), AQ_E_INVALID);
+    settings_done(&s);
+    options.settings = &one;
+    options.setting_stride = 8;
+    assert_int_equal(settings_init(&s, &options, &err), AQ_E_INVALID);
+    assert_contains(err.text, "client options");
+    settings_done(&s);
+}
+
+static void the_key_of_a_plugin_needs_its_kind_its_name_and_more(void **state)
+{
+    static const struct {
+        const char *key;
+        aq_status status;
+    } cases[] = {
+        { "store.sqlite.path", AQ_OK },      { "transport.curl.x", AQ_OK },
+        { "store.sqlite", AQ_E_INVALID },    { "store..path", AQ_E_INVALID },
+        { "store.sqlite.", AQ_E_INVALID },   { "other.sqlite.path", AQ_E_INVALID },
+        { "storex.sqlite.p", AQ_E_INVALID }, { "", AQ_E_INVALID },
+    };
+    struct aq_client_options options = AQ_CLIENT_OPTIONS_INIT;
+    struct aq_error err;
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct aq_client_setting one = { { cases[i].key, strlen(cases[i].key) },
+                                               AQ_STR_INIT("x") };
+        struct settings s = { 0 };
+        options.settings = &one;
+        options.setting_count = 1;
+        assert_int_equal(settings_init(&s, &options, &err), cases[i].status);
+        settings_done(&s);
+    }
+}
+
+#define NAME_64 "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
+#define KEY_64 "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
+
+static void a_plugins_setting_is_found_under_its_longest_name(void **state)
+{
+    const struct aq_setting declared = { .key = KEY_64, .type = AQ_SETTING_STRING };
+    (void)state;
+    write_file("{\"transport." NAME_64 "." KEY_64 "\": \"found\"}");
+    struct settings s = open_with(NULL, 0);
+    assert_str(settings_get_plugin(&s, "transport", NAME_64, &declared).text, "found");
+    settings_done(&s);
+}
+
+static void a_plugins_variables_are_tried_in_their_order(void **state)
+{
+    char names[512];
+    struct aq_setting declared = { .key = "k", .env = names };
+    (void)state;
+    snprintf(names, sizeof(names), ",,%0300d,AQ_TEST_FIRST,AQ_TEST_SECOND", 0);
+    struct settings s = open_with(NULL, 0);
+    assert_int_equal(settings_get_plugin(&s, "store", "n", &declared).origin, SETTINGS_NOWHERE);
+    setenv("AQ_TEST_FIRST", "", 1);
+    setenv("AQ_TEST_SECOND", "second", 1);
+    assert_str(settings_get_plugin(&s, "store", "n", &declared).text, "second");
+    setenv("AQ_TEST_FIRST", "first", 1);
+    assert_str(settings_get_plugin(&s, "store", "n", &declared).text, "first");
+    unsetenv("AQ_TEST_FIRST");
+    unsetenv("AQ_TEST_SECOND");
+    settings_done(&s);
+}
+
+static void a_value_of_the_file_is_a_text_a_number_or_a_boolean(void **state)
+{
+    static const struct {
+        const char *json, *expected;
+    } cases[] = { { "\"t\"", "t" }, { "5", "5" }, { "true", "true" }, { "null", "" },
+                  { "[1]", "" },    { "{}", "" }, { "1.5", "" } };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[64];
+        snprintf(text, sizeof(text), "{\"api.timeout\": %s}", cases[i].json);
+        write_file(text);
+        struct settings s = open_with(NULL, 0);
+        assert_str(settings_get(&s, SETTINGS_API_TIMEOUT).text, cases[i].expected);
+        settings_done(&s);
+    }
+}
+
 static void the_service_setting_counts_by_its_presence_and_needs_both_members(void **state)
 {
     struct aq_str endpoint;
@@ -200,6 +336,13 @@ int main(void)
         CASE(a_file_that_is_not_an_object_is_an_error_that_names_it),
         CASE(an_empty_file_sets_nothing),
         CASE(a_file_that_others_can_write_is_refused),
+        CASE(a_file_that_cannot_be_read_does_not_count_as_absent),
+        CASE(a_file_of_somebody_else_is_refused),
+        CASE(settings_of_the_caller_that_cannot_be_read_are_refused),
+        CASE(the_key_of_a_plugin_needs_its_kind_its_name_and_more),
+        CASE(a_plugins_setting_is_found_under_its_longest_name),
+        CASE(a_plugins_variables_are_tried_in_their_order),
+        CASE(a_value_of_the_file_is_a_text_a_number_or_a_boolean),
         CASE(the_service_setting_counts_by_its_presence_and_needs_both_members),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,44 @@ static void a_symbolic_link_a_directory_and_a_relative_path_are_refused(void **s
     assert_int_equal(trust_check("x", "plugin.so", &found, &err), AQ_E_DENIED);
 }
 
+static void a_directory_to_search_must_be_closed_to_others_even_if_it_is_sticky(void **state)
+{
+    char below[128];
+    struct aq_error err;
+    (void)state;
+    snprintf(below, sizeof(below), "%s/not/there", dir);
+    assert_int_equal(trust_check_directory("x", dir, &err), AQ_OK);
+    assert_int_equal(trust_check_directory("x", below, &err), AQ_OK);
+    assert_int_equal(trust_check_directory("x", "/", &err), AQ_OK);
+    assert_int_equal(chmod(dir, 01777), 0);
+    assert_int_equal(trust_check_directory("x", dir, &err), AQ_E_DENIED);
+    assert_contains(err.text, "where others can put files");
+    assert_int_equal(trust_check_directory("x", below, &err), AQ_E_DENIED);
+    assert_int_equal(chmod(dir, 0777), 0);
+    assert_int_equal(trust_check_directory("x", below, &err), AQ_E_DENIED);
+    assert_contains(err.text, "chmod go-w");
+}
+
+static void a_directory_to_search_is_no_file_and_no_link_to_nothing(void **state)
+{
+    char link[128];
+    char longer[8192];
+    struct aq_error err;
+    (void)state;
+    assert_int_equal(trust_check_directory("x", file, &err), AQ_E_DENIED);
+    assert_contains(err.text, "is not a directory");
+    snprintf(link, sizeof(link), "%s/link", dir);
+    assert_int_equal(symlink("nothing", link), 0);
+    assert_int_equal(trust_check_directory("x", link, &err), AQ_E_DENIED);
+    assert_contains(err.text, "leads nowhere");
+    unlink(link);
+    memset(longer, '/', sizeof(longer));
+    longer[sizeof(longer) - 1] = '\0';
+    assert_int_equal(trust_check_directory("x", longer, &err), AQ_E_DENIED);
+    assert_int_equal(trust_check_directory("x", "", &err), AQ_E_DENIED);
+    assert_int_equal(trust_check_directory("x", "no-such", &err), AQ_E_DENIED);
+}
+
 static void a_missing_file_is_not_found(void **state)
 {
     struct trust_file found;
@@ -122,6 +160,8 @@ int main(void)
         CASE(a_file_of_another_user_is_refused),
         CASE(a_file_of_the_users_own_group_may_be_writable_by_that_group),
         CASE(a_symbolic_link_a_directory_and_a_relative_path_are_refused),
+        CASE(a_directory_to_search_must_be_closed_to_others_even_if_it_is_sticky),
+        CASE(a_directory_to_search_is_no_file_and_no_link_to_nothing),
         CASE(a_missing_file_is_not_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "no_memory.h"
 #include "wire/oidc.h"
 
 #include <setjmp.h>
@@ -278,6 +279,26 @@ static void nobody_has_to_want_the_error(void **state)
     assert_int_equal(oidc_refresh_reply(500, AQ_STR(""), AQ_STR(""), &t, NULL), OIDC_TEMPORARY);
 }
 
+static void without_memory_nothing_is_judged(void **state)
+{
+    (void)state;
+    const struct registration reg = { .client_id = AQ_STR("id"), .client_secret = AQ_STR("s") };
+    AUTO(buf) struct buf out = BUF(0);
+    struct oidc_tokens t = { 0 };
+    struct aq_error err = { 0 };
+    no_memory(1);
+    assert_int_equal(oidc_refresh_body(&reg, AQ_STR("r"), &out, &err), AQ_E_NOMEM);
+    assert_true(no_memory_ended());
+    no_memory(1);
+    assert_int_equal(oidc_refresh_reply(200, AQ_STR(""),
+                                        AQ_STR("{\"accessToken\":\"a\",\"expiresIn\":1}"), &t,
+                                        &err),
+                     OIDC_TEMPORARY);
+    assert_true(no_memory_ended());
+    assert_int_equal(err.status, AQ_E_NOMEM); /* not AQ_E_REFRESH: the answer may be a good one */
+    assert_null(t.text.ptr);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +314,7 @@ int main(void)
         cmocka_unit_test(answers_that_are_not_the_services_are_temporary),
         cmocka_unit_test(an_answer_longer_than_64_kib_is_not_read),
         cmocka_unit_test(nobody_has_to_want_the_error),
+        cmocka_unit_test(without_memory_nothing_is_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "no_memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -381,6 +382,63 @@ static void an_update_that_cannot_be_written_is_refused(void **state)
     assert_int_equal(token_apply(AQ_STR("{}"), &update, &small, NULL), AQ_E_LIMIT);
 }
 
+static void a_start_url_is_an_https_url_of_some_length_without_blanks(void **state)
+{
+    (void)state;
+    static const char *const refused[] = { "http://example.com/", "https://exa mple.com/",
+                                           "https://example.com/\\n",
+                                           "https://example.com/\\u007f" };
+    AUTO(buf) struct buf json = BUF(0);
+    for (size_t i = 0; i < COUNT(refused) + 2; i++) {
+        AUTO(token) struct token t = { 0 };
+        struct aq_error err;
+        buf_clear(&json);
+        buf_add(&json, AQ_STR("{\"access_token\":\"a\",\"expires_at\":\"2025-06-01T12:34:56Z\","
+                              "\"start_url\":\""));
+        if (i < COUNT(refused)) {
+            buf_add(&json, str_from(refused[i]));
+        } else { /* 2048 bytes, and one more */
+            buf_printf(&json, "https://%0*d", (int)(2040 + i - COUNT(refused)), 0);
+        }
+        buf_add(&json, AQ_STR("\"}"));
+        aq_status st = token_parse(KEY, buf_str(&json), &t, &err);
+        assert_int_equal(st, i == COUNT(refused) ? AQ_OK : AQ_E_CORRUPT);
+        if (st != AQ_OK) {
+            assert_non_null(strstr(err.text, "start_url"));
+        }
+    }
+}
+
+static void a_row_without_a_name_is_told_like_any_other(void **state)
+{
+    (void)state;
+    static const char *const rows[] = { "null", "{}", "{", "{\"access_token\":7}" };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO(token) struct token t = { 0 };
+        struct aq_error err;
+        assert_int_equal(token_parse((struct aq_str){ NULL, 0 }, str_from(rows[i]), &t, &err),
+                         i == 0 ? AQ_E_NOTFOUND : AQ_E_CORRUPT);
+        assert_non_null(strstr(err.text, "stored login ''"));
+    }
+}
+
+static void without_memory_nothing_is_read_or_made(void **state)
+{
+    (void)state;
+    AUTO(token) struct token t = { 0 };
+    AUTO(registration) struct registration r = { 0 };
+    AUTO(buf) struct buf out = BUF(0);
+    struct aq_error err;
+    no_memory_at_all();
+    assert_int_equal(parse(PKCE_TOKEN, &t, &err), AQ_E_NOMEM);
+    assert_int_equal(registration_parse(KEY, AQ_STR("{}"), &r, &err), AQ_E_NOMEM);
+    assert_int_equal(token_apply(AQ_STR(PKCE_TOKEN), &update, &out, &err), AQ_E_NOMEM);
+    assert_true(no_memory_ended());
+    assert_null(t.text.ptr);
+    assert_null(r.text.ptr);
+    assert_int_equal(out.len, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +465,9 @@ int main(void)
         cmocka_unit_test(what_was_applied_is_read_back),
         cmocka_unit_test(what_is_not_an_object_is_not_updated),
         cmocka_unit_test(an_update_that_cannot_be_written_is_refused),
+        cmocka_unit_test(a_start_url_is_an_https_url_of_some_length_without_blanks),
+        cmocka_unit_test(a_row_without_a_name_is_told_like_any_other),
+        cmocka_unit_test(without_memory_nothing_is_read_or_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,6 +31,8 @@
  * and err is never NULL in its calls.
  * - One instance is used by one thread at a time; two instances may be used by two threads at once.
  *   The host never calls an instance while that instance is inside a host function.
+ * - Every function returns, and returns only what its comment says. The host checks what it can
+ *   (docs/plugins.md); a breach is AQ_E_PLUGIN.
  * - A plugin starts no thread that calls the host, installs no signal handler, reads no environment
  *   variable (it declares a setting that names one), and writes to no standard stream.
  * - A loaded plugin stays loaded until the process ends.
@@ -68,7 +70,8 @@ struct aq_host {
     /** The host's monotonic clock, in microseconds. All deadlines are on this clock. */
     uint64_t (*now_us)(void *ctx);
 
-    /** Stores: hand over one result of get or list. value is copied into memory that is wiped. */
+    /** Stores: hand over one result of get or list, within that call. get: once, with the key that
+     * was asked for. value is copied into memory that is wiped. */
     aq_status (*put)(void *ctx, void *sink, struct aq_str key, struct aq_bytes value);
 
     /** Transports: the call that was started with this cookie has something to read. */
@@ -92,7 +95,7 @@ struct aq_host {
  * settings.json (where unknown keys are left alone), the default.
  */
 struct aq_setting {
-    const char *key;           /* [a-z0-9_]+ */
+    const char *key;           /* [a-z0-9_]+, at most 64 bytes */
     const char *default_value; /* as text, or NULL for none */
     const char *env;           /* names of environment variables, separated by commas, or NULL */
     const char *help;          /* one line, with the unit */
@@ -126,7 +129,7 @@ struct aq_plugin {
     uint32_t abi_minor; /* AQ_PLUGIN_ABI_MINOR of the headers it was compiled with */
     int32_t kind;       /* AQ_PLUGIN_STORE or AQ_PLUGIN_TRANSPORT */
     uint32_t flags;     /* 0 */
-    const char *name;   /* [a-z0-9-]+; the file is called KIND-NAME.so */
+    const char *name;   /* [a-z0-9-]+, at most 64 bytes; the file is called KIND-NAME.so */
     const char *version;
     const char *summary; /* one line */
     const struct aq_setting *settings;
