@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <malloc.h>
 #include <stdarg.h>
@@ -20,7 +21,8 @@ enum { ROW_MAX = AQ_STORE_VALUE_MAX + 4096 };
 static struct {
     const char *name; /* last component */
     int lock_fd;
-    int fd; /* what SQLite got; -1 if it does not say */
+    int fd;  /* what SQLite got; -1 if it does not say */
+    int sys; /* errno that kept it from being open for writing */
 } opening = { .lock_fd = -1, .fd = -1 };
 
 static int read_error; /* errno */
@@ -55,12 +57,12 @@ static void memory_free(void *ptr)
 static void *memory_resize(void *ptr, int size)
 {
     size_t old = malloc_usable_size(ptr);
-    if ((size_t)size <= old && (size_t)size > old / 2) {
+    if ((size_t)size <= old) {
         return ptr;
     }
     void *next = malloc((size_t)size);
     if (next) {
-        memcpy(next, ptr, old < (size_t)size ? old : (size_t)size);
+        memcpy(next, ptr, old);
         memory_free(ptr);
     }
     return next;
@@ -92,8 +94,7 @@ static bool same_file(int a, int b)
  * that somebody may have exchanged since. */
 static int open_hook(const char *path, int flags, int mode)
 {
-    const char *slash = strrchr(path, '/');
-    if (!opening.name || !slash || strcmp(slash + 1, opening.name) != 0) {
+    if (!opening.name || strcmp(strrchr(path, '/') + 1, opening.name) != 0) {
         return open(path, flags, (mode_t)mode);
     }
     char self[64];
@@ -108,8 +109,24 @@ static int open_hook(const char *path, int flags, int mode)
             fd = -1;
         }
     }
+    if (fd < 0) {
+        opening.sys = errno;
+    }
     opening.fd = fd;
     return fd;
+}
+
+/* stat(2) for SQLite, which takes every failure of it for "there is no journal", and would read
+ * what was never committed. So a journal that cannot be looked at is there: to open it either
+ * works or is an error. */
+static int stat_hook(const char *path, struct stat *st)
+{
+    int rc = stat(path, st);
+    if (rc != 0 && errno != ENOENT && fnmatch("*-journal", path, 0) == 0) {
+        *st = (struct stat){ .st_mode = S_IFREG, .st_size = 1 };
+        rc = 0;
+    }
+    return rc;
 }
 
 /* pread(2) for SQLite. */
@@ -130,7 +147,7 @@ static int fcntl_hook(int fd, int command, ...)
     void *arg = va_arg(args, void *);
     va_end(args);
 
-    if (command != F_SETLK && command != F_SETLKW && command != F_GETLK) {
+    if (command != F_SETLK && command != F_GETLK) { /* it never waits inside: F_SETLKW */
         return fcntl(fd, command, arg);
     }
     struct flock *asked = arg;
@@ -145,12 +162,7 @@ static int fcntl_hook(int fd, int command, ...)
         *asked = lock;
         return rc;
     }
-    return fcntl(lock_fd, command == F_SETLK ? F_OFD_SETLK : F_OFD_SETLKW, &lock);
-}
-
-static bool hook(sqlite3_vfs *vfs, const char *name, sqlite3_syscall_ptr function)
-{
-    return vfs->iVersion >= 3 && vfs->xSetSystemCall(vfs, name, function) == SQLITE_OK;
+    return fcntl(lock_fd, F_OFD_SETLK, &lock);
 }
 
 static int set_up(void)
@@ -162,18 +174,19 @@ static int set_up(void)
     rc |= sqlite3_config(SQLITE_CONFIG_MALLOC, &memory);
     rc |= sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     rc |= sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0); /* each page is freed, so wiped */
+    rc |= sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);       /* and so is everything small */
     rc |= sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);    /* no copies in temporary files */
-    if (rc != SQLITE_OK || (rc = sqlite3_initialize()) != SQLITE_OK) {
+    rc |= sqlite3_initialize();
+    if (rc != SQLITE_OK) {
         return rc;
     }
     sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
-    bool hooked = vfs && hook(vfs, "open", (sqlite3_syscall_ptr)open_hook) &&
-                  hook(vfs, "fcntl", (sqlite3_syscall_ptr)fcntl_hook);
-    if (hooked) { /* it has one of these, or neither */
-        const char *name = vfs->xGetSystemCall(vfs, "pread64") ? "pread64" : "pread";
-        hook(vfs, name, (sqlite3_syscall_ptr)pread_hook);
-    }
-    return hooked ? SQLITE_OK : SQLITE_MISUSE;
+    /* it reads with one of these, or with neither */
+    vfs->xSetSystemCall(vfs, "pread", (sqlite3_syscall_ptr)pread_hook);
+    vfs->xSetSystemCall(vfs, "pread64", (sqlite3_syscall_ptr)pread_hook);
+    return vfs->xSetSystemCall(vfs, "open", (sqlite3_syscall_ptr)open_hook) |
+           vfs->xSetSystemCall(vfs, "stat", (sqlite3_syscall_ptr)stat_hook) |
+           vfs->xSetSystemCall(vfs, "fcntl", (sqlite3_syscall_ptr)fcntl_hook);
 }
 
 #else
@@ -205,7 +218,11 @@ static int open_path(const char *path, bool writable, sqlite3 **ret)
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
     flags |= writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
     int rc = sqlite3_open_v2(path, ret, flags, NULL);
-    return rc == SQLITE_OK ? SQLITE_OK : sqlite3_extended_errcode(*ret);
+    if (rc != SQLITE_OK) {
+        return sqlite3_extended_errcode(*ret);
+    }
+    /* SQLite is content with reading, and would be for as long as the connection lives */
+    return writable && sqlite3_db_readonly(*ret, "main") ? SQLITE_READONLY : SQLITE_OK;
 }
 
 /* A directory on the way is a symbolic link: the journal must go where others look for it. */
@@ -215,13 +232,21 @@ static int open_real_path(const char *path, const char *name, bool writable, sql
     char dir[PATH_MAX];
 
     snprintf(dir, sizeof(dir), "%.*s", (int)(name - path), path);
-    char *resolved = realpath(dir, NULL);
-    if (!resolved) {
+    if (!realpath(dir, real)) {
         return SQLITE_CANTOPEN;
     }
-    snprintf(real, sizeof(real), "%s/%s", resolved, name);
-    free(resolved);
+    size_t len = strlen(real);
+    snprintf(real + len, sizeof(real) - len, "/%s", name);
     return open_path(real, writable, ret);
+}
+
+static aq_status fail_open(int code, sqlite3 *db, const char *path, struct aq_error *err)
+{
+    bool is_forbidden = opening.sys == EROFS || opening.sys == EACCES || opening.sys == EPERM;
+    if (code == SQLITE_READONLY && !is_forbidden) {
+        return fail_errno(err, opening.sys, path, "cannot be opened for writing");
+    }
+    return fail_sqlite(err, code, db, path);
 }
 
 aq_status engine_open(const char *path, int lock_fd, bool writable, sqlite3 **ret_db, int *ret_fd,
@@ -240,6 +265,7 @@ aq_status engine_open(const char *path, int lock_fd, bool writable, sqlite3 **re
     opening.name = name;
     opening.lock_fd = lock_fd;
     opening.fd = -1;
+    opening.sys = EROFS; /* where SQLite opens it by itself, it does not say */
     rc = open_path(path, writable, &db);
     if (rc == SQLITE_CANTOPEN_SYMLINK) {
         sqlite3_close(db);
@@ -248,7 +274,7 @@ aq_status engine_open(const char *path, int lock_fd, bool writable, sqlite3 **re
     }
     opening.name = NULL;
     if (rc != SQLITE_OK) {
-        aq_status status = fail_sqlite(err, rc, db, path);
+        aq_status status = fail_open(rc, db, path, err);
         sqlite3_close(db);
         return status;
     }

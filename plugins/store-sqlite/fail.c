@@ -138,16 +138,15 @@ static bool has_magic(sqlite3 *db)
 {
     static const char magic[] = "SQLite format 3"; /* with its NUL */
     char found[sizeof(magic)];
-    sqlite3_file *file = NULL;
-    return sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK &&
-           file && file->pMethods &&
-           file->pMethods->xRead(file, found, sizeof(found), 0) == SQLITE_OK &&
+    sqlite3_file *file;
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    return file->pMethods->xRead(file, found, sizeof(found), 0) == SQLITE_OK &&
            memcmp(found, magic, sizeof(magic)) == 0;
 }
 
 aq_status fail_sqlite(struct aq_error *err, int code, struct sqlite3 *db, const char *path)
 {
-    if (code == SQLITE_NOTADB && db && has_magic(db)) {
+    if (code == SQLITE_NOTADB && has_magic(db)) {
         code = SQLITE_CORRUPT;
     }
     int sys = db ? sqlite3_system_errno(db) : 0;
@@ -168,8 +167,6 @@ aq_status fail_sqlite(struct aq_error *err, int code, struct sqlite3 *db, const 
         fail(err, m->status, "%s: %s%s, check the disk and try again", path, sqlite3_errstr(code),
              cause);
     }
-    if (err) {
-        err->sys = (code & 0xff) == SQLITE_FULL ? ENOSPC : sys;
-    }
+    err->sys = (code & 0xff) == SQLITE_FULL ? ENOSPC : sys;
     return m->status;
 }

@@ -18,7 +18,7 @@ void fail_make_printable(char *text);
 /* An error of the operating system: maps errno, adds its text and advice. */
 aq_status fail_errno(struct aq_error *err, int sys, const char *path, const char *what);
 
-/* An error of SQLite: maps its code. db may be NULL. */
+/* An error of SQLite: maps its code. db may be NULL where it was not opened; err may not. */
 aq_status fail_sqlite(struct aq_error *err, int code, struct sqlite3 *db, const char *path);
 
 #endif

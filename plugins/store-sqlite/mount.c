@@ -9,7 +9,8 @@
 
 enum { MOUNT_LINE_MAX = 4096 };
 
-/* The number that a text begins with, white space before it left aside. */
+/* The number that a text begins with, white space before it left aside. *ret stays if it does not.
+ */
 static bool leading_int(const char *text, int *ret)
 {
     char *end;
@@ -41,7 +42,6 @@ int mount_id(int fd, int *ret)
     char path[64];
     char line[128];
     static const char field[] = "mnt_id:";
-    int id = -1;
     FILE *f;
 
     *ret = -1;
@@ -50,13 +50,11 @@ int mount_id(int fd, int *ret)
     if (!f) {
         return sys;
     }
-    while (id < 0 && fgets(line, sizeof(line), f)) {
-        if (strncmp(line, field, sizeof(field) - 1) != 0 ||
-            !leading_int(line + sizeof(field) - 1, &id)) {
-            id = -1;
+    while (fgets(line, sizeof(line), f)) {
+        if (strncmp(line, field, sizeof(field) - 1) == 0) {
+            leading_int(line + sizeof(field) - 1, ret);
         }
     }
-    *ret = id;
     return close_proc(f);
 }
 

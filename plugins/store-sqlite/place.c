@@ -16,8 +16,6 @@
 enum {
     /* a save needs the journal (a few pages) and growth of the file by one token */
     RESERVE_BYTES = 64 << 10,
-    /* of names tried for the reserve where the file system has no unnamed files */
-    RESERVE_TRIES = 16,
 };
 
 static aq_status fail_directory(aq_status status, const char *path, struct aq_error *err)
@@ -171,38 +169,39 @@ static int mount_of_dir(const struct place *p, int *ret)
     return mount_of(path, ret);
 }
 
-static aq_status find_mounts(const struct place *p, int *ret_file, int *ret_dir,
+/* Whether the file is a mount point of its own, and the mount of its directory, or -1. */
+static aq_status find_mounts(const struct place *p, bool *ret_alone, int *ret_dir,
                              struct aq_error *err)
 {
-    int sys = mount_of(p->path, ret_file);
+    int file;
+    int sys = mount_of(p->path, &file);
     if (sys == 0) {
         sys = mount_of_dir(p, ret_dir);
     }
-    return sys == 0 ? AQ_OK : fail_errno(err, sys, p->path, "it cannot be seen how it is mounted");
+    if (sys != 0) {
+        return fail_errno(err, sys, p->path, "it cannot be seen how it is mounted");
+    }
+    *ret_alone = file >= 0 && *ret_dir >= 0 && file != *ret_dir;
+    return AQ_OK;
 }
 
 aq_status place_is_mount_point(const struct place *p, bool *ret, struct aq_error *err)
 {
-    int file = -1; /* not known */
     int dir = -1;
-    aq_status status = find_mounts(p, &file, &dir, err);
-    if (status == AQ_OK) {
-        *ret = file >= 0 && dir >= 0 && file != dir;
-    }
-    return status;
+    return find_mounts(p, ret, &dir, err);
 }
 
 aq_status place_check_mount(const struct place *p, struct aq_error *err)
 {
     char type[64] = "";
-    int file = -1; /* not known */
+    bool alone = false;
     int dir = -1;
 
-    aq_status status = find_mounts(p, &file, &dir, err);
+    aq_status status = find_mounts(p, &alone, &dir, err);
     if (status != AQ_OK) {
         return status;
     }
-    if (file >= 0 && dir >= 0 && file != dir) {
+    if (alone) {
         return fail(err, AQ_E_READONLY,
                     "%s: mounted as a single file, where a save could be lost, mount its "
                     "directory instead (-v HOST_DIR:%s)",
@@ -230,30 +229,38 @@ static void sync_dir(const char *dir)
     }
 }
 
-/* Like mkdir -p, each new one for its owner alone. path is changed meanwhile. */
-static int make_dirs(char *path)
+/* Make a directory if it is missing; it is there after a power cut, too. */
+static int make_dir(const char *path)
 {
-    if (mkdir(path, 0700) == 0 || errno == EEXIST) {
-        return 0;
+    char parent[PATH_MAX + 4];
+    if (mkdir(path, 0700) != 0) {
+        return errno == EEXIST ? 0 : errno;
     }
-    char *slash = strrchr(path, '/');
-    if (errno != ENOENT || !slash || slash == path) {
-        return -1;
+    snprintf(parent, sizeof(parent), "%s/..", path);
+    sync_dir(parent);
+    return 0;
+}
+
+/* Like mkdir -p, each new one for its owner alone. */
+static int make_dirs(const struct place *p)
+{
+    char path[PATH_MAX];
+    int sys = 0;
+    snprintf(path, sizeof(path), "%s/", p->dir);
+    for (char *end = strchr(path + 1, '/'); end && sys == 0; end = strchr(end + 1, '/')) {
+        *end = '\0';
+        sys = make_dir(path);
+        *end = '/';
     }
-    *slash = '\0';
-    int rc = make_dirs(path);
-    if (rc == 0) {
-        sync_dir(path);
-    }
-    *slash = '/';
-    return rc == 0 && (mkdir(path, 0700) == 0 || errno == EEXIST) ? 0 : -1;
+    return sys;
 }
 
 aq_status place_create(const struct place *p, int *ret_fd, struct aq_error *err)
 {
     struct stat st;
-    if (stat(p->dir, &st) != 0 && make_dirs(p->dir) != 0) {
-        return fail_errno(err, errno, p->dir, "the directory cannot be made");
+    int sys = stat(p->dir, &st) == 0 ? 0 : make_dirs(p);
+    if (sys != 0) {
+        return fail_errno(err, sys, p->dir, "the directory cannot be made");
     }
     aq_status status = check_dir(p, err);
     if (status != AQ_OK) {
@@ -276,11 +283,11 @@ static int find_existing_dir(const struct place *p, char dir[PATH_MAX])
         if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == 0) {
             return 0;
         }
-        char *slash = strrchr(dir, '/');
-        if (errno != ENOENT || !slash || slash == dir) {
+        if (errno != ENOENT) {
             return errno;
         }
-        *slash = '\0';
+        char *slash = strrchr(dir, '/');
+        slash[slash == dir ? 1 : 0] = '\0'; /* the root keeps its own */
     }
 }
 
@@ -302,14 +309,11 @@ static int open_unnamed(const struct place *p)
         return -1;
     }
     int fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-
-    for (int i = 0; fd < 0 && i < RESERVE_TRIES; i++) {
-        snprintf(path, sizeof(path), "%s/.%.64s-reserve-%ld-%d", dir, p->name, (long)getpid(), i);
-        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) { /* not every file system can */
+        snprintf(path, sizeof(path), "%s/.%.64s-reserve-XXXXXX", dir, p->name);
+        fd = mkostemp(path, O_CLOEXEC);
         if (fd >= 0) {
             unlink(path);
-        } else if (errno != EEXIST) {
-            return -1;
         }
     }
     return fd;
@@ -319,12 +323,12 @@ aq_status place_reserve(const struct place *p, int *ret_fd, struct aq_error *err
 {
     int fd = open_unnamed(p);
     if (fd < 0) {
-        int sys = errno;
-        if (sys == EACCES || sys == EPERM) { /* the database itself can be read */
-            return fail(err, AQ_E_READONLY,
-                        "%s: no file can be made here, make the directory writable", p->dir);
-        }
-        return fail_errno(err, sys, p->dir, "no file can be made here");
+        aq_status status = fail_errno(err, errno, p->dir, "no file can be made here");
+        /* the database itself can be read */
+        return status == AQ_E_DENIED
+                   ? fail(err, AQ_E_READONLY,
+                          "%s: no file can be made here, make the directory writable", p->dir)
+                   : status;
     }
     int sys = posix_fallocate(fd, 0, RESERVE_BYTES);
     if (sys != 0) {

@@ -28,6 +28,7 @@ struct pool_file {
     dev_t dev;
     ino_t ino;
     int lock_fd;
+    int old_lock_fd; /* from before the file became writable; -1 */
     bool lock_writable;
     bool wal;
     bool exposed;      /* others can read it */
@@ -39,6 +40,16 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct pool_file *files;
 static struct pool_file *inherited; /* of the parent; not used, but not lost either */
 static unsigned generation;         /* changes in a forked child, before it has threads */
+
+static void close_locks(struct pool_file *f)
+{
+    close(f->lock_fd);
+    f->lock_fd = -1;
+    if (f->old_lock_fd >= 0) {
+        close(f->old_lock_fd);
+        f->old_lock_fd = -1;
+    }
+}
 
 /* fork */
 
@@ -56,8 +67,7 @@ static void after_fork_in_child(void)
 {
     struct pool_file **last = &files;
     for (; *last; last = &(*last)->next) {
-        close((*last)->lock_fd);
-        (*last)->lock_fd = -1;
+        close_locks(*last);
         (*last)->owner = NULL;
     }
     *last = inherited;
@@ -163,7 +173,7 @@ static void file_free(struct pool_file *f)
         sqlite3_close(c->db);
         free(c);
     }
-    close(f->lock_fd);
+    close_locks(f);
     free(f);
 }
 
@@ -182,19 +192,25 @@ static void forget_deleted(void)
     }
 }
 
-/* Locks for writing need a descriptor open for writing, where that is allowed. */
-static int open_lock(const struct place *place, bool *ret_writable)
+/* What is printed must never end up in a database, so its descriptor is none of the first three. */
+static int open_high(const char *path, int access)
 {
-    const int flags = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    int fd = open(place->path, O_RDWR | flags);
-    *ret_writable = fd >= 0;
-    if (fd < 0 && (errno == EACCES || errno == EPERM || errno == EROFS)) {
-        fd = open(place->path, O_RDONLY | flags);
-    }
-    if (fd >= 0 && fd <= STDERR_FILENO) { /* what is printed must never end up in a database */
+    int fd = open(path, access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd >= 0 && fd <= STDERR_FILENO) {
         int high = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
         close(fd);
         fd = high;
+    }
+    return fd;
+}
+
+/* Locks for writing need a descriptor open for writing, where that is allowed. */
+static int open_lock(const struct place *place, bool *ret_writable)
+{
+    int fd = open_high(place->path, O_RDWR);
+    *ret_writable = fd >= 0;
+    if (fd < 0 && (errno == EACCES || errno == EPERM || errno == EROFS)) {
+        fd = open_high(place->path, O_RDONLY);
     }
     return fd;
 }
@@ -224,6 +240,7 @@ static aq_status add(const struct place *place, int fd, bool writable, struct po
                              .dev = st.st_dev,
                              .ino = st.st_ino,
                              .lock_fd = fd,
+                             .old_lock_fd = -1,
                              .lock_writable = writable,
                              .exposed = place_is_readable_by_others(&st) };
     files = f;
@@ -283,21 +300,19 @@ bool pool_is_current(const struct pool_file *file, const struct place *place)
 
 /* connections */
 
-/* The file became writable since it was opened. The old descriptor stays, as every one does. */
+/* Whether the file became writable since it was opened. The old descriptor stays as long as the
+ * file does, as every one does. */
 static void renew_lock(struct pool_file *file, const struct place *place)
 {
-    bool writable;
-    if (file->lock_writable || file->owner) {
+    if (file->lock_writable) {
         return;
     }
-    if (faccessat(AT_FDCWD, place->path, W_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW) != 0) {
-        return;
-    }
-    int fd = open_lock(place, &writable);
-    if (fd >= 0 && writable && pool_is_current(file, place)) {
+    int fd = open_high(place->path, O_RDWR);
+    if (fd >= 0 && pool_is_current(file, place)) {
+        file->old_lock_fd = file->lock_fd;
         file->lock_fd = fd;
         file->lock_writable = true;
-    }
+    } /* else it may be another database, with locks that closing it would drop: it stays open */
 }
 
 /* Open one that is not there yet. */
@@ -372,9 +387,8 @@ void pool_relax(struct pool_file *file, sqlite3 *db)
     roll_back(connection_of(file, db));
     sqlite3_db_release_memory(db);
     /* only WAL mode keeps a lock between two transactions */
-    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_LOCKSTATE, &lock_state) == SQLITE_OK) {
-        file->wal = file->wal || lock_state != 0;
-    }
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_LOCKSTATE, &lock_state);
+    file->wal |= lock_state != 0;
 }
 
 bool pool_is_wal(const struct pool_file *file)
@@ -454,7 +468,6 @@ aq_status pool_lock(struct pool_file *file, const struct place *place, const voi
     case 0:
         break;
     case EAGAIN:
-    case EACCES:
         return AQ_AGAIN;
     case EINVAL: /* the system, and some file systems, do not know this kind of lock */
     case ENOLCK:

@@ -9,6 +9,9 @@
 
 enum { KEY_MAX = 1024 };
 
+/* For %.*s; rows_check_key has seen it. */
+#define KEY_ARG(key) (int)(key).len, (key).ptr
+
 #define AUTO_STATEMENT __attribute__((cleanup(statement_done)))
 
 static void statement_done(sqlite3_stmt **stmt)
@@ -68,14 +71,13 @@ aq_status rows_check_change(const struct aq_change *change, struct aq_error *err
     if (status != AQ_OK) {
         return status;
     }
-    if (change->expect < AQ_EXPECT_ANY || change->expect > AQ_EXPECT_VALUE ||
-        change->action < AQ_CHANGE_KEEP || change->action > AQ_CHANGE_PUT) {
+    if ((uint32_t)change->expect > AQ_EXPECT_VALUE || (uint32_t)change->action > AQ_CHANGE_PUT) {
         return fail(err, AQ_E_INVALID, "change of '%.*s': unknown expectation or action",
-                    AQ_STR_ARG(change->key));
+                    KEY_ARG(change->key));
     }
     if (change->action == AQ_CHANGE_PUT && change->value.len > AQ_STORE_VALUE_MAX) {
         return fail(err, AQ_E_INVALID, "value of '%.*s': larger than 1 MiB, store less",
-                    AQ_STR_ARG(change->key));
+                    KEY_ARG(change->key));
     }
     return AQ_OK;
 }
@@ -109,7 +111,7 @@ static aq_status find(sqlite3 *db, const struct place *place, struct aq_str key,
     }
     int rc = sqlite3_step(*ret);
     if (rc == SQLITE_DONE) {
-        return fail(err, AQ_E_NOTFOUND, "%s: no '%.*s' in table %s", place->path, AQ_STR_ARG(key),
+        return fail(err, AQ_E_NOTFOUND, "%s: no '%.*s' in table %s", place->path, KEY_ARG(key),
                     table->name);
     }
     return rc == SQLITE_ROW ? AQ_OK : fail_sqlite(err, rc, db, place->path);
@@ -125,7 +127,7 @@ aq_status rows_get(sqlite3 *db, const struct place *place, struct aq_str key, st
     }
     if (sqlite3_column_type(stmt, 0) != SQLITE_TEXT) {
         return fail(err, AQ_E_CORRUPT, "%s: '%.*s' in table %s is not text, log in again",
-                    place->path, AQ_STR_ARG(key), schema_table_of(key)->name);
+                    place->path, KEY_ARG(key), schema_table_of(key)->name);
     }
     const unsigned char *text = sqlite3_column_text(stmt, 0);
     if (!text || !value_add(ret, (const char *)text, (size_t)sqlite3_column_bytes(stmt, 0))) {
@@ -222,7 +224,7 @@ aq_status rows_expect(sqlite3 *db, const struct place *place, const struct aq_ch
     }
     return met ? AQ_OK
                : fail(err, AQ_E_CHANGED, "%s: '%.*s' was changed by another program, read it again",
-                      place->path, AQ_STR_ARG(change->key));
+                      place->path, KEY_ARG(change->key));
 }
 
 static int bind_value(sqlite3_stmt *stmt, struct aq_bytes value)
@@ -243,14 +245,13 @@ aq_status rows_apply(sqlite3 *db, const struct place *place, const struct aq_cha
     }
     aq_status status =
         prepare(db, place, table, put ? table->put : table->remove, change->key, &stmt, err);
-    if (status == AQ_E_NOTFOUND) {
-        return put ? fail(err, AQ_E_READONLY,
-                          "%s: has no table %s yet, start the Q CLI once so that it migrates it",
-                          place->path, table->name)
-                   : AQ_OK;
+    if (status == AQ_E_NOTFOUND && put) {
+        return fail(err, AQ_E_READONLY,
+                    "%s: has no table %s yet, start the Q CLI once so that it migrates it",
+                    place->path, table->name);
     }
     if (status != AQ_OK) {
-        return status;
+        return status == AQ_E_NOTFOUND ? AQ_OK : status; /* nothing to remove */
     }
     int rc = put ? bind_value(stmt, change->value) : SQLITE_OK;
     if (rc == SQLITE_OK) {

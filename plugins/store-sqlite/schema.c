@@ -7,10 +7,11 @@
 
 #define TABLE(table_name, migration) \
     { \
-        .name = (table_name), .since = (migration), \
-        .columns = "PRAGMA table_xinfo(" table_name ")", \
+        .name = (table_name), .columns = "PRAGMA table_xinfo(" table_name ")", \
         .get = "SELECT value FROM " table_name " WHERE key = ?1", \
         .list = "SELECT key FROM " table_name, \
+        .find = "SELECT 1 FROM sqlite_master WHERE name = '" table_name "' COLLATE NOCASE", \
+        .find_migration = "SELECT 1 FROM migrations WHERE version >= " #migration " LIMIT 1", \
         .put = "INSERT INTO " table_name " (key, value) VALUES (?1, ?2) " \
                "ON CONFLICT (key) DO UPDATE SET value = excluded.value", \
         .remove = "DELETE FROM " table_name " WHERE key = ?1", \
@@ -47,7 +48,7 @@ static bool starts_with(struct aq_str key, const char *prefix)
 
 static bool equals(struct aq_str key, const char *text)
 {
-    return key.len == strlen(text) && starts_with(key, text);
+    return key.len == strlen(text) && memcmp(key.ptr, text, key.len) == 0;
 }
 
 const struct schema_table *schema_table_of(struct aq_str key)
@@ -57,31 +58,23 @@ const struct schema_table *schema_table_of(struct aq_str key)
     return &schema_tables[state ? STATE : AUTH_KV];
 }
 
-/* Ask a question that is answered with at most one number; SQLITE_ROW, SQLITE_DONE or an error. */
-static int ask(sqlite3 *db, const char *sql, const char *text, int number, int *ret)
+static const char find_any[] = "SELECT 1 FROM sqlite_master LIMIT 1";
+
+/* Whether a query finds anything: SQLITE_ROW, SQLITE_DONE or an error. */
+static int ask(sqlite3 *db, const char *sql)
 {
     sqlite3_stmt *stmt = NULL;
     int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
-    if (rc != SQLITE_OK) {
-        return rc;
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(stmt);
     }
-    if (text) {
-        rc = sqlite3_bind_text(stmt, 1, text, -1, SQLITE_STATIC);
-    } else if (sqlite3_bind_parameter_count(stmt)) {
-        rc = sqlite3_bind_int(stmt, 1, number);
-    }
-    rc = rc == SQLITE_OK ? sqlite3_step(stmt) : rc;
-    if (rc == SQLITE_ROW) {
-        *ret = sqlite3_column_int(stmt, 0);
-    }
-    int end = sqlite3_finalize(stmt);
-    return end == SQLITE_OK ? rc : end;
+    sqlite3_finalize(stmt);
+    return rc;
 }
 
 aq_status schema_ensure(sqlite3 *db, const struct place *place, struct aq_error *err)
 {
-    int found;
-    int rc = ask(db, "SELECT 1 FROM sqlite_master LIMIT 1", NULL, 0, &found);
+    int rc = ask(db, find_any);
     if (rc == SQLITE_ROW) {
         return AQ_OK;
     }
@@ -94,15 +87,13 @@ aq_status schema_ensure(sqlite3 *db, const struct place *place, struct aq_error 
 /* Whether the migration that makes the table is still to come; the file may be empty as well. */
 static int is_unmigrated(sqlite3 *db, const struct schema_table *table, bool *ret)
 {
-    int found = 0;
-    int rc = ask(db, "SELECT 1 FROM sqlite_master LIMIT 1", NULL, 0, &found);
+    int rc = ask(db, find_any);
     if (rc == SQLITE_DONE) {
         *ret = true;
         return SQLITE_OK;
     }
     if (rc == SQLITE_ROW) {
-        rc = ask(db, "SELECT 1 FROM migrations WHERE version >= ?1 LIMIT 1", NULL, table->since,
-                 &found);
+        rc = ask(db, table->find_migration);
         *ret = rc == SQLITE_DONE;
     }
     /* SQLITE_ERROR: no table of migrations, so this is some other program's database */
@@ -112,11 +103,9 @@ static int is_unmigrated(sqlite3 *db, const struct schema_table *table, bool *re
 aq_status schema_explain(sqlite3 *db, const struct place *place, const struct schema_table *table,
                          struct aq_error *err)
 {
-    int found;
     bool unmigrated = false;
 
-    int rc = ask(db, "SELECT 1 FROM sqlite_master WHERE name = ?1 COLLATE NOCASE", table->name, 0,
-                 &found);
+    int rc = ask(db, table->find);
     if (rc == SQLITE_ROW) {
         return fail(err, AQ_E_CORRUPT,
                     "%s: %s is not a plain table with key and value, restore a copy of the file",
@@ -143,7 +132,7 @@ int schema_check_columns(sqlite3 *db, const struct schema_table *table, bool *re
     bool plain = true;
 
     while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        plain = plain && sqlite3_column_int(stmt, HIDDEN) == 0;
+        plain &= sqlite3_column_int(stmt, HIDDEN) == 0;
         rc = SQLITE_OK;
     }
     sqlite3_finalize(stmt);

@@ -12,8 +12,9 @@
 /* A table that holds keys and values, and how to use it. ?1 is a key, ?2 a value. */
 struct schema_table {
     const char *name;
-    int since;           /* migration that makes it */
-    const char *columns; /* what kind of column each is */
+    const char *columns;        /* what kind of column each is */
+    const char *find;           /* whether there is anything of that name */
+    const char *find_migration; /* whether the migration that makes it was applied */
     const char *get;
     const char *list;
     const char *put;

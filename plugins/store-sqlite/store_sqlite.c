@@ -91,9 +91,7 @@ struct reading {
 /* Whether a reader found the work of an interrupted writer, which only a writer may undo. */
 static bool needs_recovery(int code)
 {
-    return code == SQLITE_READONLY_ROLLBACK || code == SQLITE_READONLY_RECOVERY ||
-           code == SQLITE_READONLY_CANTINIT || code == SQLITE_READONLY_CANTLOCK ||
-           (code & 0xff) == SQLITE_CANTOPEN;
+    return (code & 0xff) == SQLITE_READONLY || (code & 0xff) == SQLITE_CANTOPEN;
 }
 
 /* One transaction, so one round of locks, for the schema and for everything that is asked. BEGIN
@@ -313,10 +311,7 @@ static aq_status apply_all(struct store *s, sqlite3 *db, const struct writing *w
 /* An error inside the transaction: a journal that cannot be made means "read-only". */
 static aq_status explain_write(struct store *s, sqlite3 *db, aq_status status, struct aq_error *err)
 {
-    if (status == AQ_E_DENIED && (sqlite3_errcode(db) & 0xff) == SQLITE_CANTOPEN) {
-        return fail_write(s, db, SQLITE_CANTOPEN, err);
-    }
-    return status;
+    return status == AQ_E_DENIED ? fail_write(s, db, SQLITE_CANTOPEN, err) : status;
 }
 
 /* Readers may be inside for a moment. The transaction stays open, so this waits in the pool. */
@@ -368,13 +363,7 @@ static aq_status connect_writer(struct store *s, struct pool_file *file, sqlite3
                                 struct aq_error *err)
 {
     aq_status status = place_check_mount(&s->place, err);
-    if (status == AQ_OK) {
-        status = pool_connect(file, &s->place, true, ret, err);
-    }
-    if (status == AQ_OK && sqlite3_db_readonly(*ret, "main") == 1) {
-        status = fail_sqlite(err, SQLITE_READONLY, NULL, s->place.path);
-    }
-    return status;
+    return status == AQ_OK ? pool_connect(file, &s->place, true, ret, err) : status;
 }
 
 /* Nothing is there: that may be all the changes ask for, or not what they expect. */
@@ -387,7 +376,7 @@ static aq_status check_absent(const struct store *s, const struct writing *w, bo
         if (change->expect == AQ_EXPECT_VALUE) {
             return fail(err, AQ_E_CHANGED, "%s: the database is gone, log in again", s->place.path);
         }
-        *ret_done = *ret_done && change->action != AQ_CHANGE_PUT;
+        *ret_done &= change->action != AQ_CHANGE_PUT;
     }
     return AQ_OK;
 }

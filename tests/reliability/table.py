@@ -22,6 +22,12 @@ LOGINS = """\
 | row | injected | times | logins lost |
 |---|---|--:|---|
 """
+STORE = """
+The store alone: its values, its file and its locks under every fault that we could make.
+
+| row | injected | times | values lost |
+|---|---|--:|---|
+"""
 NETWORK = """
 The network, on the way to the service: hostile and broken peers on both HTTP versions, with and
 without TLS.
@@ -36,6 +42,8 @@ NAMES = """
 - R3: SIGKILL; R4: errors and unusable answers; R5: answers that are lost
 - R6: the answer cannot be saved; R7: the store cannot be written from the start; S6: it is locked
 - R8: wrong clocks; R9: logout during a refresh; R11: a stopped lock holder
+- S1: memory; S2: system calls; S3: kills; S4: power; S5: company; S7: journals; S8: damage; S9: modes;
+  S10, S13: paths that change; S12: full disks; S14: another SQLite
 - T1: redirects; T2: peers that cannot prove who they are; T3: endpoints that may not be shown a
   login; T4: headers without end; T6: stalls, and cancelling; T7: encodings and framing;
   T10: connections lost
@@ -43,9 +51,12 @@ NAMES = """
 """
 
 
+SECTIONS = (("RC", LOGINS), ("S", STORE), ("T", NETWORK))
+
+
 def rank(line):
     row = line["row"]
-    return "RSCT".index(row[0]), int(row[1:])
+    return "RCST".index(row[0]), int(row[1:])
 
 
 def merged(lines):
@@ -63,10 +74,10 @@ def main(path):
     if not lines:
         sys.exit("table.py: no results")
     print(INTRODUCTION.format(today=date.today().isoformat()), end="")
-    for heading, is_network in (LOGINS, False), (NETWORK, True):
+    for rows, heading in SECTIONS:
         print(heading, end="")
         for line in sorted(lines, key=rank):
-            if (line["row"][0] == "T") == is_network:
+            if line["row"][0] in rows:
                 print("| {row} | {injected} | {times} | {lost} |".format(**line))
     print(NAMES, end="")
 

@@ -11,6 +11,16 @@
 #define REGISTRATION_KEY "codewhisperer:odic:device-registration"
 #define PROFILE_KEY "api.codewhisperer.profile"
 
+/* What the existing CLI's migrations leave behind, as far as the store is concerned. */
+#define STORE_SCHEMA \
+    "CREATE TABLE migrations (id INTEGER PRIMARY KEY, version INTEGER NOT NULL," \
+    " migration_time INTEGER NOT NULL);" \
+    "CREATE TABLE auth_kv (key TEXT PRIMARY KEY, value TEXT);" \
+    "CREATE TABLE conversations (key TEXT PRIMARY KEY, value TEXT);" \
+    "CREATE TABLE state (key TEXT PRIMARY KEY, value BLOB);" \
+    "INSERT INTO migrations (version, migration_time) VALUES" \
+    " (0,1),(1,1),(2,1),(3,1),(4,1),(5,1),(6,1),(7,1);"
+
 struct instance {
     struct plugin_host host;
     const struct aq_store_ops *ops;

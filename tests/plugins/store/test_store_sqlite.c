@@ -4,6 +4,7 @@
  */
 #include "instance.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <sqlite3.h>
@@ -15,16 +16,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-/* The schema that the existing CLI's migrations leave behind. */
-#define SCHEMA \
-    "CREATE TABLE migrations (id INTEGER PRIMARY KEY, version INTEGER NOT NULL," \
-    " migration_time INTEGER NOT NULL);" \
-    "CREATE TABLE auth_kv (key TEXT PRIMARY KEY, value TEXT);" \
-    "CREATE TABLE conversations (key TEXT PRIMARY KEY, value TEXT);" \
-    "CREATE TABLE state (key TEXT PRIMARY KEY, value BLOB);" \
-    "INSERT INTO migrations (version, migration_time) VALUES" \
-    " (0,1),(1,1),(2,1),(3,1),(4,1),(5,1),(6,1),(7,1);"
 
 struct fixture {
     char *dir;
@@ -86,7 +77,7 @@ static const char *ask(const char *path, const char *query)
 
 static void make(const struct fixture *f, const char *more)
 {
-    sql(f->path, SCHEMA);
+    sql(f->path, STORE_SCHEMA);
     assert_int_equal(chmod(f->path, 0600), 0);
     if (more) {
         sql(f->path, more);
@@ -144,7 +135,7 @@ static void every_variant_the_existing_cli_writes_is_read_byte_for_byte(void **s
 static void a_database_in_utf16_is_read_as_utf8(void **state)
 {
     struct fixture *f = *state;
-    sql(f->path, "PRAGMA encoding='UTF-16le';" SCHEMA
+    sql(f->path, "PRAGMA encoding='UTF-16le';" STORE_SCHEMA
                  "INSERT INTO auth_kv VALUES ('k', '\xc3\xa9\xf0\x9f\x98\x80')");
     assert_int_equal(chmod(f->path, 0600), 0);
     assert_int_equal(instance_get(&f->store, "k"), AQ_OK);
@@ -162,6 +153,8 @@ static void profile_and_start_url_live_in_the_state_table(void **state)
     assert_int_equal(instance_get(&f->store, "auth.idc.start-url"), AQ_OK);
     assert_string_equal(f->store.value, "\"https://example.com\"");
     assert_int_equal(instance_get(&f->store, "profile.Migrated"), AQ_E_NOTFOUND);
+    assert_int_equal(instance_get(&f->store, "api.selectedCustomization"), AQ_E_NOTFOUND);
+    assert_text_has(f, "table state");
 
     assert_int_equal(instance_list(&f->store), AQ_OK);
     assert_non_null(strstr(f->store.keys, PROFILE_KEY " "));
@@ -243,6 +236,7 @@ static void an_older_schema_can_be_read_but_not_written(void **state)
     assert_int_equal(instance_put(&f->store, TOKEN_KEY, "T"), AQ_E_READONLY);
     assert_text_has(f, "auth_kv");
     assert_text_has(f, "migrates");
+    assert_int_equal(instance_remove(&f->store, TOKEN_KEY), AQ_OK);
     assert_string_equal(ask(f->path, "SELECT count(*) FROM sqlite_master WHERE type='table'"), "2");
 }
 
@@ -365,6 +359,14 @@ static void a_file_that_is_no_database_is_corrupt_and_stays_as_it_is(void **stat
     assert_int_equal(fclose(file), 0);
     assert_memory_equal(junk, now, sizeof(junk));
     assert_int_equal(mode_of(f->path), 0644);
+}
+
+static void a_file_too_short_for_a_database_is_called_none(void **state)
+{
+    struct fixture *f = *state;
+    put_file(f->path, "SQLite for", 10);
+    assert_int_equal(instance_get(&f->store, TOKEN_KEY), AQ_E_CORRUPT);
+    assert_text_has(f, "data.sqlite3: is not an SQLite database, check the path");
 }
 
 static void only_what_begins_as_a_database_is_called_damaged(void **state)
@@ -506,8 +508,40 @@ static void keys_nobody_could_look_up_are_refused(void **state)
     assert_int_equal(instance_put(&f->store, long_key, "v"), AQ_E_INVALID);
     struct aq_change change = { .key = { "a\0b", 3 }, .action = AQ_CHANGE_PUT };
     assert_int_equal(instance_commit(&f->store, &change, 1), AQ_E_INVALID);
-    change = (struct aq_change){ .key = str_of("k"), .action = 7 };
-    assert_int_equal(instance_commit(&f->store, &change, 1), AQ_E_INVALID);
+}
+
+static void changes_of_a_kind_nobody_knows_are_refused(void **state)
+{
+    const struct aq_change changes[] = { { .key = AQ_STR("k"), .action = 7 },
+                                         { .key = AQ_STR("k"), .action = -1 },
+                                         { .key = AQ_STR("k"), .expect = 7 },
+                                         { .key = AQ_STR("k"), .expect = -1 } };
+    struct fixture *f = *state;
+    make(f, NULL);
+    for (int n = 0; n < 4; n++) {
+        assert_int_equal(instance_commit(&f->store, &changes[n], 1), AQ_E_INVALID);
+        assert_text_has(f, "unknown");
+    }
+}
+
+static void keys_nobody_could_look_up_are_not_listed(void **state)
+{
+    struct fixture *f = *state;
+    make(f, "INSERT INTO auth_kv VALUES ('', 'v'), (hex(zeroblob(600)), 'v'), (NULL, 'v'),"
+            " ('a' || char(0) || 'b', 'v'), ('as.long.as.the.profile...', 'v')");
+    assert_int_equal(instance_list(&f->store), AQ_OK);
+    assert_string_equal(f->store.keys, "as.long.as.the.profile... ");
+}
+
+static void an_expected_value_is_compared_whole_and_as_text(void **state)
+{
+    struct fixture *f = *state;
+    make(f, "INSERT INTO auth_kv VALUES ('blob', x'61'), ('text', 'ab'), ('empty', '')");
+    assert_int_equal(instance_swap(&f->store, "blob", "a", "new"), AQ_E_CHANGED);
+    assert_int_equal(instance_swap(&f->store, "text", "a", "new"), AQ_E_CHANGED);
+    assert_int_equal(instance_swap(&f->store, "text", "ac", "new"), AQ_E_CHANGED);
+    assert_int_equal(instance_swap(&f->store, "empty", "", "new"), AQ_OK);
+    assert_int_equal(instance_swap(&f->store, "text", "ab", "new"), AQ_OK);
 }
 
 static void the_journal_mode_of_the_owner_is_kept(void **state)
@@ -636,6 +670,21 @@ static void reading_a_file_others_can_read_warns_once(void **state)
     assert_string_equal(warnings, expected);
 }
 
+static void reading_a_file_another_group_can_read_warns_too(void **state)
+{
+    struct fixture *f = *state;
+    warnings[0] = '\0';
+    f->store.host.table.log = keep_warning;
+    make(f, "INSERT INTO auth_kv VALUES ('k', 'v')");
+    assert_int_equal(chmod(f->path, 0640), 0);
+    assert_int_equal(instance_get(&f->store, "k"), AQ_OK);
+    assert_string_equal(warnings, ""); /* the user's own */
+    if (chown(f->path, (uid_t)-1, 12345) == 0) {
+        assert_int_equal(instance_get(&f->store, "k"), AQ_OK);
+        assert_non_null(strstr(warnings, "other users can read it"));
+    }
+}
+
 /* places that cannot be trusted */
 
 static void assert_refused(struct fixture *f, const char *reason)
@@ -654,7 +703,7 @@ static void a_symbolic_link_as_database_is_refused(void **state)
     struct fixture *f = *state;
     char target[700];
     snprintf(target, sizeof(target), "%s/target", f->dir);
-    sql(target, SCHEMA);
+    sql(target, STORE_SCHEMA);
     assert_int_equal(symlink(target, f->path), 0);
     assert_refused(f, "symbolic link");
     assert_int_equal(unlink(target), 0); /* a dangling one is not followed into being either */
@@ -758,15 +807,77 @@ static void a_link_among_the_directories_is_followed(void **state)
 
 static void a_path_that_is_not_absolute_is_an_invalid_setting(void **state)
 {
-    static const char *const paths[] = { "", "data.sqlite3", "/tmp/", "/tmp/..", "./x" };
+    char endless[5000];
+    const struct aq_str paths[] = { AQ_STR(""),       AQ_STR("data.sqlite3"),
+                                    AQ_STR("/tmp/"),  AQ_STR("/tmp/.."),
+                                    AQ_STR("/tmp/."), AQ_STR("./x"),
+                                    { "/a\0b", 4 },   { endless, sizeof(endless) } };
     struct fixture *f = *state;
+    memset(endless, '/', sizeof(endless));
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         void *self = NULL;
-        struct aq_setting_value values[2] = { { .text = str_of(paths[i]) } };
+        struct aq_setting_value values[2] = { { .text = paths[i] } };
         struct aq_open_args args = f->store.host.args;
         args.values = values;
         assert_int_equal(f->store.ops->open(&args, &self, &f->store.err), AQ_E_INVALID);
         assert_null(self);
+    }
+}
+
+static void a_path_below_a_file_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct instance other;
+    char path[700];
+    make(f, NULL);
+    snprintf(path, sizeof(path), "%s/data.sqlite3", f->path);
+    instance_open_sqlite(&other, path);
+    assert_int_equal(instance_get(&other, "k"), AQ_E_DENIED);
+    assert_non_null(strstr(other.err.text, "not a directory"));
+    assert_int_equal(instance_put(&other, "k", "v"), AQ_E_DENIED);
+    instance_close(&other);
+}
+
+static void what_is_missing_up_to_the_root_would_be_made_there(void **state)
+{
+    struct instance other;
+    char path[100];
+    (void)state;
+    snprintf(path, sizeof(path), "/aq-absent-%ld/a/data.sqlite3", (long)getpid());
+    instance_open_sqlite(&other, path);
+    assert_int_equal(instance_get(&other, "k"), AQ_E_NOTFOUND);
+    aq_status status = other.ops->can_save(other.self, &other.err);
+    assert_int_equal(status, access("/", W_OK) == 0 ? AQ_OK
+                             : errno == EROFS       ? AQ_E_READONLY
+                                                    : AQ_E_DENIED);
+    instance_close(&other);
+    snprintf(path, sizeof(path), "/aq-absent-%ld", (long)getpid());
+    instance_open_sqlite(&other, path);
+    assert_int_equal(instance_get(&other, "k"), AQ_E_NOTFOUND);
+    instance_close(&other);
+}
+
+static void a_path_in_an_error_is_made_safe_to_print(void **state)
+{
+    struct fixture *f = *state;
+    struct instance other;
+    char path[700];
+    snprintf(path, sizeof(path), "%s/\033[31m\x7f", f->dir);
+    instance_open_sqlite(&other, path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(instance_get(&other, "k"), AQ_E_DENIED);
+    assert_non_null(strstr(other.err.text, "/?[31m?: is a directory"));
+    instance_close(&other);
+}
+
+static void a_file_that_the_users_own_group_shares_is_used(void **state)
+{
+    struct fixture *f = *state;
+    make(f, "INSERT INTO auth_kv VALUES ('" TOKEN_KEY "', 'T')");
+    assert_int_equal(chmod(f->path, 0660), 0);
+    assert_int_equal(instance_get(&f->store, TOKEN_KEY), AQ_OK);
+    if (chown(f->path, (uid_t)-1, 12345) == 0) {
+        assert_refused(f, "chmod 600");
     }
 }
 
@@ -822,7 +933,7 @@ static void a_file_replaced_between_two_calls_is_noticed(void **state)
     assert_int_equal(instance_get(&f->store, "k"), AQ_OK);
     assert_int_equal(instance_put(&f->store, "mine", "1"), AQ_OK);
     snprintf(path, sizeof(path), "%s/new", f->dir);
-    sql(path, SCHEMA "INSERT INTO auth_kv VALUES ('k', 'new')");
+    sql(path, STORE_SCHEMA "INSERT INTO auth_kv VALUES ('k', 'new')");
     assert_int_equal(chmod(path, 0600), 0);
     assert_int_equal(rename(path, f->path), 0);
     assert_int_equal(instance_swap(&f->store, "k", "old", "x"), AQ_E_CHANGED);
@@ -845,6 +956,22 @@ static void a_file_deleted_between_two_calls_is_not_found_any_more(void **state)
 }
 
 /* the lock */
+
+static void a_lock_on_a_file_that_was_deleted_is_kept_until_it_is_released(void **state)
+{
+    struct fixture *f = *state;
+    struct instance other;
+    make(f, NULL);
+    assert_int_equal(f->store.ops->lock(f->store.self, &f->store.err), AQ_OK);
+    assert_int_equal(unlink(f->path), 0);
+    make(f, NULL);
+    instance_open_sqlite(&other, f->path);
+    assert_int_equal(other.ops->lock(other.self, &other.err), AQ_OK);
+    f->store.ops->unlock(f->store.self);
+    assert_int_equal(f->store.ops->lock(f->store.self, &f->store.err), AQ_AGAIN);
+    instance_close(&other);
+    assert_int_equal(f->store.ops->lock(f->store.self, &f->store.err), AQ_OK);
+}
 
 static void the_lock_excludes_another_instance_of_the_process(void **state)
 {
@@ -903,6 +1030,7 @@ int main(void)
         TEST(a_trigger_in_the_database_does_not_run),
         TEST(a_schema_that_calculates_does_no_harm),
         TEST(a_file_that_is_no_database_is_corrupt_and_stays_as_it_is),
+        TEST(a_file_too_short_for_a_database_is_called_none),
         TEST(only_what_begins_as_a_database_is_called_damaged),
         TEST(a_database_cut_or_damaged_anywhere_gives_an_error_or_the_value),
         TEST(what_is_put_is_text_in_the_right_table),
@@ -911,12 +1039,16 @@ int main(void)
         TEST(all_changes_of_a_commit_are_applied_together),
         TEST(changes_are_read_with_the_callers_stride),
         TEST(keys_nobody_could_look_up_are_refused),
+        TEST(keys_nobody_could_look_up_are_not_listed),
+        TEST(changes_of_a_kind_nobody_knows_are_refused),
+        TEST(an_expected_value_is_compared_whole_and_as_text),
         TEST(the_journal_mode_of_the_owner_is_kept),
         TEST(a_save_makes_directories_and_file_private_whatever_the_umask),
         TEST(a_new_database_has_every_table_and_all_eight_migrations),
         TEST(a_file_others_could_read_is_made_private_by_a_save),
         TEST(a_save_makes_the_file_of_wal_mode_private_too),
         TEST(reading_a_file_others_can_read_warns_once),
+        TEST(reading_a_file_another_group_can_read_warns_too),
         TEST(a_symbolic_link_as_database_is_refused),
         TEST(a_second_name_of_the_file_is_refused),
         TEST(a_pipe_as_database_is_refused_without_waiting),
@@ -927,11 +1059,16 @@ int main(void)
         TEST(a_directory_opened_up_later_is_refused_for_all_but_the_file_itself),
         TEST(a_link_among_the_directories_is_followed),
         TEST(a_path_that_is_not_absolute_is_an_invalid_setting),
+        TEST(a_path_below_a_file_is_refused),
+        TEST(what_is_missing_up_to_the_root_would_be_made_there),
+        TEST(a_path_in_an_error_is_made_safe_to_print),
+        TEST(a_file_that_the_users_own_group_shares_is_used),
         TEST(a_reader_waits_for_a_writer_and_then_says_busy),
         TEST(a_reader_that_stays_makes_a_save_busy_and_undone),
         TEST(can_save_leaves_everything_as_it_was),
         TEST(a_file_replaced_between_two_calls_is_noticed),
         TEST(a_file_deleted_between_two_calls_is_not_found_any_more),
+        TEST(a_lock_on_a_file_that_was_deleted_is_kept_until_it_is_released),
         TEST(the_lock_excludes_another_instance_of_the_process),
         TEST(the_lock_is_still_held_after_reading_and_saving),
     };

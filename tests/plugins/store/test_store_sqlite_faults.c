@@ -3,6 +3,7 @@
  * path that changes hands, any umask, a disk with just so much room. */
 #include "child.h"
 #include "instance.h"
+#include "rounds.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,13 +23,10 @@
 #include <cmocka.h>
 
 enum {
-    READERS = 4,
-    READS = 200,
-    WRITERS = 2,
-    UPGRADERS = 2,
-    INCREMENTS = 50,
-    SWAPS = 2000,
-    CREATIONS = 20,
+    READERS = 8,
+    WRITERS = 4,
+    UPGRADERS = 4,
+    CREATIONS_MAX = 1000,
     PAGE = 4096,
     ROOM_MAX = 40, /* pages free on a nearly full disk */
 };
@@ -90,6 +88,16 @@ static int number_in(const char *path)
 
 /* company */
 
+static int increments(void)
+{
+    return rounds(10, 500);
+}
+
+static int reads(void)
+{
+    return rounds(100, 5000);
+}
+
 static void open_patient(struct instance *i, const char *path)
 {
     const struct plugin_setting settings[] = { { "path", path }, { NULL, NULL } };
@@ -102,7 +110,7 @@ static void read_often(void *arg)
     struct instance i;
     int last = 0;
     open_patient(&i, f->path);
-    for (int n = 0; n < READS; n++) {
+    for (int n = 0; n < reads(); n++) {
         REQUIRE(instance_get(&i, "k") == AQ_OK);
         REQUIRE(atoi(i.value) >= last);
         last = atoi(i.value);
@@ -115,7 +123,7 @@ static void increment(void *arg)
     const struct fixture *f = arg;
     struct instance i;
     open_patient(&i, f->path);
-    for (int done = 0; done < INCREMENTS;) {
+    for (int done = 0; done < increments();) {
         char now[32], next[32];
         REQUIRE(instance_get(&i, "k") == AQ_OK);
         snprintf(now, sizeof(now), "%d", atoi(i.value));
@@ -134,7 +142,7 @@ static void increment_by_upgrading(void *arg)
         "BEGIN DEFERRED; SELECT value FROM auth_kv WHERE key = 'k';"
         "UPDATE auth_kv SET value = CAST(value + 1 AS TEXT) WHERE key = 'k'; COMMIT";
     const struct fixture *f = arg;
-    for (int done = 0; done < INCREMENTS;) {
+    for (int done = 0; done < increments();) {
         sqlite3 *db;
         REQUIRE(sqlite3_open(f->path, &db) == SQLITE_OK);
         REQUIRE(sqlite3_busy_timeout(db, 5000) == SQLITE_OK);
@@ -162,11 +170,18 @@ static void writers_that_upgrade_make_nobody_busy_and_nothing_is_lost(void **sta
     while (count > 0) {
         assert_int_equal(child_end(pids[--count]), 0);
     }
-    assert_int_equal(number_in(f->path), (WRITERS + UPGRADERS) * INCREMENTS);
+    assert_int_equal(number_in(f->path), (WRITERS + UPGRADERS) * increments());
     assert_sound(f->path);
+    rounds_report("S5", "saves of 4 writers and 4 that upgrade, beside 8 readers",
+                  (unsigned)((WRITERS + UPGRADERS) * increments()));
 }
 
 /* a path that changes hands */
+
+static int swaps(void)
+{
+    return rounds(1000, 10000);
+}
 
 static void exchange_forever(void *arg)
 {
@@ -225,7 +240,7 @@ static void a_path_swapped_with_a_link_is_never_saved_through(void **state)
 
     pid_t swapper = child_start(exchange_forever, f);
     instance_open_sqlite(&i, f->path);
-    for (int n = 1; n <= SWAPS; n++) {
+    for (int n = 1; n <= swaps(); n++) {
         aq_status status = instance_get(&i, "k");
         assert_true(status == AQ_E_DENIED || (status == AQ_OK && strcmp(i.value, "evil") != 0));
         read += status == AQ_OK;
@@ -245,6 +260,8 @@ static void a_path_swapped_with_a_link_is_never_saved_through(void **state)
     assert_string_equal(i.value, "evil");
     instance_close(&i);
     assert_sound(f->path);
+    rounds_report("S10", "path swapped with a symbolic link, again and again; reads and saves",
+                  2 * (unsigned)swaps());
 }
 
 static void a_path_swapped_with_another_database_loses_no_acknowledged_save(void **state)
@@ -261,7 +278,7 @@ static void a_path_swapped_with_another_database_loses_no_acknowledged_save(void
 
     pid_t swapper = child_start(exchange_forever, f);
     instance_open_sqlite(&i, f->path);
-    for (int n = 0; n < SWAPS; n++) {
+    for (int n = 0; n < swaps(); n++) {
         aq_status status = add_one(&i);
         assert_true(is_expected(status, AQ_E_CHANGED));
         acknowledged += status == AQ_OK;
@@ -275,9 +292,17 @@ static void a_path_swapped_with_another_database_loses_no_acknowledged_save(void
     assert_in_range(sum, acknowledged, acknowledged + doubtful);
     assert_sound(f->path);
     assert_sound(other);
+    rounds_report("S13", "path swapped with another database, again and again; saves",
+                  (unsigned)swaps());
 }
 
 /* umasks */
+
+static int creations(void)
+{
+    int count = rounds(20, 500);
+    return count < CREATIONS_MAX ? count : CREATIONS_MAX;
+}
 
 static void create_with_umask(const struct fixture *f, mode_t mask, int n)
 {
@@ -293,7 +318,7 @@ static void create_with_umask(const struct fixture *f, mode_t mask, int n)
 
 static void create_many(void *arg)
 {
-    for (int n = 0; n < CREATIONS; n++) {
+    for (int n = 0; n < creations(); n++) {
         create_with_umask(arg, 0000, n);
         create_with_umask(arg, 0077, n);
     }
@@ -338,7 +363,7 @@ static int look(int fd, struct watched *list, int *count, int max)
 static void what_is_made_is_private_at_every_moment_whatever_the_umask(void **state)
 {
     struct fixture *f = *state;
-    static struct watched list[4 * CREATIONS * 2];
+    static struct watched list[4 * CREATIONS_MAX * 2];
     int count = 1, seen = 0, status;
     int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     assert_true(fd >= 0);
@@ -346,12 +371,14 @@ static void what_is_made_is_private_at_every_moment_whatever_the_umask(void **st
     list[0].wd = inotify_add_watch(fd, f->dir, IN_CREATE);
     pid_t pid = child_start(create_many, f);
     while (waitpid(pid, &status, WNOHANG) == 0) {
-        seen += look(fd, list, &count, 4 * CREATIONS * 2);
+        seen += look(fd, list, &count, 4 * CREATIONS_MAX * 2);
     }
     assert_int_equal(status, 0);
-    seen += look(fd, list, &count, 4 * CREATIONS * 2);
+    seen += look(fd, list, &count, 4 * CREATIONS_MAX * 2);
     close(fd);
-    assert_true(seen >= 2 * CREATIONS);
+    assert_true(seen >= 2 * creations());
+    rounds_report("S9", "database made with umask 000 and 077, modes watched",
+                  2 * (unsigned)creations());
 }
 
 /* a disk with just so much room */
@@ -412,6 +439,7 @@ static void sweep(void *arg)
 static void on_a_disk_that_fills_up_a_save_is_done_or_the_old_value_stays(void **state)
 {
     child_run_in_namespace(sweep, *state);
+    rounds_report("S12", "save on a disk with 0, 1, 2, ... free pages", 2 * ROOM_MAX);
 }
 
 static void sweep_without_database(void *arg)
@@ -437,6 +465,7 @@ static void sweep_without_database(void *arg)
 static void where_a_database_is_still_to_be_made_can_save_looks_for_room_too(void **state)
 {
     child_run_in_namespace(sweep_without_database, *state);
+    rounds_report("S12", "database made on a disk with 0, 1, 2, ... free pages", ROOM_MAX);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -4,6 +4,7 @@
  * so what the plugin, its SQLite and libc itself ask for is counted. */
 #include "child.h"
 #include "instance.h"
+#include "rounds.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -377,9 +378,9 @@ static bool play(struct fixture *f, const struct round *r)
     return hit;
 }
 
-static void play_all(struct fixture *f, bool warm, bool from_then_on)
+static unsigned play_all(struct fixture *f, bool warm, bool from_then_on)
 {
-    unsigned long needed = 0;
+    unsigned needed = 0;
     for (unsigned i = 0; i < OPERATIONS; i++) {
         struct round r = { &operations[i], warm, from_then_on, ALLOCATIONS_MAX };
         assert_false(play(f, &r)); /* once in peace: what is kept for ever is allocated */
@@ -389,37 +390,40 @@ static void play_all(struct fixture *f, bool warm, bool from_then_on)
                 fail_msg("%s: %ld allocations leaked", describe(&r), memory.live - live);
             }
         }
-        needed += r.fail_at - 1;
+        needed += (unsigned)r.fail_at - 1;
     }
     assert_true(needed > OPERATIONS); /* else malloc was not replaced */
+    return needed;
 }
 
 static void one_failed_allocation_in_a_first_use_loses_nothing(void **state)
 {
     struct fixture *f = *state;
     take_image(f, SCHEMA "INSERT INTO auth_kv VALUES ('k', '" OLD "'), ('l', 'other')");
-    play_all(f, false, false);
+    rounds_report("S1", "each allocation of a first use fails once", play_all(f, false, false));
 }
 
 static void one_failed_allocation_in_a_later_use_loses_nothing(void **state)
 {
     struct fixture *f = *state;
     take_image(f, SCHEMA "INSERT INTO auth_kv VALUES ('k', '" OLD "'), ('l', 'other')");
-    play_all(f, true, false);
+    rounds_report("S1", "each allocation of a later use fails once", play_all(f, true, false));
 }
 
 static void no_memory_at_all_in_a_first_use_loses_nothing(void **state)
 {
     struct fixture *f = *state;
     take_image(f, SCHEMA "INSERT INTO auth_kv VALUES ('k', '" OLD "'), ('l', 'other')");
-    play_all(f, false, true);
+    rounds_report("S1", "each allocation of a first use fails, and all after it",
+                  play_all(f, false, true));
 }
 
 static void no_memory_at_all_in_a_later_use_loses_nothing_and_leaves_no_lock(void **state)
 {
     struct fixture *f = *state;
     take_image(f, SCHEMA "INSERT INTO auth_kv VALUES ('k', '" OLD "'), ('l', 'other')");
-    play_all(f, true, true);
+    rounds_report("S1", "each allocation of a later use fails, and all after it",
+                  play_all(f, true, true));
 }
 
 /* What is read has to be converted, which needs memory too. */
@@ -475,6 +479,51 @@ static void a_view_in_place_of_a_table_is_no_table_that_is_still_to_come(void **
     }
 }
 
+/* SQLite is started by the first call of a process that does not fail. */
+static void start_without_memory(void *arg)
+{
+    struct fixture *f = arg;
+    const struct operation look = { "look", get, OLD };
+    struct round r = { &look, false, false, 0 };
+    bool hit = true;
+    open_store(f);
+    for (r.fail_at = 1; hit; r.fail_at++) {
+        aq_status status = fail_in(f, &r, &hit);
+        REQUIRE(status == AQ_OK || status == AQ_E_NOMEM);
+        REQUIRE(status != AQ_OK || strcmp(f->value, OLD) == 0);
+    }
+    REQUIRE(r.fail_at > 10);
+    instance_close(&f->store);
+}
+
+static void without_memory_at_its_start_sqlite_is_started_later(void **state)
+{
+    struct fixture *f = *state;
+    take_image(f, SCHEMA "INSERT INTO auth_kv VALUES ('k', '" OLD "')");
+    write_image(f->path, f->image, f->image_len);
+    assert_int_equal(child_end(child_start(start_without_memory, f)), 0);
+}
+
+static void a_failed_allocation_in_an_older_database_is_not_mistaken_for_a_damaged_one(void **state)
+{
+    struct fixture *f = *state;
+    const struct operation look = { "look", get, NULL };
+    struct round round = { &look, true, false, 0 };
+    const struct round *r = &round;
+    bool hit = true;
+
+    sql(f->path, "CREATE TABLE migrations (id INTEGER PRIMARY KEY, version INTEGER);"
+                 "CREATE TABLE state (key TEXT PRIMARY KEY, value BLOB);"
+                 "INSERT INTO migrations (version) VALUES (4)");
+    assert_int_equal(chmod(f->path, 0600), 0);
+    for (round.fail_at = 1; hit; round.fail_at++) {
+        open_store(f);
+        aq_status status = fail_in(f, r, &hit);
+        EXPECT(status == AQ_E_NOMEM || status == AQ_E_NOTFOUND);
+        instance_close(&f->store);
+    }
+}
+
 /* A database mounted as a single file: no lack of anything may hide that. */
 
 static void save_in_mounted_file(void *arg)
@@ -516,6 +565,7 @@ static void no_lack_of_memory_hides_that_a_file_is_mounted_by_itself(void **stat
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(without_memory_at_its_start_sqlite_is_started_later), /* before all others */
         TEST(one_failed_allocation_in_a_first_use_loses_nothing),
         TEST(one_failed_allocation_in_a_later_use_loses_nothing),
         TEST(no_memory_at_all_in_a_first_use_loses_nothing),
@@ -523,6 +573,7 @@ int main(void)
         TEST(a_failed_allocation_in_a_database_in_utf16_is_not_mistaken_for_another_value),
         TEST(a_database_that_is_being_made_without_memory_can_be_made_later),
         TEST(a_view_in_place_of_a_table_is_no_table_that_is_still_to_come),
+        TEST(a_failed_allocation_in_an_older_database_is_not_mistaken_for_a_damaged_one),
         TEST(no_lack_of_memory_hides_that_a_file_is_mounted_by_itself),
     };
     return cmocka_run_group_tests_name("store-sqlite-memory", tests, NULL, NULL);
