@@ -18,6 +18,15 @@
 #define TCP_KEEPALIVE_SECONDS 60L   /* of silence before the kernel probes the peer */
 #define HASHED_DIR "/etc/ssl/certs" /* where distributions keep certificates by hash */
 
+/* Where else they keep them: all in one file. The libcurl that we are linked with may come from
+ * another distribution, and would look where that one does. */
+static const char *const BUNDLES[] = {
+    "/etc/ssl/certs/ca-certificates.crt", /* Debian, Arch, Alpine */
+    "/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora and its relatives */
+    "/etc/ssl/ca-bundle.pem",             /* SUSE */
+    "/etc/ssl/cert.pem",                  /* OpenBSD's name, used by others */
+};
+
 enum {
     CA_BUNDLE,
     CA_DIR,
@@ -154,6 +163,23 @@ static aq_status check_trust(const struct options *options, struct aq_error *err
     return AQ_OK;
 }
 
+/* The certificates of the machine. They are read from a directory one by one, as they are needed;
+ * parsing a whole bundle costs more than the rest of a first request. */
+static void find_trust(struct options *options)
+{
+    if (has_hashed_names(HASHED_DIR)) {
+        options->ca_dir = HASHED_DIR;
+        return;
+    }
+    for (size_t i = 0; i < sizeof(BUNDLES) / sizeof(BUNDLES[0]); i++) {
+        if (find_obstacle(BUNDLES[i], S_IFREG, R_OK) == 0) {
+            options->ca_bundle = BUNDLES[i];
+            return;
+        }
+    }
+    options->default_trust = true;
+}
+
 aq_status options_init(struct options *options, const struct aq_open_args *args,
                        struct aq_error *err)
 {
@@ -167,13 +193,7 @@ aq_status options_init(struct options *options, const struct aq_open_args *args,
         .keepalive_s = (long)value_at(args, KEEPALIVE_S)->number,
     };
     if (!options->ca_bundle && !options->ca_dir) {
-        /* Certificates are read from a directory one by one, as they are needed; parsing a whole
-         * bundle costs more than the rest of a first request. */
-        if (has_hashed_names(HASHED_DIR)) {
-            options->ca_dir = HASHED_DIR;
-        } else {
-            options->default_trust = true;
-        }
+        find_trust(options);
         return AQ_OK;
     }
     return check_trust(options, err);

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "service"))
+TESTS = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TESTS / "service"), str(TESTS / "reliability")]
 
 from command import Command  # noqa: E402
 from fixtures import service, service_process  # noqa: E402, F401

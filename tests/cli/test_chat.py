@@ -6,6 +6,8 @@ import signal
 import termios
 
 import pytest
+from command import BINARY
+from mounts import mounts, needs_mounts
 
 CHAT = ("chat", "--no-interactive")
 CALL = "GenerateAssistantResponse"
@@ -108,6 +110,23 @@ ESCAPES = [
     ("over\rwrite\x07\x08\x7f", "overwrite"),
     ("a\u202eb\u2066c\u200f\U000e0041d\u200be", "abcde"),
 ]
+
+
+@needs_mounts
+@pytest.mark.parametrize("bundle", ["certs/ca-certificates.crt", "ca-bundle.pem", "cert.pem"])
+def test_the_machines_certificates_are_found_where_its_distribution_keeps_them(
+    online, login, service, bundle
+):
+    """/etc/ssl is that of another distribution: no directory of hashes, but this one file."""
+    with mounts() as other:
+        other.run("mount", "-t", "tmpfs", "none", "/etc/ssl")
+        other.run("mkdir", "/etc/ssl/certs")
+        other.run("cp", service.ca, f"/etc/ssl/{bundle}")
+        for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "AWS_CA_BUNDLE"):
+            online.env.pop(name, None)
+        online.env["Q_ENDPOINT_URL"] = service.tls_url
+        done = online.run(*other.prefix, BINARY, *CHAT, "hello", program="nsenter")
+        assert done.code == 0, done
 
 
 @pytest.mark.parametrize("text, left", ESCAPES)
