@@ -4,6 +4,7 @@
 import json
 import os
 import pty
+import signal
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -13,6 +14,9 @@ OWN_NAME = BINARY.parent / "amazonq"  # what the file is called; `q` is a link t
 SANITIZED = os.environ.get("AQ_TEST_SANITIZED") == "1"
 TIMEOUT_S = 30
 TOKEN_KEY = "codewhisperer:odic:token"
+
+# A shell starts background jobs with SIGINT ignored; what is started here shall not inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Result:

@@ -64,10 +64,14 @@ class Journal:
     async def wait(self, kind, operation, count, timeout):
         """Return True once the counter has reached `count`, False when time is up."""
         counter = {"calls": self.calls, "held": self.held, "disconnects": self.disconnects}[kind]
-        try:
-            async with asyncio.timeout(timeout), self._changed:
+
+        async def reached():
+            async with self._changed:
                 await self._changed.wait_for(lambda: counter[operation] >= count)
-        except TimeoutError:
+
+        try:
+            await asyncio.wait_for(reached(), timeout)
+        except asyncio.TimeoutError:
             return False
         return True
 
