@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+# Written by tools/generate-models: change model/service-model.json or the tool, not this file.
+"""The values that members may have."""
+
+from ._base import OpenEnum
+
+
+class AccessDeniedExceptionReason(OpenEnum):
+    FEATURE_NOT_SUPPORTED = "FEATURE_NOT_SUPPORTED"
+    TEMPORARILY_SUSPENDED = "TEMPORARILY_SUSPENDED"
+    UNAUTHORIZED_CUSTOMIZATION_RESOURCE_ACCESS = "UNAUTHORIZED_CUSTOMIZATION_RESOURCE_ACCESS"
+    UNAUTHORIZED_WORKSPACE_CONTEXT_FEATURE_ACCESS = "UNAUTHORIZED_WORKSPACE_CONTEXT_FEATURE_ACCESS"
+
+
+class AgentTaskType(OpenEnum):
+    SPECTASK = "spectask"
+    VIBE = "vibe"
+
+
+class AlertType(OpenEnum):
+    ERROR = "ERROR"
+    INFO = "INFO"
+    WARNING = "WARNING"
+
+
+class CachePointType(OpenEnum):
+    DEFAULT = "default"
+
+
+class ChatTriggerType(OpenEnum):
+    DIAGNOSTIC = "DIAGNOSTIC"
+    INLINE_CHAT = "INLINE_CHAT"
+    MANUAL = "MANUAL"
+
+
+class ConflictExceptionReason(OpenEnum):
+    CUSTOMER_KMS_KEY_DISABLED = "CUSTOMER_KMS_KEY_DISABLED"
+    CUSTOMER_KMS_KEY_INVALID_KEY_POLICY = "CUSTOMER_KMS_KEY_INVALID_KEY_POLICY"
+    MISMATCHED_KMS_KEY = "MISMATCHED_KMS_KEY"
+
+
+class ContentChecksumType(OpenEnum):
+    SHA_256 = "SHA_256"
+
+
+class ContentType(OpenEnum):
+    CODE = "CODE"
+    FILE = "FILE"
+    PROMPT = "PROMPT"
+    WORKSPACE = "WORKSPACE"
+
+
+class ContextTruncationScheme(OpenEnum):
+    ANALYSIS = "ANALYSIS"
+    GUMBY = "GUMBY"
+
+
+class Currency(OpenEnum):
+    USD = "USD"
+
+
+class DiagnosticSeverity(OpenEnum):
+    ERROR = "ERROR"
+    HINT = "HINT"
+    INFORMATION = "INFORMATION"
+    WARNING = "WARNING"
+
+
+class DiagnosticTag(OpenEnum):
+    DEPRECATED = "DEPRECATED"
+    UNNECESSARY = "UNNECESSARY"
+
+
+class ExportIntent(OpenEnum):
+    TASK_ASSIST = "TASK_ASSIST"
+    TRANSFORMATION = "TRANSFORMATION"
+    UNIT_TESTS = "UNIT_TESTS"
+
+
+class FreeTrialStatus(OpenEnum):
+    ACTIVE = "ACTIVE"
+    EXPIRED = "EXPIRED"
+
+
+class FunctionalityName(OpenEnum):
+    ANALYSIS = "ANALYSIS"
+    CHAT_CUSTOMIZATION = "CHAT_CUSTOMIZATION"
+    COMPLETIONS = "COMPLETIONS"
+    CONVERSATIONS = "CONVERSATIONS"
+    FEATURE_DEVELOPMENT = "FEATURE_DEVELOPMENT"
+    TASK_ASSIST = "TASK_ASSIST"
+    TRANSFORMATIONS = "TRANSFORMATIONS"
+    TRANSFORMATIONS_WEBAPP = "TRANSFORMATIONS_WEBAPP"
+
+
+class ImageFormat(OpenEnum):
+    GIF = "gif"
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+
+
+class InputType(OpenEnum):
+    IMAGE = "IMAGE"
+    TEXT = "TEXT"
+
+
+class IntentType(OpenEnum):
+    ARTIFACT = "ARTIFACT"
+    DEEPLINKS = "DEEPLINKS"
+    GLUE_SENSEI = "GLUE_SENSEI"
+    RESOURCE_DATA = "RESOURCE_DATA"
+    SUPPORT = "SUPPORT"
+
+
+class InternalServerExceptionReason(OpenEnum):
+    MODEL_TEMPORARILY_UNAVAILABLE = "MODEL_TEMPORARILY_UNAVAILABLE"
+
+
+class InvalidStateReason(OpenEnum):
+    INVALID_TASK_ASSIST_PLAN = "INVALID_TASK_ASSIST_PLAN"
+
+
+class ModelProvider(OpenEnum):
+    DEFAULT = "DEFAULT"
+
+
+class OptInFeatureToggle(OpenEnum):
+    OFF = "OFF"
+    ON = "ON"
+
+
+class Origin(OpenEnum):
+    AI_EDITOR = "AI_EDITOR"
+    CHATBOT = "CHATBOT"
+    CLI = "CLI"
+    CONSOLE = "CONSOLE"
+    DOCUMENTATION = "DOCUMENTATION"
+    GITLAB = "GITLAB"
+    IDE = "IDE"
+    INLINE_CHAT = "INLINE_CHAT"
+    MARKETING = "MARKETING"
+    MD = "MD"
+    MD_CE = "MD_CE"
+    MD_IDE = "MD_IDE"
+    MOBILE = "MOBILE"
+    OPENSEARCH_DASHBOARD = "OPENSEARCH_DASHBOARD"
+    Q_DEV_BEXT = "Q_DEV_BEXT"
+    SAGE_MAKER = "SAGE_MAKER"
+    SERVICE_INTERNAL = "SERVICE_INTERNAL"
+    SM_AI_STUDIO_IDE = "SM_AI_STUDIO_IDE"
+    UNIFIED_SEARCH = "UNIFIED_SEARCH"
+    UNKNOWN = "UNKNOWN"
+    KIRO_CLI = "KIRO_CLI"
+
+
+class OverageCapability(OpenEnum):
+    OVERAGE_CAPABLE = "OVERAGE_CAPABLE"
+    OVERAGE_INCAPABLE = "OVERAGE_INCAPABLE"
+
+
+class OverageStatus(OpenEnum):
+    DISABLED = "DISABLED"
+    ENABLED = "ENABLED"
+
+
+class ProfileStatus(OpenEnum):
+    ACTIVE = "ACTIVE"
+    CREATE_FAILED = "CREATE_FAILED"
+    CREATING = "CREATING"
+    DELETE_FAILED = "DELETE_FAILED"
+    DELETING = "DELETING"
+    UPDATE_FAILED = "UPDATE_FAILED"
+    UPDATING = "UPDATING"
+
+
+class ProfileType(OpenEnum):
+    CODEWHISPERER = "CODEWHISPERER"
+    Q_DEVELOPER = "Q_DEVELOPER"
+
+
+class RecommendationsWithReferencesPreference(OpenEnum):
+    ALLOW = "ALLOW"
+    BLOCK = "BLOCK"
+
+
+class ResourcePolicyEffect(OpenEnum):
+    ALLOW = "ALLOW"
+    DENY = "DENY"
+
+
+class ResourceType(OpenEnum):
+    AGENTIC_REQUEST = "AGENTIC_REQUEST"
+    CREDIT = "CREDIT"
+    SPEC = "SPEC"
+    VIBE = "VIBE"
+
+
+class ServiceQuotaExceededExceptionReason(OpenEnum):
+    CONVERSATION_LIMIT_EXCEEDED = "CONVERSATION_LIMIT_EXCEEDED"
+    MONTHLY_REQUEST_COUNT = "MONTHLY_REQUEST_COUNT"
+    OVERAGE_REQUEST_LIMIT_EXCEEDED = "OVERAGE_REQUEST_LIMIT_EXCEEDED"
+
+
+class StepState(OpenEnum):
+    FAILED = "FAILED"
+    IN_PROGRESS = "IN_PROGRESS"
+    LOADING = "LOADING"
+    PAUSED = "PAUSED"
+    PENDING = "PENDING"
+    STOPPED = "STOPPED"
+    SUCCEEDED = "SUCCEEDED"
+
+
+class SubscriptionManagementTarget(OpenEnum):
+    MANAGE = "MANAGE"
+    PURCHASE = "PURCHASE"
+
+
+class SubscriptionProvider(OpenEnum):
+    AWS_ACCOUNT = "AWS_ACCOUNT"
+    STRIPE = "STRIPE"
+
+
+class SubscriptionStatus(OpenEnum):
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+
+
+class SubscriptionType(OpenEnum):
+    Q_DEVELOPER_STANDALONE = "Q_DEVELOPER_STANDALONE"
+    Q_DEVELOPER_STANDALONE_FREE = "Q_DEVELOPER_STANDALONE_FREE"
+    Q_DEVELOPER_STANDALONE_POWER = "Q_DEVELOPER_STANDALONE_POWER"
+    Q_DEVELOPER_STANDALONE_PRO = "Q_DEVELOPER_STANDALONE_PRO"
+    Q_DEVELOPER_STANDALONE_PRO_PLUS = "Q_DEVELOPER_STANDALONE_PRO_PLUS"
+
+
+class SymbolType(OpenEnum):
+    DECLARATION = "DECLARATION"
+    USAGE = "USAGE"
+
+
+class TaskActionNoteType(OpenEnum):
+    INFO = "INFO"
+    WARNING = "WARNING"
+
+
+class ThrottlingExceptionReason(OpenEnum):
+    DAILY_REQUEST_COUNT = "DAILY_REQUEST_COUNT"
+    INSUFFICIENT_MODEL_CAPACITY = "INSUFFICIENT_MODEL_CAPACITY"
+    MONTHLY_REQUEST_COUNT = "MONTHLY_REQUEST_COUNT"
+
+
+class ToolResultStatus(OpenEnum):
+    ERROR = "error"
+    SUCCESS = "success"
+
+
+class TransformationDownloadArtifactType(OpenEnum):
+    CLIENT_INSTRUCTIONS = "ClientInstructions"
+    GENERATED_CODE = "GeneratedCode"
+    LOGS = "Logs"
+
+
+class UpgradeCapability(OpenEnum):
+    UPGRADE_CAPABLE = "UPGRADE_CAPABLE"
+    UPGRADE_INCAPABLE = "UPGRADE_INCAPABLE"
+
+
+class UsageLimitType(OpenEnum):
+    AGENTIC_REQUEST = "AGENTIC_REQUEST"
+    AI_EDITOR = "AI_EDITOR"
+    CODE_COMPLETIONS = "CODE_COMPLETIONS"
+    TRANSFORM = "TRANSFORM"
+
+
+class UserIntent(OpenEnum):
+    APPLY_COMMON_BEST_PRACTICES = "APPLY_COMMON_BEST_PRACTICES"
+    CITE_SOURCES = "CITE_SOURCES"
+    CODE_GENERATION = "CODE_GENERATION"
+    EXPLAIN_CODE_SELECTION = "EXPLAIN_CODE_SELECTION"
+    EXPLAIN_LINE_BY_LINE = "EXPLAIN_LINE_BY_LINE"
+    GENERATE_CLOUDFORMATION_TEMPLATE = "GENERATE_CLOUDFORMATION_TEMPLATE"
+    GENERATE_UNIT_TESTS = "GENERATE_UNIT_TESTS"
+    IMPROVE_CODE = "IMPROVE_CODE"
+    SHOW_EXAMPLES = "SHOW_EXAMPLES"
+    SUGGEST_ALTERNATE_IMPLEMENTATION = "SUGGEST_ALTERNATE_IMPLEMENTATION"
+
+
+class ValidationExceptionReason(OpenEnum):
+    CONTENT_LENGTH_EXCEEDS_THRESHOLD = "CONTENT_LENGTH_EXCEEDS_THRESHOLD"
+    INVALID_CONVERSATION_ID = "INVALID_CONVERSATION_ID"
+    INVALID_KMS_GRANT = "INVALID_KMS_GRANT"
+    INVALID_MODEL_ID = "INVALID_MODEL_ID"
