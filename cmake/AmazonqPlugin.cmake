@@ -27,6 +27,7 @@ function(aq_add_plugin)
                                    "${CMAKE_LIBRARY_OUTPUT_DIRECTORY}/${AQ_PLUGIN_SUBDIR}")
         install(TARGETS ${arg_NAME} LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/${AQ_PLUGIN_SUBDIR}"
                                             COMPONENT plugin-${arg_NAME})
+        set_property(GLOBAL APPEND PROPERTY AQ_PLUGINS ${arg_NAME}) # for the Python wheel
     endif()
 endfunction()
 

@@ -10,8 +10,12 @@ import logging
 import os
 import threading
 import time
+import weakref
 from dataclasses import dataclass, field
 from typing import Any, Awaitable, Callable, Mapping, Optional, Union
+
+import anyio
+import anyio.to_thread
 
 from ._errors import QConfigurationError, error_from
 from ._native import Client, Failure, TokenData, fetch_token
@@ -85,11 +89,14 @@ class Login:
     ) -> None:
         named = {"store": store, "source": source, "db": db}
         self._settings = {**(settings or {}), **{k: v for k, v in named.items() if v is not None}}
+        self._last: Optional[Token] = None
+        self._begin()
+        _logins.add(self)
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
-        self._pid = 0
         self._worker: Optional[concurrent.futures.ThreadPoolExecutor] = None
         self._client: Optional[Client] = None
-        self._last: Optional[Token] = None
 
     def __repr__(self) -> str:
         return f"<Login {self._settings.get('store', 'sqlite')}>"
@@ -114,7 +121,7 @@ class Login:
         """End the thread, after a refresh that is under way. The login can be used again."""
         with self._lock:
             worker, self._worker = self._worker, None
-            if worker is not None and self._pid == os.getpid():
+            if worker is not None:
                 worker.submit(self._close_client)
                 worker.shutdown(wait=True)
 
@@ -131,12 +138,10 @@ class Login:
 
     def _submit(self, force: bool, rejected: Optional[str]) -> concurrent.futures.Future[Token]:
         with self._lock:
-            if self._worker is None or self._pid != os.getpid():  # a thread does not survive a fork
-                self._pid = os.getpid()
+            if self._worker is None:
                 self._worker = concurrent.futures.ThreadPoolExecutor(
                     max_workers=1, thread_name_prefix="amazon-q-login"
                 )
-                self._client = None
             return self._worker.submit(self._fetch, force, rejected)
 
     # ---- on the worker thread ----
@@ -166,12 +171,29 @@ class Login:
             client.close()
 
 
+# A thread does not survive a fork: in the child every login begins anew. The parent's objects stay where
+# they are, for that thread may have been at work in them.
+_logins: weakref.WeakSet[Login] = weakref.WeakSet()
+_abandoned: list[Any] = []
+
+
+def _after_fork() -> None:
+    for login in list(_logins):
+        _abandoned.append((login._worker, login._client))
+        login._begin()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
 async def _wait_for(future: concurrent.futures.Future[Token]) -> Token:
     """Also when the waiting task is cancelled the work goes on: an answered refresh is saved."""
     from ._pump import running_loop
 
     if running_loop() is not None:
-        return await asyncio.shield(asyncio.wrap_future(future))
+        waiting = asyncio.wrap_future(future)
+        waiting.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen
+        return await asyncio.shield(waiting)
     import trio
 
     return await trio.to_thread.run_sync(future.result, abandon_on_cancel=True)
@@ -274,8 +296,6 @@ class AsyncTokens(Tokens):
 
     async def renew_async(self, rejected: str) -> Optional[str]:
         """As renew()."""
-        import anyio
-
         if isinstance(self._source, str):
             return None
         if self._gate is None:
@@ -288,8 +308,6 @@ class AsyncTokens(Tokens):
             return _other(self._keep(await self._call_async(True)), rejected)
 
     async def _call_async(self, force: bool) -> Any:
-        import anyio.to_thread
-
         source: Any = self._source
         arguments = self._arguments(force)
         if inspect.iscoroutinefunction(source) or inspect.iscoroutinefunction(

@@ -3,28 +3,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, AsyncIterator, Iterable, Mapping, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, AsyncIterator, Iterable, Mapping, Optional, Union
 
 from . import _ffi as ffi
 from ._auth import AccessTokenProvider, AsyncTokens, Login
+from ._conversation import Conversation
 from ._events import Event
 from ._exchange import AsyncCall, Transaction
 from ._http import NOT_GIVEN, AsyncSender, Timeouts, default_http
-from ._message import Message, conversation_state
+from ._images import Image
+from ._message import History, Message, conversation_state
 from ._operations import Options, build_body, parse_messages, parse_reply
+from ._stream import AsyncMessageStream
+from ._tool_run import AsyncToolRun
+from ._tools import AnyTool
 from .models import (
     ConversationState,
     ExportContext,
     ExportIntent,
     GetUsageLimitsResponse,
-    ImageBlock,
     Model,
     Profile,
+    UserInputMessage,
     WorkspaceState,
 )
 
 if TYPE_CHECKING:
     import httpx
+    from typing_extensions import Unpack
+
+    from ._conversation import StreamOptions
 
 __all__ = ["QStreamingClient"]
 
@@ -115,9 +123,9 @@ class QStreamingClient:
         self,
         message: Message,
         *,
-        history: Optional[Sequence[Any]] = None,
-        tools: Optional[Iterable[Any]] = None,
-        images: Optional[Sequence[ImageBlock]] = None,
+        history: Optional[History] = None,
+        tools: Optional[Iterable[AnyTool]] = None,
+        images: Optional[Iterable[Image]] = None,
         model: Optional[str] = None,
         conversation_id: Optional[str] = None,
         agent_mode: Optional[str] = None,
@@ -139,13 +147,76 @@ class QStreamingClient:
         body = build_body(conversation_state=state, agent_mode=agent_mode)
         return self._events(ffi.CALL_GENERATE_ASSISTANT_RESPONSE, body, profile_arn, timeout)
 
+    def stream(
+        self,
+        message: Message,
+        *,
+        history: Optional[History] = None,
+        tools: Optional[Iterable[AnyTool]] = None,
+        images: Optional[Iterable[Image]] = None,
+        model: Optional[str] = None,
+        conversation_id: Optional[str] = None,
+        agent_mode: Optional[str] = None,
+        profile_arn: Optional[str] = None,
+        timeout: Timeouts = NOT_GIVEN,
+        drop_referenced_code: bool = False,
+    ) -> AsyncMessageStream:
+        """As generate_assistant_response, with what is usually wanted of an answer.
+
+            async with client.stream("Hello") as stream:
+                async for text in stream.text_stream:
+                    print(text, end="", flush=True)
+
+        drop_referenced_code: leave out pieces of text that the service says are licensed code, as
+            the command line does. Text then comes one event late.
+        """
+        state = conversation_state(
+            message,
+            history=history,
+            tools=tools,
+            images=images,
+            model=model,
+            conversation_id=conversation_id,
+        )
+        body = build_body(conversation_state=state, agent_mode=agent_mode)
+        call = ffi.CALL_GENERATE_ASSISTANT_RESPONSE
+        return AsyncMessageStream(
+            lambda: self._call(call, body, profile_arn, timeout),
+            drop_referenced_code=drop_referenced_code,
+        )
+
+    def run_tools(
+        self,
+        message: Union[str, UserInputMessage],
+        *,
+        tools: Iterable[AnyTool],
+        conversation: Optional[Conversation[Any]] = None,
+        max_rounds: int = 10,
+        parallel: bool = True,
+        **options: Unpack[StreamOptions],
+    ) -> AsyncToolRun:
+        """Ask, and run the tools that the model asks for until it has its answer.
+
+            async with client.run_tools("Rain in Oslo?", tools=[weather]) as run:
+                async for step in run:
+                    print(step.message.text)
+
+        conversation: goes on with it; without one, a new one, which is `run.conversation`.
+        max_rounds: answers, before QTooManyRounds is raised.
+        parallel: run the tools of one answer at the same time.
+        options: as for stream().
+        """
+        return AsyncToolRun(
+            self, message, tools, conversation, max_rounds, parallel, dict(options)
+        )
+
     def send_message(
         self,
         message: Message,
         *,
-        history: Optional[Sequence[Any]] = None,
-        tools: Optional[Iterable[Any]] = None,
-        images: Optional[Sequence[ImageBlock]] = None,
+        history: Optional[History] = None,
+        tools: Optional[Iterable[AnyTool]] = None,
+        images: Optional[Iterable[Image]] = None,
         model: Optional[str] = None,
         conversation_id: Optional[str] = None,
         source: Optional[str] = None,
@@ -241,21 +312,19 @@ class QStreamingClient:
     # ---- how ----
 
     async def _call(
-        self, call: int, body: bytes, profile_arn: Optional[str], timeout: Timeouts
+        self, number: int, body: bytes, profile_arn: Optional[str], timeout: Timeouts
     ) -> AsyncCall:
         """One request, to be driven by the caller, who closes it."""
         token = await self._tokens.get_async()
-        exchange = self._options.exchange(call, token, body, profile_arn, self._tokens.profile_arn)
-        used = [token]
-
-        async def renew() -> Optional[str]:
-            other = await self._tokens.renew_async(used[-1])
-            used.append(other or "")
-            return other
-
-        import anyio
-
-        return AsyncCall(Transaction(exchange), self._send_through(), renew, anyio.sleep, timeout)
+        exchange = self._options.exchange(
+            number, token, body, profile_arn, self._tokens.profile_arn
+        )
+        return AsyncCall(
+            Transaction(exchange),
+            self._send_through(),
+            lambda: self._tokens.renew_async(token),  # asked for once, then the exchange gives up
+            timeout,
+        )
 
     def _send_through(self) -> AsyncSender:
         if self._sender is None:

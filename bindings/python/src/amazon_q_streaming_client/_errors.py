@@ -16,6 +16,7 @@
     │   ├── QThrottled ─ QOverloaded  QQuotaExceeded
     │   └── QServiceError
     ├── QStoreError                   the login cannot be read or written
+    ├── QTooManyRounds                a run of tools has no end (_tool_run.py)
     ├── QConfigurationError           an argument, a setting or a plugin is wrong
     └── QClosedError                  used after it was closed, or in a forked child
 """

@@ -11,6 +11,8 @@ import logging
 import time
 from typing import Any, Awaitable, Callable, Generator, Optional, Union
 
+import anyio
+
 from . import _ffi as ffi
 from ._errors import QError, error_from
 from ._http import Answer, AsyncAnswer, AsyncSender, Sender, Timeouts
@@ -102,14 +104,12 @@ class AsyncCall:
         transaction: Transaction,
         sender: AsyncSender,
         renew: Callable[[], Awaitable[Optional[str]]],
-        sleep: Callable[[float], Awaitable[None]],
         timeout: Timeouts,
     ) -> None:
         self.transaction = transaction
         self._steps = transaction.steps()
         self._sender = sender
         self._renew = renew
-        self._sleep = sleep
         self._timeout = timeout
         self._answer: Optional[AsyncAnswer] = None
         self._result: Any = None
@@ -122,23 +122,23 @@ class AsyncCall:
                 self._result = None
                 if type(step) is list:
                     return step
-                self._result = await self._do(step)
+                if type(step) is Read and self._answer is not None:
+                    self._result = await self._answer.drain()
+                else:
+                    self._result = await self._do(step)
         except StopIteration:
             return []
         except Failure as failure:
             raise self.transaction.error(failure) from None
 
     async def _do(self, step: Step) -> Any:
-        if type(step) is Read:
-            assert self._answer is not None
-            return await self._answer.drain()
         if type(step) is Send:
             self._answer = await self._sender.send(self.transaction.exchange, self._timeout)
             return self._answer
         if type(step) is Close:
             return await self._close_answer()
         if type(step) is Sleep:
-            return await self._sleep(step.seconds)
+            return await anyio.sleep(step.seconds)
         return await self._renew()
 
     async def _close_answer(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pathlib
+import sys
 from ctypes import (
     POINTER,
     Structure,
@@ -28,6 +29,7 @@ from ctypes import (
     sizeof,
     string_at,
 )
+from typing import Any
 
 __all__ = ["byref", "c_int32", "c_void_p", "pointer", "sizeof"]
 
@@ -234,8 +236,12 @@ _HELPER = "libamazonq-python.so"
 
 
 def _directory() -> pathlib.Path:
+    """AQ_LIBRARY_DIR, or that of the package, which has several places if it is installed editable."""
     named = os.environ.get("AQ_LIBRARY_DIR")
-    return pathlib.Path(named) if named else pathlib.Path(__file__).resolve().parent / "lib"
+    if named:
+        return pathlib.Path(named)
+    places = [pathlib.Path(place) / "lib" for place in sys.modules[__package__ or ""].__path__]
+    return next((place for place in places if (place / _SONAME).exists()), places[0])
 
 
 def _load() -> tuple[ctypes.CDLL, ctypes.PyDLL, ctypes.PyDLL]:
@@ -258,7 +264,7 @@ _status = c_int32
 _handle = c_void_p
 
 
-def _bind(library: ctypes.CDLL, name: str, restype: object, *argtypes: object) -> ctypes._CFuncPtr:
+def _bind(library: ctypes.CDLL, name: str, restype: object, *argtypes: object) -> Any:
     try:
         function = getattr(library, name)
     except AttributeError:

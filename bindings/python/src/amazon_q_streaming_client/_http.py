@@ -11,7 +11,7 @@ the socket into the exchange inside C (`NativeBody.feed`); httpx still sees requ
 from __future__ import annotations
 
 import threading
-from typing import Any, AsyncIterator, Iterator, Mapping, Optional, Union
+from typing import Any, AsyncIterator, Awaitable, Iterator, Mapping, Optional, Union
 
 import httpx
 
@@ -123,8 +123,8 @@ class AsyncNativeBody(NativeBody):
         super().__init__(operation, request)
         self._pump = pump
 
-    async def drain(self) -> tuple[int, list[EventTuple]]:
-        return await self._pump.drain(self._operation)
+    def drain(self) -> Awaitable[tuple[int, list[EventTuple]]]:
+        return self._pump.drain(self._operation)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         status = ffi.OK
@@ -307,18 +307,21 @@ class AsyncAnswer(_Answer):
         super().__init__(response, exchange)
         self._chunks = None if self._native is not None else _async_chunks(response)
 
-    async def drain(self) -> tuple[int, list[EventTuple]]:
+    def drain(self) -> Awaitable[tuple[int, list[EventTuple]]]:
         """Events of the exchange; never AGAIN with nothing."""
-        if self._chunks is None:
-            result: tuple[int, list[EventTuple]] = await self._native.drain()
-            return result
+        if self._chunks is not None:
+            return self._drain(self._chunks)
+        result: Awaitable[tuple[int, list[EventTuple]]] = self._native.drain()
+        return result
+
+    async def _drain(self, chunks: AsyncIterator[bytes]) -> tuple[int, list[EventTuple]]:
         exchange = self._exchange
         while True:
             status, events = exchange.drain()
             if events or status != ffi.AGAIN:
                 return status, events
             try:
-                exchange.feed(await self._chunks.__anext__())
+                exchange.feed(await chunks.__anext__())
             except StopAsyncIteration:
                 exchange.finish()
             except httpx.HTTPError as error:

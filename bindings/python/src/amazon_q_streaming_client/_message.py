@@ -6,67 +6,105 @@ from __future__ import annotations
 import uuid
 from typing import Any, Iterable, Optional, Sequence, Union
 
+from pydantic import TypeAdapter, ValidationError
+
+from ._conversation import Conversation
 from ._errors import QConfigurationError
+from ._history import (
+    HistoryMessage,
+    Message,
+    check_order,
+    results_of,
+    user_message,
+    with_context,
+)
+from ._images import Image, image_blocks
+from ._tools import AnyTool, tool_models
 from .models import (
     AssistantResponseMessage,
+    ChatMessage,
     ChatTriggerType,
     ConversationState,
-    ImageBlock,
-    Origin,
     UserInputMessage,
-    UserInputMessageContext,
 )
 
-Message = Union[str, UserInputMessage, ConversationState]
+__all__ = ["History", "Message", "conversation_state"]
+
+History = Union["Conversation[Any]", Sequence[Any]]
+"""What `history=` takes: a Conversation, or messages, as objects or as the service's JSON."""
 
 
 def conversation_state(
     message: Message,
     *,
-    history: Optional[Sequence[Union[UserInputMessage, AssistantResponseMessage]]] = None,
-    tools: Optional[Iterable[Any]] = None,
-    images: Optional[Sequence[ImageBlock]] = None,
+    history: Optional[History] = None,
+    tools: Optional[Iterable[AnyTool]] = None,
+    images: Optional[Iterable[Image]] = None,
     model: Optional[str] = None,
     conversation_id: Optional[str] = None,
 ) -> ConversationState:
-    """The state to send. A ConversationState is complete: keywords beside it are an error."""
+    """The state to send. A ConversationState is complete: keywords beside it are an error.
+
+    Raises QConfigurationError for what the service would refuse.
+    """
     given = [history, tools, images, model, conversation_id]
     if isinstance(message, ConversationState):
         if any(value is not None for value in given):
             raise QConfigurationError(
-                "message: a ConversationState has its own history, tools, images, model and id; change "
-                "those, or pass a string or a UserInputMessage"
+                "message: a ConversationState has its own history, tools, images, model and id; "
+                "change those, or pass a string or a UserInputMessage"
             )
         return message
+    current = _with_images(user_message(message), images, model)
+    past: Optional[list[Any]] = None
+    if isinstance(history, Conversation):
+        conversation_id = conversation_id or history.id
+        past, current = history.prepare(current, tools)
+    else:
+        if history is not None:
+            past = _past(history)
+        if tools is not None:
+            current = with_context(current, tools=tool_models(tools))
+    _check_not_empty(current)
     return ConversationState(
         conversation_id=conversation_id or str(uuid.uuid4()),
-        history=list(history) if history is not None else None,
-        current_message=_user_message(message, tools, images, model),
+        history=past,
+        current_message=current,
         chat_trigger_type=ChatTriggerType.MANUAL,
     )
 
 
-def _user_message(
-    message: Union[str, UserInputMessage],
-    tools: Optional[Iterable[Any]],
-    images: Optional[Sequence[ImageBlock]],
-    model: Optional[str],
+def _with_images(
+    message: UserInputMessage, images: Optional[Iterable[Image]], model: Optional[str]
 ) -> UserInputMessage:
-    if isinstance(message, str):
-        if not message.strip():
-            raise QConfigurationError("message: is empty, say something")
-        message = UserInputMessage(content=message, origin=Origin.CLI)
-    elif not isinstance(message, UserInputMessage):
-        raise QConfigurationError(
-            f"message: must be a string, a UserInputMessage or a ConversationState, not "
-            f"{type(message).__name__}"
-        )
     changes: dict[str, Any] = {}
-    if tools is not None:
-        context = message.user_input_message_context or UserInputMessageContext()
-        changes["user_input_message_context"] = context.model_copy(update={"tools": list(tools)})
     if images is not None:
-        changes["images"] = list(images)
+        changes["images"] = image_blocks(images)
+    elif message.images:
+        image_blocks(message.images)
     if model is not None:
         changes["model_id"] = model
     return message.model_copy(update=changes) if changes else message
+
+
+def _past(history: Sequence[Any]) -> list[HistoryMessage]:
+    messages: list[HistoryMessage] = []
+    for at, item in enumerate(history):
+        try:
+            known = isinstance(item, (UserInputMessage, AssistantResponseMessage))
+            messages.append(item if known else _read_message(item))
+        except ValidationError:
+            raise QConfigurationError(
+                f"history: message {at + 1} must be a UserInputMessage or an "
+                f"AssistantResponseMessage, not {type(item).__name__}"
+            ) from None
+    check_order(messages)
+    return messages
+
+
+_read_message = TypeAdapter[Any](ChatMessage).validate_python
+
+
+def _check_not_empty(message: UserInputMessage) -> None:
+    if not (message.content.strip() or message.images or results_of(message)):
+        raise QConfigurationError("message: is empty, say something, or send images or results")

@@ -180,7 +180,7 @@ class Operation(_Handle):
 
     def drain(self) -> tuple[int, list[EventTuple]]:
         """What has arrived, and OK, AGAIN or END; raises only after the events before were handed out."""
-        if self._client.closed:
+        if not self._client._address:
             raise Failure(ffi.E_CANCELLED, "client: was closed while a request was under way")
         events: list[EventTuple] = ffi.op_drain(
             self._address, BATCH, self._status, self._error

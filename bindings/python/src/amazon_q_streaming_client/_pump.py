@@ -64,20 +64,18 @@ class AsyncioPump(Pump):
             return
         try:
             for key in self.client.step():
-                self._wake(self._waiters.pop(key, None))
+                waiter = self._waiters.pop(key, None)
+                if waiter is not None and not waiter.done():
+                    waiter.set_result(None)
         except Failure:  # in a forked child; each of them will see it itself
             self._unwatch()
             self._wake_all()
 
-    @staticmethod
-    def _wake(waiter: Any) -> None:
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-
     def _wake_all(self) -> None:
         waiters, self._waiters = self._waiters, {}
         for waiter in waiters.values():
-            self._wake(waiter)
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _unwatch(self) -> None:
         if self._watching and not self.loop.is_closed():

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where tokens come from: strings, functions, and the login on this machine."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+import amazon_q_streaming_client as q
+from amazon_q_streaming_client import Login, QStreamingClient, SyncQStreamingClient
+
+KEY = "codewhisperer:odic:token"
+
+
+async def count(events: Any) -> int:
+    return len([event async for event in events])
+
+
+def stored(database: Any) -> Any:
+    with sqlite3.connect(database) as connection:
+        (text,) = connection.execute("select value from auth_kv where key = ?", [KEY]).fetchone()
+    connection.close()
+    return json.loads(text)
+
+
+# ---- functions ----
+
+
+@pytest.mark.anyio
+async def test_a_function_may_be_async_or_sync_and_may_take_force_refresh(
+    service: Any, endpoints: Any, token: str
+) -> None:
+    async def asynchronous() -> str:
+        return token
+
+    def forced(force_refresh: bool = False) -> str:
+        assert not force_refresh
+        return token
+
+    for provider in (asynchronous, lambda: token, forced):
+        async with QStreamingClient(provider) as client:
+            assert await count(client.generate_assistant_response("hello"))
+
+
+@pytest.mark.anyio
+async def test_a_sync_function_does_not_block_the_loop(endpoints: Any, token: str) -> None:
+    threads = []
+
+    def provider() -> str:
+        threads.append(threading.current_thread())
+        return token
+
+    async with QStreamingClient(provider) as client:
+        await count(client.generate_assistant_response("hello"))
+    assert threads[0] is not threading.main_thread()
+
+
+@pytest.mark.anyio
+async def test_a_rejected_token_is_renewed_once_before_the_first_event(
+    endpoints: Any, token: str
+) -> None:
+    asked: list[bool] = []
+
+    async def provider(force_refresh: bool = False) -> str:
+        asked.append(force_refresh)
+        return token if force_refresh else "stale"
+
+    async with QStreamingClient(provider) as client:
+        assert await count(client.generate_assistant_response("hello"))
+    assert asked == [False, True]
+
+
+def test_a_rejected_token_is_renewed_for_the_sync_client_too(endpoints: Any, token: str) -> None:
+    asked: list[bool] = []
+
+    def provider(force_refresh: bool = False) -> str:
+        asked.append(force_refresh)
+        return token if force_refresh else "stale"
+
+    with SyncQStreamingClient(provider) as client:
+        assert list(client.generate_assistant_response("hello"))
+    assert asked == [False, True]
+
+
+@pytest.mark.anyio
+async def test_answers_that_were_rejected_together_share_one_renewal(
+    endpoints: Any, token: str
+) -> None:
+    import anyio
+
+    asked: list[bool] = []
+
+    async def provider(force_refresh: bool = False) -> str:
+        asked.append(force_refresh)
+        await anyio.sleep(0)
+        return token if force_refresh else "stale"
+
+    async with QStreamingClient(provider) as client, anyio.create_task_group() as group:
+        for _ in range(10):
+            group.start_soon(count, client.generate_assistant_response("hello"))
+    assert asked.count(True) == 1
+
+
+@pytest.mark.anyio
+async def test_a_token_that_is_rejected_and_cannot_be_renewed_is_an_error(endpoints: Any) -> None:
+    for provider in ("stale", lambda: "stale", lambda force_refresh=False: "stale"):
+        async with QStreamingClient(provider) as client:
+            with pytest.raises(q.QTokenRejected) as caught:
+                await count(client.generate_assistant_response("hello"))
+        assert caught.value.status == 403 and caught.value.request_id
+
+
+@pytest.mark.anyio
+async def test_what_a_provider_raises_reaches_the_caller(endpoints: Any) -> None:
+    def provider() -> str:
+        raise LookupError("no vault here")
+
+    async with QStreamingClient(provider) as client:
+        with pytest.raises(LookupError, match="no vault here"):
+            await count(client.generate_assistant_response("hello"))
+
+
+def test_a_provider_that_returns_something_else_is_named(endpoints: Any) -> None:
+    async def asynchronous() -> str:
+        return "t"
+
+    for provider, text in ((lambda: 3, "returned int"), (asynchronous, "is async")):
+        with SyncQStreamingClient(provider) as client:  # type: ignore[arg-type]
+            with pytest.raises(q.QConfigurationError, match=text):
+                list(client.generate_assistant_response("hello"))
+
+
+# ---- the login on this machine ----
+
+
+@pytest.mark.anyio
+async def test_from_login_uses_the_stored_login(database: Any, nothing_left: None) -> None:
+    async with QStreamingClient.from_login() as client:
+        assert await count(client.generate_assistant_response("hello"))
+
+
+def test_from_login_works_without_a_loop(database: Any, nothing_left: None) -> None:
+    with SyncQStreamingClient.from_login(store="sqlite") as client:
+        assert list(client.generate_assistant_response("hello"))
+
+
+@pytest.mark.anyio
+async def test_an_expired_login_is_refreshed_and_saved(database: Any, endpoints: Any) -> None:
+    endpoints.seed(database, expires_in=-60)
+    before = stored(database)
+    async with QStreamingClient.from_login() as client:
+        assert await count(client.generate_assistant_response("hello"))
+    assert endpoints.calls("CreateToken:refresh_token") == 1
+    assert stored(database)["access_token"] != before["access_token"]
+
+
+@pytest.mark.anyio
+async def test_a_login_that_was_ended_elsewhere_asks_for_a_new_one(database: Any, endpoints: Any) -> None:
+    endpoints.control("revoke", access_token=stored(database)["access_token"])
+    async with QStreamingClient.from_login() as client:
+        with pytest.raises(q.QLoginNeeded) as caught:  # its refresh token went with it
+            await count(client.generate_assistant_response("hello"))
+    assert str(caught.value).endswith("log in again")
+
+
+def test_a_token_that_another_process_renewed_is_taken_from_the_store(
+    database: Any, endpoints: Any
+) -> None:
+    with Login() as login:
+        first = login.token()
+        with Login() as other:
+            second = other.token(force_refresh=True)
+        assert second.access_token != first.access_token
+        assert login.token() == first  # still valid as far as it knows
+        assert login.renew(first.access_token).access_token == second.access_token
+    assert endpoints.calls("CreateToken:refresh_token") == 1
+
+
+def test_a_token_describes_itself_without_its_secret(database: Any) -> None:
+    with Login() as login:
+        token = login.token()
+    assert token.source == "q-cli" and token.store == "sqlite"
+    assert 3500 < token.expires_in <= 3600
+    assert token.access_token not in repr(token) and token.access_token not in repr(login)
+
+
+@pytest.mark.anyio
+async def test_no_login_is_an_error_that_says_what_to_do(endpoints: Any) -> None:
+    async with QStreamingClient.from_login() as client:
+        with pytest.raises(q.QNotLoggedIn, match="login"):
+            await count(client.generate_assistant_response("hello"))
+
+
+def test_a_store_that_does_not_exist_is_named(endpoints: Any) -> None:
+    with Login(store="no-such-store") as login:
+        with pytest.raises(q.QConfigurationError, match="no-such-store"):
+            login.token()
+
+
+def test_a_closed_login_can_be_used_again(database: Any, nothing_left: None) -> None:
+    login = Login()
+    first = login.token(force_refresh=False)
+    login.close()
+    login.close()
+    assert login.renew("something else").access_token == first.access_token
+    login.close()
+
+
+PROGRAM = """
+import amazon_q_streaming_client as q
+with q.SyncQStreamingClient.from_login() as client:
+    events = list(client.generate_assistant_response("hello"))
+print(len(events))
+"""
+
+
+def test_32_processes_with_one_expired_login_make_one_refresh(database: Any, endpoints: Any) -> None:
+    endpoints.seed(database, expires_in=-60)
+    processes = [
+        subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True)
+        for _ in range(32)
+    ]
+    answers = [process.communicate(timeout=60)[0] for process in processes]
+    assert all(int(answer) > 3 for answer in answers)
+    assert endpoints.calls("CreateToken:refresh_token") == 1

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every program in examples/ runs as it is, and so does every block of docs/python.md."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "python.md"
+
+RUNS: dict[str, tuple[list[str], str, str]] = {
+    # program: arguments, standard input, what it must print
+    "quickstart.py": (["What is love?"], "", "You asked: What is love?"),
+    "own_httpx_client.py": ([], "", r"\[HTTP/1.1 200 127.0.0.1\]\s+You asked: Say hello."),
+    "history.py": ([], "My name is Ann.\nWhat is it?\n", "Ann(.|\n)*What is it"),
+    "tools.py": ([], "", r"\[temperature \{"),
+    "agent.py": ([str(EXAMPLES), "Use the tool list_files."], "", r"\S"),
+}
+
+
+def run(arguments: list[str], given: str = "") -> str:
+    result = subprocess.run(
+        [sys.executable, *arguments], input=given, capture_output=True, text=True, timeout=60
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    return result.stdout
+
+
+@pytest.mark.parametrize("program", RUNS)
+def test_an_example_runs_as_it_is(program: str, database: Any) -> None:
+    arguments, given, expected = RUNS[program]
+    assert re.search(expected, run([str(EXAMPLES / program), *arguments], given))
+
+
+def test_an_exported_token_streams_an_answer(token: str, service: Any) -> None:
+    exported = json.dumps({"access_token": token, "schema_version": 1})
+    assert "You asked: hi" in run([str(EXAMPLES / "exported_token.py"), "hi"], exported)
+
+
+def test_no_example_is_forgotten() -> None:
+    programs = {path.name for path in EXAMPLES.glob("*.py")}
+    assert programs == {*RUNS, "exported_token.py", "serve_sse.py"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_an_answer_is_served_to_browsers(database: Any) -> None:
+    pytest.importorskip("starlette")
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "hypercorn", "--bind", f"127.0.0.1:{port}", "serve_sse:app"],
+        cwd=EXAMPLES,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        lines = ask(f"http://127.0.0.1:{port}/ask?question=hello")
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+    pieces = [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
+    assert "You asked: hello" in "".join(pieces)
+
+
+def ask(url: str) -> list[str]:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with opener.open(url, timeout=30) as reply:
+                return str(reply.read().decode()).splitlines()
+        except urllib.error.URLError:  # not listening yet
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_every_block_of_the_page_runs(block: str, database: Any) -> None:
+    assert run(["-c", block]).strip()

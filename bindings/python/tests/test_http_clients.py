@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The caller's own httpx client, and the library's transport in anybody's httpx client."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import Any
+
+import httpx
+import pytest
+from frames import STREAM, answer
+
+import amazon_q_streaming_client as q
+from amazon_q_streaming_client import QStreamingClient, SyncQStreamingClient
+
+URL = "https://q.us-east-1.amazonaws.com/"
+
+
+async def texts(client: QStreamingClient, **options: Any) -> list[str]:
+    events = client.generate_assistant_response("hello", **options)
+    return [e.content async for e in events if isinstance(e, q.AssistantResponseEvent)]
+
+
+def say(*words: str) -> Any:
+    seen: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, headers=STREAM, content=answer(*words))
+
+    handler.seen = seen  # type: ignore[attr-defined]
+    return handler
+
+
+@pytest.mark.anyio
+async def test_a_mock_transport_can_be_the_service() -> None:
+    handler = say("a", "b")
+    async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as http:
+        assert await texts(QStreamingClient("tok", http_client=http)) == ["a", "b"]
+        assert not http.is_closed
+    (request,) = handler.seen
+    assert str(request.url) == URL and request.method == "POST"
+    assert request.headers["authorization"] == "Bearer tok"
+    assert request.headers["accept-encoding"] == "identity"
+    assert request.headers["x-amz-target"].endswith(".GenerateAssistantResponse")
+
+
+def test_a_mock_transport_can_be_the_sync_service() -> None:
+    with httpx.Client(transport=httpx.MockTransport(say("a", "b"))) as http:
+        with SyncQStreamingClient("tok", http_client=http) as client:
+            events = list(client.generate_assistant_response("hello"))
+        assert not http.is_closed
+    assert [e.content for e in events if isinstance(e, q.AssistantResponseEvent)] == ["a", "b"]
+
+
+@pytest.mark.anyio
+async def test_respx_can_be_the_service() -> None:
+    respx = pytest.importorskip("respx")
+    with respx.mock:
+        respx.post(URL).mock(return_value=httpx.Response(200, headers=STREAM, content=answer("x")))
+        async with httpx.AsyncClient() as http:
+            assert await texts(QStreamingClient("tok", http_client=http)) == ["x"]
+
+
+@pytest.mark.anyio
+async def test_plain_httpx_over_http_2_works(service: Any, token: str) -> None:
+    context = ssl.create_default_context(cafile=service.ca)
+    versions = []
+
+    async def note(response: httpx.Response) -> None:
+        versions.append(response.http_version)
+
+    async with httpx.AsyncClient(
+        http2=True, verify=context, event_hooks={"response": [note]}
+    ) as http:
+        client = QStreamingClient(token, http_client=http, base_url=service.tls_url)
+        assert await texts(client)
+    assert versions == ["HTTP/2"]
+
+
+@pytest.mark.anyio
+async def test_what_a_client_would_do_by_default_does_not_touch_the_request(
+    home: Any, monkeypatch: Any
+) -> None:
+    (home / ".netrc").write_text("default login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(home / ".netrc"))
+    handler = say("a")
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(handler), auth=("user", "password"), follow_redirects=True
+    ) as http:
+        await texts(QStreamingClient("tok", http_client=http))
+    assert handler.seen[0].headers["authorization"] == "Bearer tok"
+
+
+@pytest.mark.anyio
+async def test_a_redirect_is_refused_even_by_a_client_that_follows_them() -> None:
+    asked = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.host)
+        return httpx.Response(307, headers={"location": "https://elsewhere.example/"})
+
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(handler), follow_redirects=True
+    ) as http:
+        with pytest.raises(q.QProtocolError, match="redirect to elsewhere.example refused"):
+            await texts(QStreamingClient("tok", http_client=http))
+    assert asked == ["q.us-east-1.amazonaws.com"]
+
+
+@pytest.mark.anyio
+async def test_a_hook_may_read_the_answer_first(service: Any, token: str) -> None:
+    sizes = []
+
+    async def read(response: httpx.Response) -> None:
+        sizes.append(len(await response.aread()))
+
+    for transport in (q.NativeTransport(), httpx.AsyncHTTPTransport()):
+        async with httpx.AsyncClient(
+            transport=transport, event_hooks={"response": [read]}
+        ) as http:
+            assert await texts(QStreamingClient(token, http_client=http, base_url=service.url))
+    assert len(sizes) == 2 and min(sizes) > 100
+
+
+TIMEOUTS = [
+    ({}, {}, {"connect": 10.0, "read": 60.0, "write": 60.0, "pool": None}),
+    ({"timeout": httpx.Timeout(7.0)}, {}, {"connect": 7.0, "read": 7.0, "write": 7.0, "pool": 7.0}),
+    ({"timeout": httpx.Timeout(7.0)}, {"timeout": 3}, dict.fromkeys(("connect", "read", "write", "pool"), 3)),
+    ({}, {"timeout": None}, dict.fromkeys(("connect", "read", "write", "pool"))),
+]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("http_options, options, expected", TIMEOUTS)
+async def test_timeouts_are_the_callers_then_the_clients_then_ours(
+    http_options: Any, options: Any, expected: Any
+) -> None:
+    handler = say("a")
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(handler), **http_options
+    ) as http:
+        await texts(QStreamingClient("tok", http_client=http, **options))
+        await texts(QStreamingClient("tok", http_client=http), timeout=1.5)
+    assert handler.seen[0].extensions["timeout"] == expected
+    assert set(handler.seen[1].extensions["timeout"].values()) == {1.5}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "error, kind, sent",
+    [
+        (httpx.ConnectError("no route"), q.QConnectionError, False),
+        (httpx.ConnectTimeout("slow"), q.QTimeoutError, False),
+        (httpx.ReadError("reset"), q.QConnectionError, True),
+        (httpx.ReadTimeout("slow"), q.QTimeoutError, True),
+        (httpx.RemoteProtocolError("odd"), q.QStreamInterrupted, True),
+    ],
+)
+async def test_what_a_client_raises_becomes_one_of_ours(error: Any, kind: Any, sent: bool) -> None:
+    asked = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        raise error
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as http:
+        with pytest.raises(kind) as caught:
+            await texts(QStreamingClient("tok", http_client=http, max_retries=1))
+    # what cannot have arrived is repeated; what may have been acted upon is not
+    assert len(asked) == (1 if sent else 2)
+    assert caught.value.is_retry_safe is not sent
+
+
+# ---- the library's transport in plain httpx ----
+
+
+@pytest.mark.anyio
+async def test_the_native_transport_serves_any_httpx_client(service: Any) -> None:
+    async with httpx.AsyncClient(transport=q.NativeTransport()) as http:
+        reply = await http.get(service.url + "/nowhere", params={"a": "b c"})
+        assert reply.status_code == 404 and reply.http_version == "HTTP/1.1"
+        reply = await http.post(service.control_url + "counters", json={})
+        assert reply.json()["connections"] >= 0
+        assert reply.headers["content-type"].startswith("application/json")
+
+
+def test_the_sync_native_transport_serves_any_httpx_client(service: Any) -> None:
+    with httpx.Client(transport=q.SyncNativeTransport()) as http:
+        for _ in range(3):
+            assert "connections" in http.post(service.control_url + "counters", json={}).json()
+
+
+@pytest.mark.anyio
+async def test_the_native_transport_speaks_http_2_to_a_verified_peer(service: Any) -> None:
+    settings = {"transport.curl.ca_bundle": service.ca}
+    async with httpx.AsyncClient(transport=q.NativeTransport(settings)) as http:
+        reply = await http.get(service.tls_url + "/")
+        assert reply.http_version == "HTTP/2"
+    async with httpx.AsyncClient(transport=q.NativeTransport()) as http:
+        with pytest.raises(httpx.ConnectError, match="certificate"):
+            await http.get(service.tls_url + "/")
+
+
+@pytest.mark.anyio
+async def test_the_native_transport_raises_what_httpx_users_expect() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        silent = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        async with httpx.AsyncClient(transport=q.NativeTransport(), timeout=0.2) as http:
+            with pytest.raises(httpx.ReadTimeout) as caught:
+                await http.get(silent)
+            assert caught.value.request.url == silent
+            with pytest.raises(httpx.ConnectError):
+                await http.get("http://127.0.0.1:9/")
+
+
+@pytest.mark.anyio
+async def test_an_answer_that_is_not_read_is_closed_by_its_block(
+    service: Any, nothing_left: None
+) -> None:
+    async with httpx.AsyncClient(transport=q.NativeTransport()) as http:
+        async with http.stream("GET", service.url + "/") as reply:
+            assert reply.status_code
