@@ -220,6 +220,7 @@ print(len(events))
 """
 
 
+@pytest.mark.slow
 def test_32_processes_with_one_expired_login_make_one_refresh(database: Any, endpoints: Any) -> None:
     endpoints.seed(database, expires_in=-60)
     processes = [

@@ -39,7 +39,7 @@ async def test_streams_cancelled_anywhere_leave_nothing(
     seed = random.randrange(1 << 30)
     print("seed", seed)
     chance = random.Random(seed)
-    count = int(os.environ.get("AQ_TEST_CANCELS", "200"))
+    count = int(os.environ.get("AQ_TEST_CANCELS", "2000"))
 
     async def one(turns: int) -> None:
         with anyio.CancelScope() as scope:
