@@ -7,11 +7,21 @@
 #include "host/spill.h"
 
 /*
+ * What is kept under a refresh token was answered to it, so it succeeds the row that still holds
+ * that token, whichever of them expires later. Only if the service let the refresh token stay as it
+ * was may somebody else have been given a later access token since.
+ */
+static bool import_is_successor(const struct token *kept, const struct token *row)
+{
+    return !str_eq_secret(kept->refresh_token, row->refresh_token) ||
+           kept->expires_at_s > row->expires_at_s;
+}
+
+/*
  * Find the successor and append to `out` what is to be saved: the row as it is now, with the
  * successor's tokens in it.
  *
- * Returns AQ_OK; AQ_E_NOTFOUND if there is none that is newer than the row; or why that is not
- * known.
+ * Returns AQ_OK; AQ_E_NOTFOUND if there is none; or why that is not known.
  */
 static aq_status import_find(const struct source_login *login, struct buf *out,
                              struct aq_error *err)
@@ -27,8 +37,8 @@ static aq_status import_find(const struct source_login *login, struct buf *out,
     if (st == AQ_OK) {
         st = token_parse(key, buf_str(&json), &token, err);
     }
-    if (st == AQ_E_CORRUPT || (st == AQ_OK && token.expires_at_s <= login->token.expires_at_s)) {
-        spill_remove(key, spent); /* it never was one, or somebody has refreshed since */
+    if (st == AQ_E_CORRUPT || (st == AQ_OK && !import_is_successor(&token, &login->token))) {
+        spill_remove(key, spent);
         return AQ_E_NOTFOUND;
     }
     if (st != AQ_OK) {

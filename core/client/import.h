@@ -10,7 +10,7 @@
 #include "client/source.h"
 
 enum import_outcome {
-    IMPORT_NONE,     /* nothing was left behind that is newer than the row */
+    IMPORT_NONE,     /* nothing was left behind that succeeds the row */
     IMPORT_RELOAD,   /* it is in the store now, or somebody else changed the row: read it again */
     IMPORT_BORROWED, /* it cannot be saved now either, but login holds it */
 };

@@ -7,8 +7,9 @@
 #include "base/str.h"
 #include "host/paths.h"
 
+#include <errno.h>
 #include <limits.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 static const struct source sources[CLIENT_STORES] = {
     {
@@ -55,6 +56,14 @@ static struct settings_value source_named_path(const struct aq_client *client,
     return named;
 }
 
+/* Nothing is there. What cannot be looked at may be there all the same, and opening it will say
+ * what is wrong. */
+static bool source_is_absent(const struct buf *path)
+{
+    struct stat info;
+    return stat((const char *)path->ptr, &info) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
 /* Where this source's database is. *ret_exists: worth looking, also when there is no path at all.
  */
 static aq_status source_path(const struct aq_client *client, const struct plugin *plugin,
@@ -82,7 +91,7 @@ static aq_status source_path(const struct aq_client *client, const struct plugin
         st = buf_status(out) == AQ_OK ? AQ_OK : error_nomem(err, "path of the database");
     }
     if (st == AQ_OK) {
-        *ret_exists = access((const char *)out->ptr, F_OK) == 0;
+        *ret_exists = !source_is_absent(out);
     }
     return st;
 }
@@ -199,7 +208,7 @@ static void source_add_places(const struct aq_client *client, struct aq_str want
         }
         buf_add(out, out->len ? AQ_STR(" or ") : AQ_STR(""));
         buf_add(out, buf_str(&path));
-        if (access((const char *)path.ptr, F_OK) != 0) {
+        if (source_is_absent(&path)) {
             buf_add(out, AQ_STR(" (no such file)"));
         }
     }

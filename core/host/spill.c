@@ -18,8 +18,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* The first that works is written to; all are looked at. */
+enum place {
+    PLACE_STATE,   /* outlives a restart, and who has no session has it, too */
+    PLACE_RUNTIME, /* another file system, when the disk is full */
+    PLACES,
+};
+
 enum {
-    PLACES = 2,
     NAME_SIZE = SHA256_HEX_LEN + sizeof(".json"),
     WHOLE_MAX_AGE_S = 90 * 24 * 3600, /* no session at the sign-in service lasts longer */
     HALF_MAX_AGE_S = 3600,            /* writing takes milliseconds */
@@ -47,13 +53,31 @@ static bool spill_is_private(const struct stat *info)
     return info->st_uid == geteuid() && (info->st_mode & 077) == 0;
 }
 
+/* $XDG_RUNTIME_DIR. A program that a timer or another user started may not have the variable: then
+ * it is where the session of this user has it, if that is there. False if there is none. */
+static bool spill_add_runtime(struct buf *path)
+{
+    char user[sizeof("/run/user/4294967295")];
+    struct stat info;
+    if (paths_runtime(path)) {
+        return true;
+    }
+    snprintf(user, sizeof(user), "/run/user/%u", (unsigned)geteuid());
+    if (stat(user, &info) != 0 || !spill_is_private(&info)) {
+        return false;
+    }
+    buf_add(path, str_from(user));
+    buf_add(path, AQ_STR("/amazonq"));
+    return buf_status(path) == AQ_OK;
+}
+
 /* Our directory in this place, created if wished. -1: errno says why; EPERM if it is not private to
  * us. */
-static int spill_open_dir(int place, bool create, struct buf *path)
+static int spill_open_dir(enum place place, bool create, struct buf *path)
 {
     struct stat info;
     buf_clear(path);
-    if (!(place == 0 ? paths_runtime(path) : paths_state(path))) {
+    if (!(place == PLACE_STATE ? paths_state(path) : spill_add_runtime(path))) {
         errno = buf_status(path) == AQ_E_NOMEM ? ENOMEM : ENOENT;
         return -1;
     }
@@ -148,7 +172,7 @@ aq_status spill_write(struct aq_str key, struct aq_str spent, struct aq_str valu
     char name[NAME_SIZE];
     int sys = 0;
     spill_name(key, spent, name);
-    for (int place = 0; place < PLACES; place++) {
+    for (enum place place = PLACE_STATE; place < PLACES; place++) {
         int dir = spill_open_dir(place, true, &path);
         bool done = dir >= 0 && spill_write_at(dir, name, value);
         sys = errno;
@@ -165,7 +189,7 @@ aq_status spill_write(struct aq_str key, struct aq_str spent, struct aq_str valu
         }
     }
     return error_sys(err, AQ_E_IO, sys,
-                     "spill file: cannot be written to the runtime or the state directory");
+                     "spill file: cannot be written to the state or the runtime directory");
 }
 
 /* ---- reading and removing ---- */
@@ -204,7 +228,7 @@ aq_status spill_read(struct aq_str key, struct aq_str spent, struct buf *out, st
     char name[NAME_SIZE];
     aq_status st = AQ_E_NOTFOUND;
     spill_name(key, spent, name);
-    for (int place = 0; place < PLACES && st == AQ_E_NOTFOUND; place++) {
+    for (enum place place = PLACE_STATE; place < PLACES && st == AQ_E_NOTFOUND; place++) {
         int dir = spill_open_dir(place, false, &path);
         if (dir >= 0) {
             buf_clear(out);
@@ -223,7 +247,7 @@ void spill_remove(struct aq_str key, struct aq_str spent)
     AUTO(buf) struct buf path = BUF(PATH_MAX);
     char name[NAME_SIZE];
     spill_name(key, spent, name);
-    for (int place = 0; place < PLACES; place++) {
+    for (enum place place = PLACE_STATE; place < PLACES; place++) {
         int dir = spill_open_dir(place, false, &path);
         if (dir >= 0) {
             unlinkat(dir, name, 0);

@@ -3,9 +3,11 @@
  * The last resort for a refreshed login that its store does not take: a private file, bound to the
  * refresh token that was spent for it, that the next process finds and imports (docs/refresh.md).
  *
- * The file lies in $XDG_RUNTIME_DIR/amazonq, or, if that does not work, in $XDG_STATE_HOME/amazonq
- * or ~/.local/state/amazonq; 0600 in 0700. Its name is the SHA-256 of what it is bound to, so only
- * who holds the old refresh token knows which file is its successor.
+ * The file lies in $XDG_STATE_HOME/amazonq or ~/.local/state/amazonq, which outlives a restart and
+ * is the same for a program of a timer; or, if that cannot be written, in $XDG_RUNTIME_DIR/amazonq.
+ * Without that variable /run/user/UID is meant, if it is there and private to the user. 0600 in
+ * 0700. Its name is the SHA-256 of what it is bound to, so only who holds the old refresh token
+ * knows which file is its successor.
  *
  * Nobody asks any more for the file of a login that was replaced, nor for one that was half written
  * by a process that died. Writing and removing sweep the directory: half files after an hour, whole

@@ -7,7 +7,15 @@
 #include "base/str.h"
 #include "wire/fault.h"
 
-enum { EXPIRES_IN_MAX_S = 86400 }; /* no access token lives longer than a day */
+enum {
+    EXPIRES_IN_MAX_S = 86400,  /* no access token lives longer than a day */
+    EXPIRES_IN_UNKNOWN_S = 60, /* short enough that whoever uses the token next refreshes it */
+};
+
+/* What to do next: after a refusal, and after an answer of which it is not known whether the
+ * service has acted before it. */
+#define TRY_LATER "try again later"
+#define MAY_BE_SPENT "the refresh token may be spent: try again, and if that fails log in again"
 
 /*
  * What the service's refusals mean for a login. Everything that is not listed is temporary: a login
@@ -88,6 +96,16 @@ static struct aq_str take_string(const struct json_member *m, struct buf *text)
     return (struct aq_str){ at, len };
 }
 
+/*
+ * A lifetime that makes no sense must not cost the tokens beside it: the refresh token that was
+ * sent may be spent, and its successor is in this answer only (docs/adr/0014).
+ */
+static int64_t lifetime(const struct json_member *expires_in)
+{
+    int64_t s;
+    return json_int(expires_in, &s) && s > 0 && s <= EXPIRES_IN_MAX_S ? s : EXPIRES_IN_UNKNOWN_S;
+}
+
 /* Read a successful answer; false if it has no tokens that could be used. */
 static bool read_tokens(struct aq_str body, struct oidc_tokens *ret)
 {
@@ -97,18 +115,18 @@ static bool read_tokens(struct aq_str body, struct oidc_tokens *ret)
     if (!json_object(&r) || !buf_reserve(&ret->text, body.len)) {
         return false;
     }
+    ret->expires_in_s = EXPIRES_IN_UNKNOWN_S;
     while (json_next(&r, &m)) {
         if (json_key_is(&m, AQ_STR("accessToken"))) {
             ret->access_token = take_string(&m, &ret->text);
         } else if (json_key_is(&m, AQ_STR("refreshToken"))) {
             ret->refresh_token = take_string(&m, &ret->text);
-        } else if (json_key_is(&m, AQ_STR("expiresIn")) && !json_int(&m, &ret->expires_in_s)) {
-            return false;
+        } else if (json_key_is(&m, AQ_STR("expiresIn"))) {
+            ret->expires_in_s = lifetime(&m);
         }
     }
     return json_finish(&r) && str_is_token(ret->access_token) &&
-           (ret->refresh_token.len == 0 || str_is_token(ret->refresh_token)) &&
-           ret->expires_in_s > 0 && ret->expires_in_s <= EXPIRES_IN_MAX_S;
+           (ret->refresh_token.len == 0 || str_is_token(ret->refresh_token));
 }
 
 static enum oidc_outcome accept(int32_t http, struct aq_str body, struct oidc_tokens *ret,
@@ -122,7 +140,7 @@ static enum oidc_outcome accept(int32_t http, struct aq_str body, struct oidc_to
         return judge(OIDC_TEMPORARY, http, err);
     }
     if (!usable) {
-        return temporary(http, "the answer has no usable access token", "try again later", err);
+        return temporary(http, "the answer has no usable access token", MAY_BE_SPENT, err);
     }
     *ret = found;
     found = (struct oidc_tokens){ 0 };
@@ -163,10 +181,10 @@ static enum oidc_outcome refuse(int32_t http, struct aq_str error_type, struct a
 {
     const struct refusal *refusal = refusal_find(error_type, body);
     if (!refusal) {
-        return temporary(http, "the refresh failed without a known reason", "try again later", err);
+        return temporary(http, "the refresh failed without a known reason", TRY_LATER, err);
     }
     if (refusal->outcome == OIDC_TEMPORARY) {
-        return temporary(http, refusal->what, "try again later", err);
+        return temporary(http, refusal->what, TRY_LATER, err);
     }
     if (points_elsewhere(refusal, body)) {
         refusal = refusal_by_code(AQ_STR("InvalidRequestRegionException"));
@@ -180,7 +198,7 @@ enum oidc_outcome oidc_refresh_reply(int32_t http, struct aq_str error_type, str
                                      struct oidc_tokens *ret, struct aq_error *err)
 {
     if (body.len > OIDC_REPLY_MAX) {
-        return temporary(http, "the answer is too long", "try again later", err);
+        return temporary(http, "the answer is too long", MAY_BE_SPENT, err);
     }
     if (http >= 200 && http <= 299) {
         return accept(http, body, ret, err);
@@ -192,10 +210,10 @@ enum oidc_outcome oidc_refresh_reply(int32_t http, struct aq_str error_type, str
         return temporary(http, "the proxy wants a password", "add it to the proxy setting", err);
     }
     if (http == 429) {
-        return temporary(http, "too many requests", "try again later", err);
+        return temporary(http, "too many requests", TRY_LATER, err);
     }
     if (http < 400 || http >= 500) {
-        return temporary(http, "the service failed", "try again later", err);
+        return temporary(http, "the service failed", MAY_BE_SPENT, err);
     }
     return refuse(http, error_type, body, err);
 }

@@ -26,7 +26,7 @@ struct oidc_tokens {
     struct buf text;
     struct aq_str access_token;
     struct aq_str refresh_token; /* empty: the old one stays valid */
-    int64_t expires_in_s;        /* 1 ... 86400 */
+    int64_t expires_in_s;        /* 1 ... 86400; 60 if the answer says nothing of the kind */
 };
 
 void oidc_tokens_done(struct oidc_tokens *t);

@@ -228,7 +228,7 @@ REFUSED = {
     "redirect": ({"redirect": "http://127.0.0.1:1/SECRET"}, 5),
     "no JSON": ({"body": "SECRET"}, 5),
     "number": ({"body": {"accessToken": 1, "refreshToken": "SECRET", "expiresIn": 3600}}, 5),
-    "lifetime": ({"body": {"accessToken": "SECRET", "expiresIn": "SECRET"}}, 5),
+    "lifetime": ({"body": {"accessToken": 1, "expiresIn": "SECRET"}}, 5),
     "line break": ({"body": {"accessToken": "SECRET\r\nx: y", "expiresIn": 3600}}, 5),
 }
 
@@ -430,7 +430,7 @@ def test_an_interrupted_command_and_what_can_be_seen_of_it(spy, args, operation)
 def test_what_could_not_be_saved_is_in_a_private_file_alone(spy):
     (spy.q.db.parent / "settings.json").write_text('{"store.sqlite.busy_timeout_ms": 50}')
     (spy.q.db.parent / "settings.json").chmod(0o600)
-    spill = spy.q.home / "XDG_RUNTIME_DIR" / "amazonq"
+    spill = spy.q.home / "XDG_STATE_HOME" / "amazonq"
     spy.service.fault(REFRESH, hold="after")
     process = spy.start(*REFRESHED)
     spy.service.wait(REFRESH, held=1)

@@ -108,6 +108,7 @@ def test_what_cannot_be_saved_is_kept_in_a_private_file_and_imported_by_the_next
     runtime = online.home / "run"
     runtime.mkdir(mode=0o700)
     online.env["XDG_RUNTIME_DIR"] = str(runtime)
+    kept = online.home / ".local" / "state" / "amazonq"
     service.fault(REFRESH, hold="after")
     victim = online.start("user", "export-token", "--quiet")
     service.wait(REFRESH, held=1)
@@ -115,9 +116,9 @@ def test_what_cannot_be_saved_is_kept_in_a_private_file_and_imported_by_the_next
     other.execute("BEGIN IMMEDIATE")
     service.release()
     deadline = time.monotonic() + 10
-    while not list(runtime.glob("amazonq/*.json")) and time.monotonic() < deadline:
+    while not list(kept.glob("*.json")) and time.monotonic() < deadline:
         assert victim.poll() is None, victim.communicate()
-    (spilled,) = runtime.glob("amazonq/*.json")
+    (spilled,) = kept.glob("*.json")
     victim.kill()
     victim.communicate()
     other.execute("ROLLBACK")
@@ -127,11 +128,12 @@ def test_what_cannot_be_saved_is_kept_in_a_private_file_and_imported_by_the_next
     assert stat.S_IMODE(spilled.parent.stat().st_mode) == 0o700
     assert old["refresh_token"] not in spilled.name + spilled.read_text()
 
+    del online.env["XDG_RUNTIME_DIR"]  # as a program of a timer, or after a restart
     result = online.run("user", "export-token", "--quiet")
     assert result.code == 0, result
     assert service.calls(REFRESH) == 1  # the spent token was not sent again
     assert result.json["access_token"] == online.stored()["access_token"] != old["access_token"]
-    assert not list(runtime.glob("amazonq/*"))
+    assert not list(kept.iterdir())
 
 
 def test_a_save_that_works_at_last_leaves_no_file_behind(online, service):
@@ -139,9 +141,7 @@ def test_a_save_that_works_at_last_leaves_no_file_behind(online, service):
     settings = online.db.parent / "settings.json"
     settings.write_text('{"store.sqlite.busy_timeout_ms": 50}')
     settings.chmod(0o600)
-    runtime = online.home / "run"
-    runtime.mkdir(mode=0o700)
-    online.env["XDG_RUNTIME_DIR"] = str(runtime)
+    kept = online.home / ".local" / "state" / "amazonq"
     service.fault(REFRESH, hold="after")
     patient = online.start("user", "export-token", "--quiet")
     service.wait(REFRESH, held=1)
@@ -149,14 +149,14 @@ def test_a_save_that_works_at_last_leaves_no_file_behind(online, service):
     other.execute("BEGIN IMMEDIATE")
     service.release()
     deadline = time.monotonic() + 10
-    while not list(runtime.glob("amazonq/*.json")) and time.monotonic() < deadline:
+    while not list(kept.glob("*.json")) and time.monotonic() < deadline:
         assert patient.poll() is None, patient.communicate()
     other.execute("ROLLBACK")
     other.close()
     out, err = patient.communicate(timeout=30)
     assert patient.returncode == 0, err
     assert json.loads(out)["access_token"] == online.stored()["access_token"]
-    assert not list(runtime.glob("amazonq/*"))
+    assert not list(kept.iterdir())
 
 
 def test_a_file_that_others_could_have_put_there_is_not_imported(online, service):

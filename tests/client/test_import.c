@@ -83,6 +83,66 @@ static void one_that_has_expired_is_saved_and_refreshed(void **state)
     free(asked);
 }
 
+static void whichever_of_them_expires_later_it_succeeds_the_row(void **state)
+{
+    static const struct {
+        int64_t row_s, left_s;
+    } cases[] = {
+        { 36000, 3600 }, /* a token of ten hours, refreshed by force for one of an hour */
+        { 3600, 3600 },
+        { 36000, 30 },
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        fixture_login(cases[i].row_s, 1);
+        leave("refresh-1", 7, cases[i].left_s);
+        fixture_play(f, REFRESH_OK);
+        assert_int_equal(fixture_fetch(f, AQ_TOKEN_FORCE_REFRESH, 0), AQ_END);
+        char *asked = support_asked();
+        assert_null(strstr(asked, "refresh-1"));
+        free(asked);
+        bool good = cases[i].left_s > 60;
+        assert_string_equal(f->access, good ? "access-7" : "access-2");
+        fixture_assert_row(good ? "refresh-7" : "refresh-2");
+        assert_int_equal(support_requests(), good ? 0 : 1);
+        assert_false(is_left("refresh-1"));
+    }
+}
+
+static void a_clock_that_was_set_back_does_not_hide_it(void **state)
+{
+    struct fixture *f = *state;
+    fixture_login(-5, 1);
+    fixture_set_wall(-86400);
+    leave("refresh-1", 7, 3600);
+    fixture_set_wall(86400);
+    fixture_play(f, REFRESH_OK);
+    assert_int_equal(fixture_fetch(f, 0, 0), AQ_END);
+    char *asked = support_asked();
+    assert_contains(asked, "refresh-7");
+    assert_null(strstr(asked, "refresh-1"));
+    free(asked);
+    fixture_assert_row("refresh-2");
+}
+
+static void a_forced_refresh_that_could_not_be_saved_is_found_by_the_next(void **state)
+{
+    struct fixture *f = *state;
+    fixture_login(36000, 1);
+    fixture_play(f, REFRESH_OK);
+    fake_store_fail(FAKE_COMMIT, 0, FAKE_FOR_EVER, AQ_E_BUSY);
+    assert_int_equal(fixture_fetch(f, AQ_TOKEN_FORCE_REFRESH, 0), AQ_END);
+    assert_contains(f->warning, "kept in ");
+    fixture_assert_row("refresh-1");
+
+    fake_store_fail(FAKE_COMMIT, 0, 0, AQ_OK);
+    fixture_play(f, REFRESH_REFUSED); /* what a spent token would get */
+    assert_int_equal(fixture_fetch(f, AQ_TOKEN_FORCE_REFRESH, 0), AQ_END);
+    assert_string_equal(f->access, "access-2");
+    fixture_assert_row("refresh-2");
+    assert_int_equal(support_requests(), 0);
+}
+
 static void that_of_another_login_is_left_alone(void **state)
 {
     struct fixture *f = *state;
@@ -94,19 +154,27 @@ static void that_of_another_login_is_left_alone(void **state)
     assert_true(is_left("refresh-8"));
 }
 
-static void one_that_is_older_than_the_row_or_no_login_is_removed(void **state)
+static void one_that_is_no_login_is_removed(void **state)
 {
     struct fixture *f = *state;
-    for (int broken = 0; broken < 2; broken++) {
+    fixture_login(-5, 1);
+    leave_text("refresh-1", "{\"access_token\":");
+    fixture_play(f, REFRESH_OK);
+    assert_int_equal(fixture_fetch(f, 0, 0), AQ_END);
+    assert_string_equal(f->access, "access-2");
+    assert_false(is_left("refresh-1"));
+}
+
+static void of_two_with_the_same_refresh_token_the_later_one_counts(void **state)
+{
+    struct fixture *f = *state;
+    for (int later = 0; later < 2; later++) {
         fixture_login(-5, 1);
-        if (broken) {
-            leave_text("refresh-1", "{\"access_token\":");
-        } else {
-            leave("refresh-1", 9, -50);
-        }
+        leave("refresh-1", 1, later ? 3600 : -50);
         fixture_play(f, REFRESH_OK);
         assert_int_equal(fixture_fetch(f, 0, 0), AQ_END);
-        assert_string_equal(f->access, "access-2");
+        assert_string_equal(f->access, later ? "access-1" : "access-2");
+        assert_int_equal(support_requests(), later ? 0 : 1);
         assert_false(is_left("refresh-1"));
     }
 }
@@ -221,8 +289,12 @@ int main(void)
         CASE(it_is_saved_and_no_request_is_made),
         FAKE_CASE(a_chain_of_them_is_followed_to_its_end),
         FAKE_CASE(one_that_has_expired_is_saved_and_refreshed),
+        FAKE_CASE(whichever_of_them_expires_later_it_succeeds_the_row),
+        FAKE_CASE(a_clock_that_was_set_back_does_not_hide_it),
+        FAKE_CASE(a_forced_refresh_that_could_not_be_saved_is_found_by_the_next),
         FAKE_CASE(that_of_another_login_is_left_alone),
-        FAKE_CASE(one_that_is_older_than_the_row_or_no_login_is_removed),
+        FAKE_CASE(one_that_is_no_login_is_removed),
+        FAKE_CASE(of_two_with_the_same_refresh_token_the_later_one_counts),
         FAKE_CASE(one_that_cannot_be_saved_is_used_all_the_same),
         FAKE_CASE(one_that_has_expired_and_cannot_be_saved_is_not_refreshed),
         FAKE_CASE(where_the_store_cannot_even_be_locked_it_is_used_if_it_is_good),

@@ -357,8 +357,6 @@ static void no_failure_changes_the_row_and_none_is_asked_for_twice(void **state)
         { "status 407\n", AQ_E_REFRESH, "proxy" },
         { "status 200\nbody {\"accessToken\":\"acc\n", AQ_E_REFRESH, "no usable access token" },
         { "status 200\nbody {\"expiresIn\":3600}\n", AQ_E_REFRESH, "no usable access token" },
-        { "status 200\nbody {\"accessToken\":\"a\",\"expiresIn\":0}\n", AQ_E_REFRESH,
-          "no usable access token" },
         { "status 200\n", AQ_E_REFRESH, "no usable access token" },
         { "status 302\nheader location: https://evil.test/\n", AQ_E_REFRESH, "redirect" },
         { "status 200\nbody {\"acc\nerror TRUNCATED\n", AQ_E_REFRESH, "may be spent" },
@@ -387,6 +385,32 @@ static void no_failure_changes_the_row_and_none_is_asked_for_twice(void **state)
         free(after);
     }
     free(before);
+}
+
+static void a_lifetime_that_makes_no_sense_costs_a_request_and_not_the_login(void **state)
+{
+    static const char *const members[] = { "", ",\"expiresIn\":0", ",\"expiresIn\":\"3600\"" };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        char script[512];
+        snprintf(
+            script, sizeof(script),
+            "status 200\nbody {\"accessToken\":\"access-7\",\"refreshToken\":\"refresh-7\"%s}\n"
+            "---\n" REFRESH_OK,
+            members[i]);
+        fixture_login(-5, 1);
+        fixture_play(f, script);
+        assert_int_equal(fixture_fetch(f, 0, 0), AQ_END);
+        assert_string_equal(f->access, "access-7");
+        fixture_assert_row("refresh-7");
+
+        assert_int_equal(fixture_fetch(f, 0, 0), AQ_END); /* it is not relied on any longer */
+        assert_string_equal(f->access, "access-2");
+        fixture_assert_row("refresh-2");
+        char *asked = support_asked();
+        assert_contains(asked, "refresh-7");
+        free(asked);
+    }
 }
 
 static void an_answer_that_does_not_end_is_not_read_to_its_end(void **state)
@@ -593,6 +617,7 @@ int main(void)
         CASE(an_answer_without_refresh_token_keeps_the_old_one),
         FAKE_CASE(an_answer_may_come_in_pieces),
         CASE(no_failure_changes_the_row_and_none_is_asked_for_twice),
+        CASE(a_lifetime_that_makes_no_sense_costs_a_request_and_not_the_login),
         FAKE_CASE(an_answer_that_does_not_end_is_not_read_to_its_end),
         CASE(a_transport_that_forgets_its_timeout_does_not_hold_the_client_for_ever),
         CASE(a_refusal_is_not_believed_when_somebody_else_was_faster),

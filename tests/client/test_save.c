@@ -23,12 +23,12 @@ static aq_status refresh_while(struct fixture *f, int64_t min_valid_s, void (*me
     return fixture_finish(f);
 }
 
-/* Name of the only file in the runtime directory; NULL if there is none. */
+/* Name of the only file in the state directory; NULL if there is none. */
 static const char *spilled(void)
 {
     static char name[256];
     int count = 0;
-    DIR *list = opendir(fixture_path("runtime/amazonq"));
+    DIR *list = opendir(fixture_path("state/amazonq"));
     for (struct dirent *entry; list && (entry = readdir(list));) {
         if (entry->d_name[0] != '.') {
             snprintf(name, sizeof(name), "%s", entry->d_name);
@@ -276,7 +276,7 @@ static void a_save_that_failed_is_tried_again_with_the_answer_in_a_private_file(
     fixture_settle(f);
     char path[512];
     assert_non_null(spilled());
-    snprintf(path, sizeof(path), "%s/%s", fixture_path("runtime/amazonq"), spilled());
+    snprintf(path, sizeof(path), "%s/%s", fixture_path("state/amazonq"), spilled());
     assert_int_equal(stat(path, &info), 0);
     assert_int_equal(info.st_mode & 0777, 0600);
     fake_store_fail(FAKE_COMMIT, 0, 0, AQ_OK);

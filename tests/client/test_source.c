@@ -4,6 +4,7 @@
 #include "client/fixture.h"
 #include "no_memory.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -41,6 +42,43 @@ static void without_a_login_it_says_where_was_looked_and_leaves_no_file_behind(v
     assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_NOT_LOGGED_IN);
     unsetenv("Q_DB");
     assert_contains(f->err.text, "none in /nowhere/at/all.sqlite3 (no such file), sign in");
+}
+
+/* The database may be there: that it cannot be looked at is not the same as "not logged in". */
+static void a_directory_that_cannot_be_entered_is_an_error_not_an_absent_login(void **state)
+{
+    struct fixture *f = *state;
+    const char *dir = fixture_path("amazon-q");
+    assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_NOT_LOGGED_IN); /* the plugin is loaded */
+    fixture_login(3600, 1);
+    assert_int_equal(chmod(dir, 0), 0);
+    bool root = getuid() == 0; /* for whom there are no closed doors */
+    if (root) {
+        assert_int_equal(chmod(getenv("HOME"), 0755), 0);
+        assert_int_equal(setresuid(1000, 1000, 0), 0);
+    }
+    aq_status all = fixture_fetch(f, 0, 0);
+    struct aq_error err = f->err;
+    aq_status one = fetch_from(f, "q-cli");
+    if (root) {
+        assert_int_equal(setresuid(0, 0, 0), 0);
+    }
+    assert_int_equal(chmod(dir, 0700), 0);
+    assert_int_equal(all, AQ_E_DENIED);
+    assert_int_equal(one, AQ_E_DENIED);
+    assert_contains(err.text, "amazon-q");
+    assert_int_equal(err.sys, EACCES);
+}
+
+static void a_directory_that_is_a_file_is_absent_and_one_that_is_a_loop_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+    fixture_write_file(fixture_path("amazon-q"), "");
+    assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_NOT_LOGGED_IN);
+    assert_int_equal(unlink(fixture_path("amazon-q")), 0);
+    assert_int_equal(symlink("amazon-q", fixture_path("amazon-q")), 0);
+    assert_int_not_equal(fixture_fetch(f, 0, 0), AQ_E_NOT_LOGGED_IN);
+    assert_contains(f->err.text, "amazon-q");
 }
 
 static void a_database_without_a_login_is_named(void **state)
@@ -280,6 +318,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(without_a_login_it_says_where_was_looked_and_leaves_no_file_behind),
+        CASE(a_directory_that_cannot_be_entered_is_an_error_not_an_absent_login),
+        CASE(a_directory_that_is_a_file_is_absent_and_one_that_is_a_loop_is_an_error),
         CASE(a_database_without_a_login_is_named),
         FAKE_CASE(a_store_without_a_database_is_named_itself),
         CASE(a_null_row_is_no_login_and_a_broken_row_is_an_error),

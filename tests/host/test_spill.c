@@ -5,6 +5,7 @@
 #include "cmocka_all.h"
 #include "host/spill.h"
 #include "no_memory.h"
+#include "plugins/store/child.h"
 
 #include <amazonq/store.h>
 #include <dirent.h>
@@ -12,6 +13,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -113,7 +115,7 @@ static int setup(void **state)
     assert_non_null(mkdtemp(home));
     setenv("HOME", home, 1);
     setenv("XDG_RUNTIME_DIR", in_home("run"), 1);
-    unsetenv("XDG_STATE_HOME");
+    setenv("XDG_STATE_HOME", in_home("state"), 1);
     planned.call = NULL;
     return 0;
 }
@@ -206,10 +208,10 @@ static void the_file_is_private_and_its_name_tells_nothing(void **state)
 {
     (void)state;
     const char *path = written("value");
-    assert_contains(path, in_home("run/amazonq/"));
+    assert_contains(path, in_home("state/amazonq/"));
     assert_null(strstr(path, "refresh"));
     assert_int_equal(mode_of(path), 0600);
-    assert_int_equal(mode_of(in_home("run/amazonq")), 0700);
+    assert_int_equal(mode_of(in_home("state/amazonq")), 0700);
 }
 
 static void a_second_writing_replaces_the_first(void **state)
@@ -218,32 +220,97 @@ static void a_second_writing_replaces_the_first(void **state)
     written("first");
     written("second");
     assert_int_equal(found(KEY, SPENT, "second"), AQ_OK);
-    assert_int_equal(count_files(in_home("run/amazonq")), 1);
+    assert_int_equal(count_files(in_home("state/amazonq")), 1);
 }
 
 static void removing_removes_it_wherever_it_is(void **state)
 {
     (void)state;
     written("value");
-    setenv("XDG_RUNTIME_DIR", "", 1);
+    setenv("XDG_STATE_HOME", "/dev/null", 1);
     written("value");
-    setenv("XDG_RUNTIME_DIR", in_home("run"), 1);
+    setenv("XDG_STATE_HOME", in_home("state"), 1);
+    assert_int_equal(count_files(in_home("run/amazonq")), 1);
+    assert_int_equal(count_files(in_home("state/amazonq")), 1);
     spill_remove(KEY, SPENT);
     assert_int_equal(count_files(in_home("run/amazonq")), 0);
-    assert_int_equal(count_files(in_home(".local/state/amazonq")), 0);
+    assert_int_equal(count_files(in_home("state/amazonq")), 0);
     spill_remove(KEY, SPENT); /* and nothing happens when there is none */
 }
 
-static void without_a_runtime_directory_it_goes_to_the_state_directory(void **state)
+static void it_outlives_the_session_and_a_program_without_one_finds_it(void **state)
+{
+    static const char *const others[] = { "", "relative", "/dev/null", "/nowhere" };
+    (void)state;
+    written("value");
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        setenv("XDG_RUNTIME_DIR", others[i], 1);
+        assert_int_equal(found(KEY, SPENT, "value"), AQ_OK);
+    }
+}
+
+static void without_a_state_directory_in_the_environment_it_is_that_of_the_home(void **state)
 {
     (void)state;
-    const char *const unusable[] = { "", "relative", "/dev/null" };
-    for (size_t i = 0; i < sizeof(unusable) / sizeof(unusable[0]); i++) {
-        setenv("XDG_RUNTIME_DIR", unusable[i], 1);
-        assert_contains(written("value"), in_home(".local/state/amazonq/"));
-        assert_int_equal(found(KEY, SPENT, "value"), AQ_OK);
-        spill_remove(KEY, SPENT);
+    unsetenv("XDG_STATE_HOME");
+    assert_contains(written("value"), in_home(".local/state/amazonq/"));
+    assert_int_equal(found(KEY, SPENT, "value"), AQ_OK);
+}
+
+static void where_the_state_directory_cannot_be_written_the_runtime_directory_is_used(void **state)
+{
+    (void)state;
+    setenv("XDG_STATE_HOME", "/dev/null", 1);
+    assert_contains(written("value"), in_home("run/amazonq/"));
+    assert_int_equal(found(KEY, SPENT, "value"), AQ_OK);
+    setenv("XDG_STATE_HOME", in_home("state"), 1); /* it can be, again */
+    assert_int_equal(found(KEY, SPENT, "value"), AQ_OK);
+}
+
+/* In a /run of its own. */
+static void use_the_runtime_directory_of_the_user(void *arg)
+{
+    char user[64];
+    struct aq_error err;
+    AUTO(buf) struct buf out = BUF(SPILL_PATH_MAX);
+    (void)arg;
+    REQUIRE(mount("none", "/run", "tmpfs", 0, "mode=0755") == 0);
+    snprintf(user, sizeof(user), "/run/user/%u", (unsigned)geteuid());
+
+    /* none is there, and none is made */
+    REQUIRE(spill_write(KEY, SPENT, AQ_STR("value"), &out, &err) == AQ_E_IO);
+    REQUIRE(access("/run/user", F_OK) != 0);
+
+    REQUIRE(mkdir("/run/user", 0755) == 0 && mkdir(user, 0755) == 0); /* no session's */
+    REQUIRE(spill_write(KEY, SPENT, AQ_STR("value"), &out, &err) == AQ_E_IO);
+
+    REQUIRE(chmod(user, 0700) == 0);
+    REQUIRE(spill_write(KEY, SPENT, AQ_STR("value"), &out, &err) == AQ_OK);
+    REQUIRE(strncmp((const char *)out.ptr, user, strlen(user)) == 0);
+
+    setenv("XDG_RUNTIME_DIR", user, 1); /* who has a session finds it, and the other way round */
+    REQUIRE(spill_read(KEY, SPENT, &out, &err) == AQ_OK);
+    spill_remove(KEY, SPENT);
+    REQUIRE(spill_read(KEY, SPENT, &out, &err) == AQ_E_NOTFOUND);
+    REQUIRE(spill_write(KEY, SPENT, AQ_STR("other"), &out, &err) == AQ_OK);
+    unsetenv("XDG_RUNTIME_DIR");
+    bool failed = true;
+    for (int at = 1; failed; at++) {
+        buf_done(&out);
+        no_memory(at);
+        aq_status st = spill_read(KEY, SPENT, &out, &err);
+        failed = no_memory_ended();
+        REQUIRE(failed ? st == AQ_E_IO || st == AQ_E_NOMEM : st == AQ_OK);
     }
+}
+
+static void
+without_the_variable_the_runtime_directory_is_that_of_the_user_if_there_is_one(void **state)
+{
+    (void)state;
+    setenv("XDG_STATE_HOME", "/dev/null", 1);
+    unsetenv("XDG_RUNTIME_DIR");
+    child_run_in_namespace(use_the_runtime_directory_of_the_user, NULL);
 }
 
 static void without_any_directory_it_says_so(void **state)
@@ -273,8 +340,8 @@ static void a_system_call_that_fails_leaves_nothing_half_and_the_next_place_is_u
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         let_fail(cases[i].call, cases[i].at, cases[i].error);
-        assert_contains(written("value"), in_home(".local/state/amazonq/"));
-        assert_int_equal(count_files(in_home("run/amazonq")), 0);
+        assert_contains(written("value"), in_home("run/amazonq/"));
+        assert_int_equal(count_files(in_home("state/amazonq")), 0);
         assert_int_equal(found(KEY, SPENT, "value"), AQ_OK);
         spill_remove(KEY, SPENT);
     }
@@ -284,7 +351,7 @@ static void a_directory_that_cannot_be_synced_is_not_relied_on(void **state)
 {
     (void)state;
     let_fail("fsync", 2, EIO);
-    assert_contains(written("value"), in_home(".local/state/amazonq/"));
+    assert_contains(written("value"), in_home("run/amazonq/"));
 }
 
 static void a_name_that_is_taken_by_a_directory_is_not_written_to(void **state)
@@ -294,17 +361,17 @@ static void a_name_that_is_taken_by_a_directory_is_not_written_to(void **state)
     snprintf(taken, sizeof(taken), "%s.%ld", written("value"), (long)getpid());
     spill_remove(KEY, SPENT);
     assert_int_equal(mkdir(taken, 0700), 0);
-    assert_contains(written("value"), in_home(".local/state/amazonq/"));
+    assert_contains(written("value"), in_home("run/amazonq/"));
 }
 
 static void short_and_interrupted_writes_are_continued(void **state)
 {
     (void)state;
     let_fail("write", 1, 0);
-    assert_contains(written("value"), in_home("run/"));
+    assert_contains(written("value"), in_home("state/"));
     assert_int_equal(found(KEY, SPENT, "value"), AQ_OK);
     let_fail("write", 1, EINTR);
-    assert_contains(written("other"), in_home("run/"));
+    assert_contains(written("other"), in_home("state/"));
     assert_int_equal(found(KEY, SPENT, "other"), AQ_OK);
 }
 
@@ -314,9 +381,9 @@ static void a_directory_that_others_may_enter_is_neither_written_nor_read(void *
 {
     (void)state;
     written("value");
-    assert_int_equal(chmod(in_home("run/amazonq"), 0750), 0);
+    assert_int_equal(chmod(in_home("state/amazonq"), 0750), 0);
     assert_int_equal(found(KEY, SPENT, ""), AQ_E_NOTFOUND);
-    assert_contains(written("value"), in_home(".local/state/amazonq/"));
+    assert_contains(written("value"), in_home("run/amazonq/"));
 }
 
 static void a_directory_or_file_of_somebody_else_does_not_count(void **state)
@@ -329,7 +396,7 @@ static void a_directory_or_file_of_somebody_else_does_not_count(void **state)
     assert_int_equal(chown(path, 65534, 65534), 0);
     assert_int_equal(found(KEY, SPENT, ""), AQ_E_NOTFOUND);
     assert_int_equal(chown(path, 0, 0), 0);
-    assert_int_equal(chown(in_home("run/amazonq"), 65534, 65534), 0);
+    assert_int_equal(chown(in_home("state/amazonq"), 65534, 65534), 0);
     assert_int_equal(found(KEY, SPENT, ""), AQ_E_NOTFOUND);
 }
 
@@ -449,7 +516,7 @@ static void half_files_of_dead_processes_and_whole_ones_of_old_sessions_are_swep
         char path[256];
         written("value");
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-            snprintf(path, sizeof(path), "%s/%s", in_home("run/amazonq"), cases[i].name);
+            snprintf(path, sizeof(path), "%s/%s", in_home("state/amazonq"), cases[i].name);
             put_old(path, cases[i].hours);
         }
         if (by_removing) {
@@ -458,7 +525,7 @@ static void half_files_of_dead_processes_and_whole_ones_of_old_sessions_are_swep
             written("value");
         }
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-            snprintf(path, sizeof(path), "%s/%s", in_home("run/amazonq"), cases[i].name);
+            snprintf(path, sizeof(path), "%s/%s", in_home("state/amazonq"), cases[i].name);
             if ((access(path, F_OK) == 0) != cases[i].stays) {
                 fail_msg("%s", cases[i].name);
             }
@@ -471,7 +538,7 @@ static void a_login_of_an_hour_or_a_month_ago_stays(void **state)
     (void)state;
     char path[256];
     written("value");
-    snprintf(path, sizeof(path), "%s/%s", in_home("run/amazonq"), HEX ".json");
+    snprintf(path, sizeof(path), "%s/%s", in_home("state/amazonq"), HEX ".json");
     put_old(path, 30 * 24);
     written("value");
     assert_int_equal(access(path, F_OK), 0);
@@ -482,7 +549,7 @@ static void reading_sweeps_nothing(void **state)
     (void)state;
     char path[256];
     written("value");
-    snprintf(path, sizeof(path), "%s/%s", in_home("run/amazonq"), HEX ".json.1");
+    snprintf(path, sizeof(path), "%s/%s", in_home("state/amazonq"), HEX ".json.1");
     put_old(path, 2);
     assert_int_equal(found(KEY, SPENT, "value"), AQ_OK);
     assert_int_equal(access(path, F_OK), 0);
@@ -508,7 +575,10 @@ int main(void)
         CASE(the_file_is_private_and_its_name_tells_nothing),
         CASE(a_second_writing_replaces_the_first),
         CASE(removing_removes_it_wherever_it_is),
-        CASE(without_a_runtime_directory_it_goes_to_the_state_directory),
+        CASE(it_outlives_the_session_and_a_program_without_one_finds_it),
+        CASE(without_a_state_directory_in_the_environment_it_is_that_of_the_home),
+        CASE(where_the_state_directory_cannot_be_written_the_runtime_directory_is_used),
+        CASE(without_the_variable_the_runtime_directory_is_that_of_the_user_if_there_is_one),
         CASE(without_any_directory_it_says_so),
         CASE(a_system_call_that_fails_leaves_nothing_half_and_the_next_place_is_used),
         CASE(a_directory_that_cannot_be_synced_is_not_relied_on),

@@ -2,6 +2,8 @@
 """
 How the existing CLI gets a token (docs/protocol.md, section 10), to the letter and with its flaws:
 no lock, no second look, and a login deleted because somebody else was faster. See harness.Workers.
+What each one did to the token row comes out with its end: [refresh token before, and after], null
+where there is no row.
 """
 
 import json
@@ -10,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import closing
 from datetime import datetime, timezone
 
 TOKEN_KEY = "codewhisperer:odic:token"
@@ -31,14 +34,14 @@ def main(database, url):
     for line in sys.stdin:
         cli = ExistingCli(database, url, json.loads(line).get("clock", 0))
         outcome = cli.token()
-        print(json.dumps({"outcome": outcome, "deleted": cli.deleted}), flush=True)
+        print(json.dumps({"outcome": outcome, "changes": cli.changes}), flush=True)
 
 
 class ExistingCli:
     def __init__(self, database, url, clock):
         """`clock` is how many seconds it is later than it is."""
         self.database, self.url, self.clock = database, url, clock
-        self.deleted = 0  # token rows that were there
+        self.changes = []
 
     def token(self):
         found = self.load(TOKEN_KEY)
@@ -56,7 +59,7 @@ class ExistingCli:
             answer = self.create_token(registration, found["refresh_token"])
         except ServiceError as error:
             if str(error) != "slow_down":
-                self.deleted += self.delete(TOKEN_KEY)
+                self.delete(TOKEN_KEY)
             return f"service error {error}"
         except TransportError:
             return "transport error"
@@ -115,23 +118,29 @@ class ExistingCli:
             raise TransportError(str(error)) from None
 
     def load(self, key):
-        found = self.execute("SELECT value FROM auth_kv WHERE key = ?", key, fetch=True)
-        return json.loads(found[0]) if found else None
+        with self.connect() as connection:
+            return _row(connection, key)
 
     def save(self, token):
         text = json.dumps(token, separators=(",", ":"))
-        self.execute("INSERT OR REPLACE INTO auth_kv (key, value) VALUES (?, ?)", TOKEN_KEY, text)
+        self.change("INSERT OR REPLACE INTO auth_kv (key, value) VALUES (?, ?)", TOKEN_KEY, text)
 
     def delete(self, key):
-        return self.execute("DELETE FROM auth_kv WHERE key = ?", key)
+        self.change("DELETE FROM auth_kv WHERE key = ?", key)
 
-    def execute(self, sql, *values, fetch=False):
-        connection = sqlite3.connect(self.database, timeout=BUSY_S, isolation_level=None)
-        try:
-            cursor = connection.execute(sql, values)
-            return cursor.fetchone() if fetch else cursor.rowcount
-        finally:
-            connection.close()
+    def change(self, sql, *values):
+        """One statement; the transaction around it only shows what it did."""
+        with self.connect() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            before = _row(connection, TOKEN_KEY)
+            connection.execute(sql, values)
+            after = _row(connection, TOKEN_KEY)
+            connection.execute("COMMIT")
+        if before != after:
+            self.changes.append([row and row["refresh_token"] for row in (before, after)])
+
+    def connect(self):
+        return closing(sqlite3.connect(self.database, timeout=BUSY_S, isolation_level=None))
 
     def now(self):
         return time.time() + self.clock
@@ -140,6 +149,11 @@ class ExistingCli:
         seconds, _, _ = text.rstrip("Z").partition(".")
         end = datetime.fromisoformat(seconds).replace(tzinfo=timezone.utc).timestamp()
         return self.now() + MARGIN_S > end
+
+
+def _row(connection, key):
+    found = connection.execute("SELECT value FROM auth_kv WHERE key = ?", [key]).fetchone()
+    return json.loads(found[0]) if found else None
 
 
 def _error_name(error):

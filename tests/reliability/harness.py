@@ -73,7 +73,8 @@ def rows(q):
 
 def spilled(q):
     """Answers that are kept in files, because they could not be saved."""
-    return list((q.home / "run").glob("amazonq/*.json"))
+    places = (q.home / ".local/state", q.home / "run")
+    return [file for place in places for file in place.glob("amazonq/*.json")]
 
 
 def is_alive(q):

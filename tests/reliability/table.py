@@ -13,7 +13,7 @@ real command and library against the stand-in service, with `rotation` `strict` 
 good for one use) unless a row says `grace`. The same tests run in a shorter form in every `ctest`.
 
 **The promise: no fault makes a login disappear.** The one exception is a process that ends, or an
-answer that is lost, between the service's acting and the disk, on a service that forgets the old
+answer that is lost or cannot be used, between the service's acting and the disk, on a service that forgets the old
 refresh token at once: no client can prevent that. Then the row is kept and the message asks for a
 new login. "By it" is a login that the existing CLI's own algorithm deleted.
 

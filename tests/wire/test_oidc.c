@@ -81,6 +81,33 @@ static void the_longest_lifetime_believed_is_a_day(void **state)
     assert_int_equal(t.expires_in_s, 86400);
 }
 
+static void a_lifetime_that_makes_no_sense_counts_as_a_minute(void **state)
+{
+    (void)state;
+    static const char *const members[] = {
+        "",
+        ",\"expiresIn\":0",
+        ",\"expiresIn\":-1",
+        ",\"expiresIn\":86401",
+        ",\"expiresIn\":2147483648",
+        ",\"expiresIn\":99999999999999999999",
+        ",\"expiresIn\":\"3600\"",
+        ",\"expiresIn\":1e3",
+        ",\"expiresIn\":null",
+        ",\"expiresIn\":[3600]",
+    };
+    for (size_t i = 0; i < COUNT(members); i++) {
+        AUTO(oidc_tokens) struct oidc_tokens t = { 0 };
+        char body[128];
+        snprintf(body, sizeof(body), "{\"accessToken\":\"a\",\"refreshToken\":\"next\"%s}",
+                 members[i]);
+        assert_int_equal(oidc_refresh_reply(200, AQ_STR(""), str_from(body), &t, NULL), OIDC_OK);
+        assert_text(t.access_token, "a");
+        assert_text(t.refresh_token, "next");
+        assert_int_equal(t.expires_in_s, 60);
+    }
+}
+
 /* Answers that say 200 and are of no use. */
 static const char *const unusable[] = {
     "",
@@ -93,15 +120,6 @@ static const char *const unusable[] = {
     "{\"accessToken\":null,\"expiresIn\":3600}",
     "{\"accessToken\":\"\",\"expiresIn\":3600}",
     "{\"accessToken\":7,\"expiresIn\":3600}",
-    "{\"accessToken\":\"a\"}",
-    "{\"accessToken\":\"a\",\"expiresIn\":0}",
-    "{\"accessToken\":\"a\",\"expiresIn\":-1}",
-    "{\"accessToken\":\"a\",\"expiresIn\":86401}",
-    "{\"accessToken\":\"a\",\"expiresIn\":2147483648}",
-    "{\"accessToken\":\"a\",\"expiresIn\":99999999999999999999}",
-    "{\"accessToken\":\"a\",\"expiresIn\":\"3600\"}",
-    "{\"accessToken\":\"a\",\"expiresIn\":1e3}",
-    "{\"accessToken\":\"a\",\"expiresIn\":null}",
     "{\"accessToken\":\"a\",\"expiresIn\":3600",
     "{\"accessToken\":\"a\",\"expiresIn\":3600}}",
     "{\"accessToken\":\"" CANARY "\\r\\nx-evil: 1\",\"expiresIn\":3600}",
@@ -125,6 +143,8 @@ static void a_200_without_a_usable_token_is_temporary(void **state)
         assert_int_equal(err.status, AQ_E_REFRESH);
         assert_int_equal(err.http, 200);
         assert_non_null(strstr(err.text, "no usable access token"));
+        assert_non_null(strstr(err.text, "may be spent")); /* the service has acted */
+        assert_non_null(strstr(err.text, "if that fails log in again"));
         assert_null(strstr(err.text, CANARY));
         assert_null(t.text.ptr); /* outputs are written on success only */
     }
@@ -251,6 +271,30 @@ static void answers_that_are_not_the_services_are_temporary(void **state)
     }
 }
 
+static void only_of_a_refusal_it_is_said_that_later_will_do(void **state)
+{
+    (void)state;
+    static const struct {
+        int32_t http;
+        const char *body;
+        bool refused;
+    } cases[] = {
+        { 400, "{\"error\":\"slow_down\"}", true },
+        { 400, "", true },
+        { 429, "", true },
+        { 200, "", false },
+        { 500, "{\"error\":\"server_error\"}", false },
+        { 502, "<html>502 Bad Gateway</html>", false },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct oidc_tokens t = { 0 };
+        struct aq_error err = { 0 };
+        oidc_refresh_reply(cases[i].http, AQ_STR(""), str_from(cases[i].body), &t, &err);
+        assert_int_equal(strstr(err.text, "try again later") != NULL, cases[i].refused);
+        assert_int_equal(strstr(err.text, "may be spent") != NULL, !cases[i].refused);
+    }
+}
+
 static void an_answer_longer_than_64_kib_is_not_read(void **state)
 {
     (void)state;
@@ -306,12 +350,14 @@ int main(void)
         cmocka_unit_test(a_good_answer_gives_its_tokens),
         cmocka_unit_test(an_answer_without_a_refresh_token_keeps_the_old_one),
         cmocka_unit_test(the_longest_lifetime_believed_is_a_day),
+        cmocka_unit_test(a_lifetime_that_makes_no_sense_counts_as_a_minute),
         cmocka_unit_test(a_200_without_a_usable_token_is_temporary),
         cmocka_unit_test(every_cut_of_a_good_answer_is_temporary),
         cmocka_unit_test(a_reason_counts_in_header_code_type_and_error),
         cmocka_unit_test(a_type_nobody_knows_leaves_the_word_to_error),
         cmocka_unit_test(a_refusal_that_names_a_region_is_reported_and_not_followed),
         cmocka_unit_test(answers_that_are_not_the_services_are_temporary),
+        cmocka_unit_test(only_of_a_refusal_it_is_said_that_later_will_do),
         cmocka_unit_test(an_answer_longer_than_64_kib_is_not_read),
         cmocka_unit_test(nobody_has_to_want_the_error),
         cmocka_unit_test(without_memory_nothing_is_judged),
