@@ -159,6 +159,7 @@ void aq_client_free(struct aq_client *client)
         client_finish_detached(client);
     }
     client_close_plugins(client, forked);
+    alloc_free(client->spare_chunk, 0);
     settings_done(&client->settings);
     log_done(&client->log);
     buf_done(&client->user_agent);
@@ -270,7 +271,7 @@ void client_sync(struct aq_client *client)
         client_watch_transport(client, interest.fd);
         deadline_us = interest.deadline_us;
     }
-    for (const struct aq_op *op = client->ops; op; op = op->next) {
+    for (const struct aq_op *op = client->timed; op; op = op->timed_next) {
         if (op->deadline_us < deadline_us) {
             deadline_us = op->deadline_us;
         }
@@ -283,6 +284,20 @@ static void client_drain_fd(int fd)
     uint64_t count;
     ssize_t ignored = read(fd, &count, sizeof(count)); /* EAGAIN: nothing there, as good */
     (void)ignored;
+}
+
+/* Those whose time has come are looked at, and have to ask for another time. */
+static void client_wake_timed(struct aq_client *client)
+{
+    struct aq_op *next;
+    uint64_t now_us = client->timed ? clock_now_us() : 0;
+    for (struct aq_op *op = client->timed; op; op = next) {
+        next = op->timed_next;
+        if (op->deadline_us <= now_us) {
+            op_wake_at(op, CLOCK_NEVER);
+            op_ready(op);
+        }
+    }
 }
 
 aq_status aq_client_step(struct aq_client *client, struct aq_error *err)
@@ -299,11 +314,10 @@ aq_status aq_client_step(struct aq_client *client, struct aq_error *err)
     if (transport_is_open(&client->transport)) {
         st = transport_step(&client->transport, err ? err : &local);
     }
-    uint64_t now_us = clock_now_us();
-    for (struct aq_op *op = client->ops; op; op = op->next) {
-        if (op->deadline_us <= now_us) {
-            op->deadline_us = CLOCK_NEVER;
-            op_ready(op);
+    client_wake_timed(client);
+    for (struct aq_op *op = st == AQ_OK ? NULL : client->ops; op; op = op->next) {
+        if (op->ended == AQ_OK) {
+            op_ready(op); /* its request may be the one that broke */
         }
     }
     op_work(client);

@@ -41,7 +41,8 @@ struct aq_op {
     struct aq_op *parent; /* the operation this one is a part of, or NULL */
     struct aq_op *prev, *next;
     struct aq_op *ready_next;
-    uint64_t deadline_us;  /* when to look again although nothing arrived */
+    struct aq_op *timed_prev, *timed_next;
+    uint64_t deadline_us;  /* when to look again although nothing arrived; see op_wake_at */
     bool queued, reported; /* in the ready queue; named by aq_client_ready and not yet drained */
     bool detached;         /* freed by its owner, finishing in the background */
     bool workable;         /* must be finished, and has something to go on with */
@@ -75,7 +76,9 @@ struct aq_client {
     struct store stores[CLIENT_STORES]; /* one per source, opened on first use */
     struct transport transport;
 
-    struct aq_op *ops; /* all of them */
+    struct aq_op *ops;    /* all of them */
+    struct aq_op *timed;  /* those that have a deadline: few, however many there are */
+    uint8_t *spare_chunk; /* of feed.c */
     struct aq_op *ready_first, *ready_last;
     uint32_t detached_count;
     bool has_work;            /* at least one operation is workable */
@@ -101,6 +104,9 @@ struct aq_op *op_new(struct aq_client *client, const struct op_class *class, str
 
 /* The operation (or the one it is a part of) has something to look at. */
 void op_ready(struct aq_op *op);
+
+/* Look at it again at this time on the monotonic clock at the latest; CLOCK_NEVER: no more. */
+void op_wake_at(struct aq_op *op, uint64_t deadline_us);
 
 /* End it: every later call returns this. Returns it, too. */
 aq_status op_end(struct aq_op *op, aq_status status, const struct aq_error *error);

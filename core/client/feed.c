@@ -4,23 +4,53 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-aq_status feed_init(struct feed *feed, struct aq_error *err)
+/* ---- chunks: an answer has one only while there are bytes of it, so that waiting costs nothing */
+
+static bool feed_take_chunk(struct feed *feed)
 {
-    feed->chunk = alloc_array(FEED_SIZE, 1);
-    return feed->chunk ? AQ_OK : error_nomem(err, "request");
+    struct aq_client *client = feed->client;
+    feed->chunk = client->spare_chunk ? client->spare_chunk : alloc_array(FEED_SIZE, 1);
+    client->spare_chunk = NULL;
+    return feed->chunk != NULL;
 }
 
-aq_status feed_read(struct feed *feed, size_t *ret_len, struct aq_error *err)
+static void feed_give_chunk(struct feed *feed)
 {
-    return call_read(&feed->call, feed->chunk, FEED_SIZE, ret_len, err);
+    uint8_t *chunk = feed->chunk;
+    if (chunk) {
+        struct aq_client *client = feed->client;
+        alloc_wipe(chunk, feed->used);
+        alloc_free(client->spare_chunk, 0);
+        client->spare_chunk = chunk;
+        feed->chunk = NULL;
+        feed->used = 0;
+    }
+}
+
+/* ---- reading ---- */
+
+aq_status feed_read(struct feed *feed, struct aq_bytes *ret, struct aq_error *err)
+{
+    size_t len = 0;
+    if (!feed->chunk && !feed_take_chunk(feed)) {
+        return error_nomem(err, "request");
+    }
+    aq_status st = call_read(&feed->call, feed->chunk, FEED_SIZE, &len, err);
+    feed->used = len > feed->used ? len : feed->used;
+    if (st != AQ_OK) {
+        feed_give_chunk(feed);
+        return st;
+    }
+    *ret = (struct aq_bytes){ feed->chunk, len };
+    return AQ_OK;
 }
 
 aq_status feed_pull(struct feed *feed, struct aq_exchange *x, struct aq_error *err)
 {
-    size_t len = 0;
-    switch (feed_read(feed, &len, err)) {
+    struct aq_bytes bytes;
+    switch (feed_read(feed, &bytes, err)) {
     case AQ_OK:
-        return aq_exchange_feed(x, feed->chunk, len, err);
+        return aq_exchange_feed(x, bytes.ptr, bytes.len, err);
     case AQ_AGAIN:
         return AQ_AGAIN;
     case AQ_END:
@@ -40,6 +70,6 @@ aq_status feed_break(struct feed *feed, struct aq_exchange *x, struct aq_error *
 
 void feed_done(struct feed *feed, bool forked)
 {
+    feed_give_chunk(feed);
     call_finish(&feed->call, forked);
-    alloc_free(feed->chunk, feed->chunk ? FEED_SIZE : 0);
 }

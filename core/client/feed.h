@@ -8,16 +8,16 @@
 #include <amazonq/exchange.h>
 
 struct feed {
+    struct aq_client *client;
     struct call call;
-    uint8_t *chunk; /* FEED_SIZE bytes; the exchange borrows them between reads */
+    uint8_t *chunk; /* FEED_SIZE bytes, or NULL; the exchange borrows them between reads */
+    size_t used;    /* of them, at most, since it was taken */
 };
 
 enum { FEED_SIZE = 64 * 1024 }; /* fewer, larger reads cost less (docs/performance.md) */
 
-aq_status feed_init(struct feed *feed, struct aq_error *err);
-
-/* Read the next piece of the body into chunk; as call_read. */
-aq_status feed_read(struct feed *feed, size_t *ret_len, struct aq_error *err);
+/* Read the next piece of the body, which is valid until the next call; as call_read. */
+aq_status feed_read(struct feed *feed, struct aq_bytes *ret, struct aq_error *err);
 
 /* Hand the next piece of the body, its end, or what broke it to the exchange. AQ_OK: look at the
  * exchange; AQ_AGAIN: nothing is here; else the exchange did not take it. */

@@ -39,11 +39,11 @@ static aq_status http_head(struct http_op *h, const struct aq_event **ret, struc
 
 static aq_status http_body(struct http_op *h, const struct aq_event **ret, struct aq_error *err)
 {
-    size_t len = 0;
-    aq_status st = feed_read(&h->feed, &len, err);
+    struct aq_bytes bytes;
+    aq_status st = feed_read(&h->feed, &bytes, err);
     if (st == AQ_OK) {
         struct aq_event *event = op_event(&h->op, AQ_EVENT_BODY);
-        event->payload = (struct aq_bytes){ h->feed.chunk, len };
+        event->payload = bytes;
         h->has_body = true;
         *ret = event;
     }
@@ -136,10 +136,8 @@ aq_status aq_http_start(struct aq_client *client, const struct aq_http_options *
     if (!h) {
         return error_nomem(err, "http operation");
     }
-    st = feed_init(&h->feed, err);
-    if (st == AQ_OK) {
-        st = http_send(h, &known, err);
-    }
+    h->feed.client = client;
+    st = http_send(h, &known, err);
     if (st != AQ_OK) {
         op_destroy(&h->op, false);
         return st;

@@ -102,10 +102,30 @@ void op_ready(struct aq_op *op)
     op_wake(op->client);
 }
 
+void op_wake_at(struct aq_op *op, uint64_t deadline_us)
+{
+    const bool was_timed = op->deadline_us != CLOCK_NEVER;
+    const bool is_timed = deadline_us != CLOCK_NEVER;
+    op->deadline_us = deadline_us;
+    if (is_timed && !was_timed) {
+        op->timed_prev = NULL;
+        op->timed_next = op->client->timed;
+        if (op->timed_next) {
+            op->timed_next->timed_prev = op;
+        }
+        op->client->timed = op;
+    } else if (was_timed && !is_timed) {
+        *(op->timed_prev ? &op->timed_prev->timed_next : &op->client->timed) = op->timed_next;
+        if (op->timed_next) {
+            op->timed_next->timed_prev = op->timed_prev;
+        }
+    }
+}
+
 aq_status op_end(struct aq_op *op, aq_status status, const struct aq_error *error)
 {
     op->ended = status;
-    op->deadline_us = CLOCK_NEVER;
+    op_wake_at(op, CLOCK_NEVER);
     if (status < 0) {
         op->error = *error;
     }
@@ -123,6 +143,7 @@ void op_destroy(struct aq_op *op, bool forked)
     struct aq_client *client = op->client;
     op->class->done(op, forked);
     buf_done(&op->batch);
+    op_wake_at(op, CLOCK_NEVER);
     if (op->queued) {
         op_forget(op);
     }

@@ -50,7 +50,7 @@ static void refresh_release(struct refresh *r, bool forked)
 {
     call_finish(&r->call, forked);
     r->state = REFRESH_IDLE;
-    r->op->deadline_us = CLOCK_NEVER;
+    op_wake_at(r->op, CLOCK_NEVER);
     if (r->op->client->refreshing == r->op) {
         r->op->client->refreshing = NULL;
         if (!forked) {
@@ -80,7 +80,7 @@ static aq_status refresh_lock_is_held(struct refresh *r, struct aq_error *err)
                          "login: another process is refreshing it and does not come to an end, try "
                          "again");
     }
-    r->op->deadline_us = now_us + LOCK_POLL_US;
+    op_wake_at(r->op, now_us + LOCK_POLL_US);
     return AQ_AGAIN;
 }
 
@@ -328,7 +328,7 @@ static aq_status refresh_keep_waiting(struct refresh *r, struct aq_error *err)
         error_set(err, AQ_E_TIMEOUT, "sign-in service: did not answer in time");
         return refresh_call_failed(r, err);
     }
-    r->op->deadline_us = r->save.until_us;
+    op_wake_at(r->op, r->save.until_us);
     return AQ_AGAIN;
 }
 
@@ -411,7 +411,7 @@ static aq_status refresh_judge(struct refresh *r, struct aq_error *err)
                    : outcome == OIDC_GRANT_SPENT ? refresh_spent(r, err)
                                                  : err->status;
     if (st == AQ_E_NOMEM && save_has_time(&r->save)) {
-        r->op->deadline_us = r->save.again_us;
+        op_wake_at(r->op, r->save.again_us);
         return AQ_AGAIN;
     }
     if (st != AQ_OK) {
@@ -428,7 +428,7 @@ static aq_status refresh_save(struct refresh *r, struct aq_error *err)
 {
     aq_status st = save_run(&r->save, err);
     if (st == AQ_AGAIN) {
-        r->op->deadline_us = r->save.again_us;
+        op_wake_at(r->op, r->save.again_us);
     } else {
         r->unsaved = r->save.unsaved;
         r->state = REFRESH_IDLE;

@@ -108,7 +108,7 @@ static aq_status stream_next(struct aq_op *op, const struct aq_event **ret, stru
             call_finish(&s->feed.call, false);
         }
         if (st == AQ_AGAIN) {
-            op->deadline_us = aq_exchange_deadline(s->exchange);
+            op_wake_at(op, aq_exchange_deadline(s->exchange));
             return AQ_AGAIN;
         }
         if (st != AQ_OK) {
@@ -209,11 +209,8 @@ static aq_status stream_init(struct stream_op *s, const struct aq_stream_options
                              struct aq_error *err)
 {
     struct aq_exchange_options x = { .struct_size = sizeof(x), .request = options };
+    s->feed.client = s->op.client;
     aq_status st = stream_timeout(s->op.client, &s->timeout_ms, err);
-    if (st != AQ_OK) {
-        return st;
-    }
-    st = feed_init(&s->feed, err);
     if (st != AQ_OK) {
         return st;
     }

@@ -122,7 +122,7 @@ static aq_status token_wait(struct token_op *t)
         return t->advisory ? AQ_OK : AQ_AGAIN;
     }
     if (t->advisory && t->hurry_until_us < t->op.deadline_us) {
-        t->op.deadline_us = t->hurry_until_us;
+        op_wake_at(&t->op, t->hurry_until_us);
     }
     return AQ_AGAIN;
 }
