@@ -81,7 +81,7 @@ def test_the_bill_of_materials_has_the_version_of(library, wheel, names):
 
 
 def test_httpx_and_pydantic_are_all_that_is_required(metadata):
-    assert sorted(metadata.get_all("Requires-Dist")) == ["httpx<1,>=0.23", "pydantic<3,>=2"]
+    assert sorted(metadata.get_all("Requires-Dist")) == ["httpx<1,>=0.23", "pydantic<3,>=2.5"]
     assert metadata["Requires-Python"] == ">=3.9"
 
 
