@@ -29,15 +29,13 @@ static void on_signal(int number)
 
 static bool watch(int number)
 {
-    struct sigaction now;
-    if (sigaction(number, NULL, &now) < 0) {
+    struct sigaction action = { .sa_handler = on_signal }; /* no SA_RESTART: calls are woken */
+    struct sigaction before;
+    if (sigaction(number, &action, &before) < 0) {
         return false;
     }
-    if (now.sa_handler == SIG_IGN) {
-        return true; /* as nohup and background jobs want it */
-    }
-    struct sigaction action = { .sa_handler = on_signal }; /* no SA_RESTART: calls are woken */
-    return sigaction(number, &action, NULL) == 0;
+    return before.sa_handler != SIG_IGN || /* as nohup and background jobs want it */
+           sigaction(number, &before, NULL) == 0;
 }
 
 bool interrupt_init(void)

@@ -3,6 +3,7 @@
 #include "interrupt.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -13,17 +14,29 @@
  */
 static bool keep_open(int fd)
 {
-    if (fcntl(fd, F_GETFD) >= 0) {
-        return true;
-    }
     return open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) == fd;
+}
+
+static bool keep_standard_open(void)
+{
+    struct pollfd fds[] = { { .fd = STDIN_FILENO },
+                            { .fd = STDOUT_FILENO },
+                            { .fd = STDERR_FILENO } };
+    if (poll(fds, 3, 0) < 0) {
+        return false;
+    }
+    for (int fd = 0; fd < 3; fd++) { /* upwards: open takes the lowest that is free */
+        if ((fds[fd].revents & POLLNVAL) && !keep_open(fd)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool process_prepare(void)
 {
     const struct rlimit no_core = { 0, 0 };
 
-    return keep_open(STDIN_FILENO) && keep_open(STDOUT_FILENO) && keep_open(STDERR_FILENO) &&
-           setrlimit(RLIMIT_CORE, &no_core) == 0 &&
+    return keep_standard_open() && setrlimit(RLIMIT_CORE, &no_core) == 0 &&
            prctl(PR_SET_DUMPABLE, Q_DUMPABLE, 0, 0, 0) == 0 && interrupt_init();
 }

@@ -96,22 +96,31 @@ bool paths_make_private(const char *path)
     return copy.len && (mkdir((const char *)copy.ptr, 0700) == 0 || errno == EEXIST);
 }
 
+/* The directory of plugins that belongs to a library at this path. */
+static bool paths_beside(const char *library, struct buf *out)
+{
+    struct aq_str path = str_from(library);
+    while (path.len > 1 && path.ptr[path.len - 1] != '/') {
+        path.len--;
+    }
+    buf_clear(out);
+    buf_add(out, path);
+    buf_add(out, AQ_STR("amazonq/plugins"));
+    return buf_status(out) == AQ_OK;
+}
+
 bool paths_plugins(struct buf *out)
 {
     static const char inside; /* an address that can only be ours */
     Dl_info info;
     char real[PATH_MAX];
     if (!dladdr(&inside, &info) || !info.dli_fname || info.dli_fname[0] != '/' ||
-        !realpath(info.dli_fname, real)) {
+        !paths_beside(info.dli_fname, out)) {
         return false;
     }
-    struct aq_str path = str_from(real);
-    while (path.len > 1 && path.ptr[path.len - 1] != '/') {
-        path.len--;
-    }
-    buf_add(out, path);
-    buf_add(out, AQ_STR("amazonq/plugins"));
-    return buf_status(out) == AQ_OK;
+    /* A link to the library need not have the plugins beside it; to look is cheaper than to ask. */
+    return access((const char *)out->ptr, F_OK) == 0 ||
+           (realpath(info.dli_fname, real) && paths_beside(real, out));
 }
 
 aq_status paths_expand(struct aq_str object, struct aq_str path, struct buf *out,

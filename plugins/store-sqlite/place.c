@@ -81,8 +81,8 @@ static aq_status check_dir(const struct place *p, struct aq_error *err)
             "%s: everybody can write the directory, use one of your own or run chmod o-w on it",
             p->dir);
     }
-    bool own_group = st.st_gid == getegid() || (me == 0 && st.st_gid == st.st_uid);
-    if ((st.st_mode & S_IWGRP) && !own_group) {
+    bool root_group = me == 0 && st.st_gid == st.st_uid;
+    if ((st.st_mode & S_IWGRP) && !root_group && st.st_gid != getegid()) {
         return fail(
             err, AQ_E_DENIED,
             "%s: group %u can write the directory, use one of your own or run chmod g-w on it",
