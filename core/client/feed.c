@@ -47,7 +47,7 @@ aq_status feed_read(struct feed *feed, struct aq_bytes *ret, struct aq_error *er
 
 aq_status feed_pull(struct feed *feed, struct aq_exchange *x, struct aq_error *err)
 {
-    struct aq_bytes bytes;
+    struct aq_bytes bytes = { NULL, 0 };
     switch (feed_read(feed, &bytes, err)) {
     case AQ_OK:
         return aq_exchange_feed(x, bytes.ptr, bytes.len, err);

@@ -39,7 +39,7 @@ static aq_status http_head(struct http_op *h, const struct aq_event **ret, struc
 
 static aq_status http_body(struct http_op *h, const struct aq_event **ret, struct aq_error *err)
 {
-    struct aq_bytes bytes;
+    struct aq_bytes bytes = { NULL, 0 };
     aq_status st = feed_read(&h->feed, &bytes, err);
     if (st == AQ_OK) {
         struct aq_event *event = op_event(&h->op, AQ_EVENT_BODY);

@@ -6,7 +6,7 @@
     client.py sdk|httpx|aiohttp URL memory STREAMS
 
 paced    CPU time for each event, from when every stream has had its first one
-latency  the same, and microseconds from the server's write to the body of `async for`
+latency  the same, and microseconds from the server's write to the body of `async for`, from then on
 first    microseconds from the call to the first event, on a connection that is used again
 memory   bytes that each of STREAMS idle streams adds, after as many others
 """
@@ -24,12 +24,15 @@ from typing import Any, AsyncIterator
 from corpus import STAMP
 
 
+SETTINGS = {"transport.curl.max_connections": "2000"}  # as many as the others open
+
+
 def native_client(url: str) -> Any:
     import amazon_q_streaming_client as q
 
     class Native:
         def __init__(self) -> None:
-            self.client = q.QStreamingClient("token", base_url=url, timeout=None)
+            self.client = q.QStreamingClient("token", base_url=url, timeout=None, settings=SETTINGS)
             self.aclose = self.client.aclose
             self.ask = self.client.generate_assistant_response
 
@@ -59,6 +62,7 @@ class Tally:
         self.begun += 1
         if self.begun == self.streams:
             self.events_before = self.events
+            self.latencies.clear()
             self.cpu, self.wall = time.process_time(), time.monotonic()
 
     def report(self) -> dict[str, Any]:
@@ -88,9 +92,13 @@ async def read(stream: AsyncIterator[Any], tally: Tally) -> None:
 
 
 async def read_timed(stream: AsyncIterator[Any], tally: Tally) -> None:
+    first = True
     async for event in stream:
         now = time.monotonic_ns()
         tally.events += 1
+        if first:
+            first = False
+            tally.begin()
         text = text_of(event)
         tally.text += len(text)
         if text[-1:].isdigit():
@@ -98,7 +106,8 @@ async def read_timed(stream: AsyncIterator[Any], tally: Tally) -> None:
 
 
 async def paced(client: Any, what: str, streams: str, events: str, rate: str, shape: str) -> Any:
-    tally, read_one = Tally(int(streams)), read if what == "paced" else read_timed
+    tally = Tally(int(streams))
+    read_one = read if what == "paced" else read_timed
     prompt = f"events={events} rate={rate} shape={shape}"
     await asyncio.gather(*(read_one(client.ask(prompt), tally) for _ in range(tally.streams)))
     return tally.report()

@@ -26,7 +26,7 @@ class ToolUse(Shape):
 
 
 class Usage(Shape):
-    uncached_input_tokens: int
+    uncached_input_tokens: Optional[int] = None
     output_tokens: int
     total_tokens: int
     cache_read_input_tokens: Optional[int] = None

@@ -15,7 +15,6 @@ them faster does not find them closer together.
 import heapq
 import os
 import re
-import select
 import selectors
 import socket
 import sys
@@ -64,7 +63,6 @@ TURNS = {shape: [frame for frame, _ in corpus.turn(shape)] for shape in ("plain"
 
 class Server:
     def __init__(self):
-        # select() waits for less than a millisecond, but not on a thousand descriptors.
         self.readable = selectors.EpollSelector()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
         self.readable.register(self.listener, selectors.EVENT_READ)
@@ -75,12 +73,11 @@ class Server:
         while True:
             self.write_due()
             wait = max(0.0, self.due[0][0] - time.monotonic()) if self.due else None
-            if select.select([self.readable], [], [], wait)[0]:
-                for key, _ in self.readable.select(0):
-                    if key.fileobj is self.listener:
-                        self.accept()
-                    else:
-                        self.read(key.data)
+            for key, _ in self.readable.select(wait):  # to the millisecond, as any event loop
+                if key.fileobj is self.listener:
+                    self.accept()
+                else:
+                    self.read(key.data)
 
     def accept(self):
         sock, _ = self.listener.accept()
