@@ -48,7 +48,7 @@ int output_finish(int fd, int err)
     if (fd != STDOUT_FILENO) {
         (void)snprintf(object, sizeof(object), "file descriptor %d", fd);
     }
-    report_error("%s: %s, the result is not complete", object, strerror(err));
+    report_error("%s: %s, the result is not complete, write it elsewhere", object, strerror(err));
     return EXITCODE_OTHER;
 }
 

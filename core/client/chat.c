@@ -133,7 +133,7 @@ static aq_status chat_keep(struct chat_op *c, const struct aq_stream_options *op
         total += parts[i].len;
     }
     if (!buf_reserve(&c->text, total)) { /* once: the views point into it */
-        return error_set(err, AQ_E_INVALID, "stream options: the request is too large");
+        return error_nomem(err, "stream options");
     }
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         kept[i] = (struct aq_str){ (const char *)c->text.ptr + c->text.len, parts[i].len };

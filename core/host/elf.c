@@ -29,7 +29,7 @@ static const char damaged[] = "is damaged, it ends too early";
 static bool elf_read_own(ElfW(Ehdr) * ret)
 {
     int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    bool done = fd >= 0 && read(fd, ret, sizeof(*ret)) == (ssize_t)sizeof(*ret);
+    bool done = fd >= 0 && pread(fd, ret, sizeof(*ret), 0) == (ssize_t)sizeof(*ret);
     if (fd >= 0) {
         close(fd);
     }
@@ -139,12 +139,19 @@ static void elf_add_name(const struct elf *e, ElfW(Xword) at, char end, struct b
     }
 }
 
+/* True if the linker loads the library that this entry names: also one that the object is only a
+ * filter of, or that merely adds to it. */
+static bool elf_is_library(const ElfW(Dyn) * entry)
+{
+    return entry->d_tag == DT_NEEDED || entry->d_tag == DT_FILTER || entry->d_tag == DT_AUXILIARY;
+}
+
 /* Whichever of DT_RPATH and DT_RUNPATH the linker goes by, the other one does no harm. */
 static void elf_read_links(const struct elf_file *file, const ElfW(Phdr) * section, struct elf *ret)
 {
     ElfW(Dyn) entry;
     for (ElfW(Off) i = 0; elf_dynamic(file, section, i, &entry); i++) {
-        if (entry.d_tag == DT_NEEDED) {
+        if (elf_is_library(&entry)) {
             elf_add_name(ret, entry.d_un.d_val, '\0', &ret->needed);
         } else if (entry.d_tag == DT_RPATH || entry.d_tag == DT_RUNPATH) {
             elf_add_name(ret, entry.d_un.d_val, ':', &ret->search);
@@ -172,7 +179,9 @@ aq_status elf_read(const char *object, const char *path, struct elf *ret, struct
     struct elf_file file = { .fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) };
     *ret = (struct elf){ BUF(LINKS_MAX), BUF(LINKS_MAX), BUF(NAMES_MAX) };
     if (file.fd < 0 || fstat(file.fd, &info) != 0) {
-        aq_status st = error_sys(err, AQ_E_PLUGIN, errno, "%s: %s", object, path);
+        aq_status st = error_sys(err, AQ_E_PLUGIN, errno,
+                                 "%s: %s cannot be read, correct the path or its permissions",
+                                 object, strstr(object, path) ? "it" : path);
         if (file.fd >= 0) {
             close(file.fd);
         }
@@ -191,7 +200,8 @@ aq_status elf_read(const char *object, const char *path, struct elf *ret, struct
             return error_nomem(err, object);
         }
         if (buf_status(texts[i]) != AQ_OK) {
-            return error_set(err, AQ_E_PLUGIN, "%s: %s has too much to be read", object, path);
+            return error_set(err, AQ_E_PLUGIN, "%s: %s has too much to be read, build it smaller",
+                             object, path);
         }
     }
     return AQ_OK;

@@ -13,7 +13,7 @@
 
 /* What the linker would go on with, as the file says it. */
 struct elf {
-    struct buf needed; /* names of libraries, each with a NUL behind it */
+    struct buf needed; /* names of libraries that come along, each with a NUL behind it */
     struct buf search; /* where they are looked for first: directories, each with a ':' behind it */
     struct buf names;  /* the string table; every symbol has its name there */
 };

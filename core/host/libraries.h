@@ -2,8 +2,9 @@
 /*
  * The libraries a plugin brings along. What the dynamic linker finds through the plugin's own
  * DT_RUNPATH becomes a part of the process as the plugin does, so it has to be trusted as the
- * plugin is (trust.h), and so do the libraries those bring along. What the system's linker finds by
- * itself is the system's.
+ * plugin is (trust.h), and so do the libraries those bring along. That concerns every directory of
+ * the path, and those below it for a kind of processor: glibc-hwcaps, and what glibc before 2.37
+ * looks for. What the system's linker finds by itself is the system's.
  */
 #ifndef AQ_HOST_LIBRARIES_H
 #define AQ_HOST_LIBRARIES_H

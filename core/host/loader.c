@@ -158,7 +158,10 @@ aq_status loader_adopt(const char *object, const struct aq_plugin *found, int32_
 
 /* ---- loading a file ---- */
 
-/* What was mapped must be what was inspected: the path may have been swapped in between. */
+/* What is at the path must still be what was inspected. This cannot be known before constructors
+ * run: the linker takes a name, and would take /proc/self/fd/N for the $ORIGIN of the plugin. That
+ * nobody else can change what the path leads to is what trust_check found out; this notices its
+ * owner, who installs another plugin at the wrong moment. */
 static bool loader_is_same_file(void *handle, const struct trust_file *inspected)
 {
     struct link_map *map = NULL;
@@ -169,7 +172,8 @@ static bool loader_is_same_file(void *handle, const struct trust_file *inspected
 
 static aq_status loader_no_plugin(const char *object, struct aq_error *err)
 {
-    return error_set(err, AQ_E_PLUGIN, "%s: has no symbol aq_plugin_v1, it is not a plugin of q",
+    return error_set(err, AQ_E_PLUGIN,
+                     "%s: has no symbol aq_plugin_v1, it is no plugin of q; choose another",
                      object);
 }
 
@@ -184,13 +188,12 @@ static aq_status loader_open(const char *object, const char *path,
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!handle) {
         const char *why = dlerror();
-        return error_set(err, AQ_E_PLUGIN, "%s: cannot be loaded, %s", object,
-                         why ? why : "no reason given");
+        return error_set(err, AQ_E_PLUGIN, "%s: cannot be loaded: %s; mend that or choose another",
+                         object, why ? why : "no reason given");
     }
     if (inspected && !loader_is_same_file(handle, inspected)) {
         return error_set(err, AQ_E_DENIED,
-                         "%s: the file changed while it was being loaded, check who writes there",
-                         object);
+                         "%s: the file changed while it was being loaded, try again", object);
     }
     aq_plugin_v1_fn entry;
     void *symbol = dlsym(handle, "aq_plugin_v1");
@@ -216,7 +219,9 @@ static aq_status loader_open_checked(const char *object, const char *path, int32
                          object);
     }
     if (!realpath(path, real)) {
-        return error_sys(err, AQ_E_PLUGIN, errno, "%s: %s", object, path);
+        return error_sys(err, AQ_E_PLUGIN, errno,
+                         "%s: %s cannot be opened, correct the path or install it", object,
+                         strstr(object, path) ? "it" : path);
     }
     aq_status st = trust_check(object, real, &inspected, err);
     if (st == AQ_OK) {
@@ -314,7 +319,8 @@ aq_status loader_load(const struct settings *settings, int32_t kind, struct plug
         return error_nomem(err, loader_kind_name(kind));
     }
     if (buf_status(&object) != AQ_OK) {
-        return error_set(err, AQ_E_INVALID, "%s: its name is too long", loader_kind_name(kind));
+        return error_set(err, AQ_E_INVALID, "%s: its name is too long, choose a shorter one",
+                         loader_kind_name(kind));
     }
     if (str_starts(name, AQ_STR("/"))) {
         return loader_open_checked((const char *)object.ptr, name.ptr, kind, ret, err);

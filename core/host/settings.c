@@ -70,7 +70,9 @@ static aq_status settings_copy(struct settings *s, const struct aq_client_option
         return AQ_OK;
     }
     if (!at || stride < sizeof(struct aq_client_setting)) {
-        return error_set(err, AQ_E_INVALID, "client options: settings are not readable");
+        return error_set(err, AQ_E_INVALID,
+                         "client options: settings are not readable, set "
+                         "settings and setting_stride");
     }
     s->entries = alloc_array(options->setting_count, sizeof(*s->entries));
     if (!s->entries) {
@@ -107,28 +109,54 @@ static aq_status settings_copy(struct settings *s, const struct aq_client_option
 
 /* ---- settings.json ---- */
 
+static aq_status settings_unreadable(const char *path, struct aq_error *err)
+{
+    return error_sys(err, AQ_E_INVALID, errno,
+                     "%s: cannot be read, make it readable or move it away", path);
+}
+
 /* It may name an endpoint that will be shown a token, so nobody else may write it. */
 static aq_status settings_check_file(const char *path, int fd, size_t *ret_len,
                                      struct aq_error *err)
 {
     struct stat info;
     if (fstat(fd, &info) != 0) {
-        return error_sys(err, AQ_E_IO, errno, "%s", path);
+        return settings_unreadable(path, err);
     }
     if (!S_ISREG(info.st_mode) || info.st_size > SETTINGS_FILE_MAX) {
         return error_set(err, AQ_E_INVALID, "%s: must be a regular file of at most %d bytes", path,
                          SETTINGS_FILE_MAX);
     }
     if (info.st_uid != geteuid() && info.st_uid != 0 && geteuid() != 0) {
-        return error_set(err, AQ_E_DENIED, "%s: belongs to user %u, it must belong to you", path,
+        return error_set(err, AQ_E_INVALID, "%s: belongs to user %u, it must belong to you", path,
                          (unsigned)info.st_uid);
     }
     if (trust_others_can_write(&info)) {
-        return error_set(err, AQ_E_DENIED, "%s: can be written by others, run: chmod go-w %s", path,
-                         path);
+        return error_set(err, AQ_E_INVALID, "%s: can be written by others, run: chmod go-w %s",
+                         path, path);
     }
     *ret_len = (size_t)info.st_size;
     return AQ_OK;
+}
+
+/* Parse the text, which must be one JSON object. Returns NULL, or what is wrong at byte *ret_at. */
+static const char *settings_parse(struct aq_str text, struct json_tokener *tokener,
+                                  struct json_object **ret, size_t *ret_at)
+{
+    *ret = json_tokener_parse_ex(tokener, text.ptr, (int)text.len);
+    enum json_tokener_error problem = json_tokener_get_error(tokener);
+    *ret_at = json_tokener_get_parse_end(tokener);
+    if (problem != json_tokener_success) {
+        return problem == json_tokener_continue ? "it ends too early"
+                                                : json_tokener_error_desc(problem);
+    }
+    if (!json_object_is_type(*ret, json_type_object)) {
+        return "it is something else";
+    }
+    while (*ret_at < text.len && memchr(" \t\r\n", text.ptr[*ret_at], 4)) {
+        (*ret_at)++;
+    }
+    return *ret_at == text.len ? NULL : "there is more behind its end";
 }
 
 static aq_status settings_parse_file(struct settings *s, const char *path, int fd, size_t len,
@@ -141,7 +169,7 @@ static aq_status settings_parse_file(struct settings *s, const char *path, int f
     while (text.len < len) {
         ssize_t got = read(fd, text.ptr + text.len, len - text.len);
         if (got < 0 && errno != EINTR) {
-            return error_sys(err, AQ_E_IO, errno, "%s", path);
+            return settings_unreadable(path, err);
         }
         if (got == 0) {
             break;
@@ -155,15 +183,13 @@ static aq_status settings_parse_file(struct settings *s, const char *path, int f
     if (!tokener) {
         return error_nomem(err, path);
     }
-    s->file = json_tokener_parse_ex(tokener, (const char *)text.ptr, (int)text.len);
-    enum json_tokener_error problem = json_tokener_get_error(tokener);
-    size_t at = json_tokener_get_parse_end(tokener);
+    size_t at = 0;
+    const char *problem = settings_parse(buf_str(&text), tokener, &s->file, &at);
     json_tokener_free(tokener);
-    if (problem != json_tokener_success || !json_object_is_type(s->file, json_type_object)) {
-        return error_set(
-            err, AQ_E_INVALID, "%s: not a JSON object (byte %zu: %s), correct it or move it away",
-            path, at,
-            problem != json_tokener_success ? json_tokener_error_desc(problem) : "another type");
+    if (problem) {
+        return error_set(err, AQ_E_INVALID,
+                         "%s: not a JSON object (byte %zu: %s), correct it or move it away", path,
+                         at, problem);
     }
     return AQ_OK;
 }
@@ -183,9 +209,7 @@ static aq_status settings_read_file(struct settings *s, struct aq_error *err)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         /* it may hold an opt-out, so "cannot be read" must not count as "not there" */
-        return errno == ENOENT || errno == ENOTDIR
-                   ? AQ_OK
-                   : error_sys(err, errno == EACCES ? AQ_E_DENIED : AQ_E_IO, errno, "%s", path);
+        return errno == ENOENT || errno == ENOTDIR ? AQ_OK : settings_unreadable(path, err);
     }
     st = settings_check_file(path, fd, &len, err);
     if (st == AQ_OK) {

@@ -26,11 +26,12 @@ static aq_status trust_check_one(const char *object, const char *path, bool is_p
                                  struct stat *info, struct aq_error *err)
 {
     if (lstat(path, info) != 0) {
-        return error_sys(err, errno == ENOENT ? AQ_E_NOTFOUND : AQ_E_DENIED, errno, "%s: %s",
-                         object, path);
+        return error_sys(err, errno == ENOENT ? AQ_E_NOTFOUND : AQ_E_DENIED, errno,
+                         "%s: %s cannot be examined, correct the path or its permissions", object,
+                         path);
     }
     if (is_parent ? !S_ISDIR(info->st_mode) : !S_ISREG(info->st_mode)) {
-        return error_set(err, AQ_E_DENIED, "%s: %s is not a %s", object, path,
+        return error_set(err, AQ_E_DENIED, "%s: %s is not a %s, choose another", object, path,
                          is_parent ? "directory" : "regular file");
     }
     if (info->st_uid != 0 && info->st_uid != geteuid()) {
@@ -55,7 +56,8 @@ static aq_status trust_check_above(const char *object, const char *real_path, st
     struct stat info;
     size_t len = strlen(real_path);
     if (len == 0 || len >= sizeof(path) || real_path[0] != '/') {
-        return error_set(err, AQ_E_DENIED, "%s: '%s' is not an absolute path", object, real_path);
+        return error_set(err, AQ_E_DENIED, "%s: '%s' is not an absolute path, start it with /",
+                         object, real_path);
     }
     aq_status st = trust_check_one(object, path, true, &info, err);
     for (size_t i = 1; i < len && st == AQ_OK; i++) {

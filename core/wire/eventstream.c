@@ -57,8 +57,9 @@ __attribute__((cold, noinline)) static aq_status broken(struct eventstream_decod
                                                         aq_status status, const char *field,
                                                         size_t at, const char *problem)
 {
-    return error_set(&d->failure, status, "event stream: %s at byte %" PRIu64 " %s", field,
-                     d->offset + at, problem);
+    return error_set(&d->failure, status, "event stream: %s at byte %" PRIu64 " %s, %s", field,
+                     d->offset + at, problem,
+                     status == AQ_E_TRUNCATED ? "try again" : "try again or report it");
 }
 
 /* Read the header at *at and step over it. Returns NULL, or what is wrong with it. */
@@ -557,7 +558,8 @@ static aq_status headers_measure(const struct eventstream_header *headers, size_
     for (size_t i = 0; i < count; i++) {
         const char *problem = header_problem(headers, i);
         if (problem) {
-            return error_set(err, AQ_E_INVALID, "event stream: header %zu %s", i, problem);
+            return error_set(err, AQ_E_INVALID, "event stream: header %zu %s, correct it", i,
+                             problem);
         }
         len += header_len(&headers[i]);
     }
@@ -583,7 +585,9 @@ aq_status eventstream_encode(const struct eventstream_header *headers, size_t co
     }
     size_t total = FRAME_MIN + headers_len + payload.len;
     if (!buf_reserve(out, total)) {
-        return error_set(err, buf_status(out), "event stream: no room for a frame of %zu bytes",
+        return error_set(err, buf_status(out),
+                         "event stream: no room for a frame of %zu bytes, "
+                         "split it",
                          total);
     }
     size_t start = out->len; /* from here on nothing can fail */

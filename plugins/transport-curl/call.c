@@ -157,7 +157,11 @@ static size_t on_header(char *line, size_t size, size_t count, void *clientp)
     bool was_complete = call->head.complete;
     aq_status st = head_add(&call->head, line, size * count, &what);
     if (st != AQ_OK) {
-        fault_set(&call->error, st, call->outgoing.origin, what);
+        if (st == AQ_E_NOMEM) {
+            fault_set(&call->error, st, call->outgoing.origin, what);
+        } else {
+            fault_in_answer(&call->error, st, call->outgoing.origin, what);
+        }
         return 0;
     }
     if (call->head.complete && !was_complete) {
@@ -219,7 +223,7 @@ static bool set_up(struct call *call)
 {
     call->easy = curl_easy_init();
     if (!call->easy || set_callbacks(call) != CURLE_OK || set_connect_timeout(call) != CURLE_OK ||
-        options_apply(&call->transport->options, call->easy, call->outgoing.https) != CURLE_OK ||
+        !options_apply(&call->transport->options, call->easy, call->outgoing.https) ||
         outgoing_apply(&call->outgoing, call->easy) != CURLE_OK) {
         return false;
     }
@@ -360,8 +364,8 @@ void call_complete(struct call *call, CURLcode code)
     }
     set_fault(call, code);
     if (call->error.status == AQ_OK && !call->head.complete) {
-        fault_set(&call->error, AQ_E_PROTOCOL, call->outgoing.origin,
-                  "the answer is not valid HTTP");
+        fault_in_answer(&call->error, AQ_E_PROTOCOL, call->outgoing.origin,
+                        "the answer is not valid HTTP");
     }
     end(call);
 }
@@ -381,15 +385,15 @@ void call_resume(struct call *call)
 static const char *missed(const struct call *call)
 {
     if (call->total_deadline_us <= call->phase_deadline_us) {
-        return "the answer took too long as a whole (total timeout)";
+        return "the answer took too long as a whole, try again (total timeout)";
     }
     switch (call->phase) {
     case CALL_CONNECTING:
         return "no connection in time, check the network or the proxy (connect timeout)";
     case CALL_SENDING:
-        return "connected, but no answer in time (first byte timeout)";
+        return "connected, but no answer in time, try again (first byte timeout)";
     default:
-        return "the answer stopped in the middle (idle timeout)";
+        return "the answer stopped in the middle, try again (idle timeout)";
     }
 }
 

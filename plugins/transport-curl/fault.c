@@ -2,12 +2,16 @@
 #include "fault.h"
 
 #include <stdio.h>
+#include <string.h>
 
 struct meaning {
     CURLcode code;
     aq_status status;
     const char *what;
 };
+
+static const char closed[] = "connection closed before an answer came, try again";
+static const char cut_off[] = "the answer was cut off, try again";
 
 static const struct meaning meanings[] = {
     { CURLE_COULDNT_RESOLVE_PROXY, AQ_E_NETWORK,
@@ -18,19 +22,20 @@ static const struct meaning meanings[] = {
     { CURLE_PROXY, AQ_E_NETWORK, "the proxy does not let us through, check https_proxy" },
     { CURLE_SSL_CONNECT_ERROR, AQ_E_TLS,
       "TLS handshake broke off, the peer must speak TLS 1.2 or later" },
-    { CURLE_SSL_CIPHER, AQ_E_TLS, "no common TLS cipher" },
-    { CURLE_GOT_NOTHING, AQ_E_NETWORK, "connection closed before an answer came" },
-    { CURLE_SEND_ERROR, AQ_E_NETWORK, "connection lost while sending" },
-    { CURLE_SEND_FAIL_REWIND, AQ_E_NETWORK, "connection closed before an answer came" },
-    { CURLE_ABORTED_BY_CALLBACK, AQ_E_NETWORK, "connection closed before an answer came" },
-    { CURLE_RECV_ERROR, AQ_E_NETWORK, "connection lost before an answer came" },
-    { CURLE_HTTP2_STREAM, AQ_E_NETWORK, "the peer reset the request" },
+    { CURLE_SSL_CIPHER, AQ_E_TLS, "no common TLS cipher, the peer must offer a modern one" },
+    { CURLE_GOT_NOTHING, AQ_E_NETWORK, closed },
+    { CURLE_SEND_ERROR, AQ_E_NETWORK, "connection lost while sending, try again" },
+    { CURLE_SEND_FAIL_REWIND, AQ_E_NETWORK, closed },
+    { CURLE_ABORTED_BY_CALLBACK, AQ_E_NETWORK, closed },
+    { CURLE_RECV_ERROR, AQ_E_NETWORK, "connection lost before an answer came, try again" },
+    { CURLE_HTTP2_STREAM, AQ_E_NETWORK, "the peer reset the request, try again" },
     { CURLE_HTTP2, AQ_E_PROTOCOL, "broken HTTP/2 from the peer" },
-    { CURLE_PARTIAL_FILE, AQ_E_TRUNCATED, "the answer was cut off" },
+    { CURLE_PARTIAL_FILE, AQ_E_TRUNCATED, cut_off },
     { CURLE_WEIRD_SERVER_REPLY, AQ_E_PROTOCOL, "the answer is not valid HTTP" },
     { CURLE_UNSUPPORTED_PROTOCOL, AQ_E_PROTOCOL, "the answer is not HTTP/1.1 or HTTP/2" },
     { CURLE_BAD_CONTENT_ENCODING, AQ_E_PROTOCOL, "the answer is encoded, which was not asked for" },
-    { CURLE_OPERATION_TIMEDOUT, AQ_E_TIMEOUT, "no connection in time" },
+    { CURLE_OPERATION_TIMEDOUT, AQ_E_TIMEOUT,
+      "no connection in time, check the network or the proxy" },
     { FAULT_TOO_LARGE, AQ_E_LIMIT, "the header of the answer is too large" },
     { CURLE_OUT_OF_MEMORY, AQ_E_NOMEM, "out of memory" },
 };
@@ -61,10 +66,21 @@ aq_status fault_set(struct aq_error *err, aq_status status, const char *object, 
 {
     if (err) {
         *err = (struct aq_error){ .status = status };
-        snprintf(err->text, sizeof(err->text), "%s: %s", object, what);
+        int len = snprintf(err->text, sizeof(err->text), "%s: %s", object, what);
+        if (len >= (int)sizeof(err->text)) {
+            memcpy(err->text + sizeof(err->text) - sizeof("..."), "...", sizeof("..."));
+        }
         make_printable(err->text);
     }
     return status;
+}
+
+aq_status fault_in_answer(struct aq_error *err, aq_status status, const char *origin,
+                          const char *what)
+{
+    char text[128];
+    snprintf(text, sizeof(text), "%s; check the endpoint and the proxy, or report it", what);
+    return fault_set(err, status, origin, text);
 }
 
 /* Which authorities are trusted depends on a file or a directory: name it. */
@@ -86,7 +102,7 @@ static aq_status authority_fault(struct aq_error *err, const struct options *opt
     return fault_set(err, AQ_E_TLS, origin, what);
 }
 
-/* They could be read when the instance was opened: no certificates, or gone since. */
+/* They could be read when the instance was opened: damaged, or gone since. */
 static aq_status trust_fault(struct aq_error *err, const struct options *options, CURL *easy,
                              const char *origin)
 {
@@ -96,7 +112,7 @@ static aq_status trust_fault(struct aq_error *err, const struct options *options
     snprintf(what, sizeof(what),
              "no certificates to trust can be read from %.256s, name a PEM file with --ca-bundle",
              count ? trust : "this system");
-    return fault_set(err, AQ_E_TLS, origin, what);
+    return fault_set(err, AQ_E_INVALID, origin, what); /* as when the instance was opened */
 }
 
 static bool is_unknown_authority(long reason)
@@ -168,12 +184,14 @@ aq_status fault_from_curl(struct aq_error *err, const struct options *options, C
     const struct meaning *meaning = find_meaning(code);
     if (!meaning) {
         char what[64];
-        snprintf(what, sizeof(what), "libcurl reports error %d", (int)code);
+        snprintf(what, sizeof(what), "libcurl reports error %d, try again", (int)code);
         return fault_set(err, AQ_E_NETWORK, origin, what);
     }
     aq_status st = meaning->status;
     if (has_head && st == AQ_E_NETWORK) {
-        st = fault_set(err, AQ_E_TRUNCATED, origin, "the answer was cut off");
+        st = fault_set(err, AQ_E_TRUNCATED, origin, cut_off);
+    } else if (st == AQ_E_PROTOCOL || st == AQ_E_LIMIT) {
+        st = fault_in_answer(err, st, origin, meaning->what);
     } else {
         st = fault_set(err, st, origin, meaning->what);
     }
@@ -187,6 +205,7 @@ aq_status fault_from_multi(struct aq_error *err, CURLMcode code)
         return fault_set(err, AQ_E_NOMEM, "transport-curl", "out of memory");
     }
     char what[64];
-    snprintf(what, sizeof(what), "libcurl reports error %d for all requests", (int)code);
+    snprintf(what, sizeof(what), "libcurl reports error %d for all requests, make a new client",
+             (int)code);
     return fault_set(err, AQ_E_NETWORK, "transport-curl", what);
 }

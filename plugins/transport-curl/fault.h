@@ -16,6 +16,10 @@
 /* Fill err and return status. object is the origin of a request, or the name of this plugin. */
 aq_status fault_set(struct aq_error *err, aq_status status, const char *object, const char *what);
 
+/* The same for what the peer, or a proxy, should not have answered. */
+aq_status fault_in_answer(struct aq_error *err, aq_status status, const char *origin,
+                          const char *what);
+
 /* What libcurl's result means for a request to origin. has_head: the response head is complete. */
 aq_status fault_from_curl(struct aq_error *err, const struct options *options, CURL *easy,
                           CURLcode code, const char *origin, bool has_head);

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +18,10 @@
 #define BUFFER_BYTES (128L * 1024L)
 #define TCP_KEEPALIVE_SECONDS 60L   /* of silence before the kernel probes the peer */
 #define HASHED_DIR "/etc/ssl/certs" /* where distributions keep certificates by hash */
+
+#define WANTED_PROXY \
+    "is not [SCHEME://][USER:PASSWORD@]HOST:PORT with a scheme of http, https, socks4, socks4a, " \
+    "socks5 or socks5h, check "
 
 /* Where else they keep them: all in one file. The libcurl that we are linked with may come from
  * another distribution, and would look where that one does. */
@@ -61,7 +66,7 @@ const struct aq_setting options_settings[OPTIONS_COUNT] = {
                    .help = "hosts to reach without a proxy, separated by commas; * for all",
                    .type = AQ_SETTING_STRING },
     [MAX_CONNECTIONS] = { .key = "max_connections",
-                          .default_value = "256",
+                          .default_value = "1000",
                           .help = "connections at a time; further requests wait",
                           .type = AQ_SETTING_INTEGER,
                           .min = 1,
@@ -147,13 +152,38 @@ static aq_status refuse_trust(const char *setting, const char *path, int obstacl
     return AQ_E_INVALID;
 }
 
+/* True unless this is a regular file without a line that begins a certificate. */
+static bool may_have_certificates(const char *path)
+{
+    char line[128];
+    struct stat st;
+    bool found = false;
+    FILE *file = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? fopen(path, "re") : NULL;
+    if (!file) {
+        return true; /* a pipe can be read once only */
+    }
+    while (!found && fgets(line, sizeof(line), file)) {
+        found = strncmp(line, "-----BEGIN ", strlen("-----BEGIN ")) == 0 &&
+                strstr(line, "CERTIFICATE-----");
+    }
+    fclose(file);
+    return found;
+}
+
 /* libcurl would say so at the first request only, and does not say which. */
 static aq_status check_trust(const struct options *options, struct aq_error *err)
 {
+    static const char bundle_sources[] = "AWS_CA_BUNDLE, SSL_CERT_FILE or --ca-bundle";
     int obstacle = options->ca_bundle ? find_obstacle(options->ca_bundle, S_IFREG, R_OK) : 0;
     if (obstacle) {
         return refuse_trust("transport.curl.ca_bundle", options->ca_bundle, obstacle,
-                            "AWS_CA_BUNDLE, SSL_CERT_FILE or --ca-bundle", err);
+                            bundle_sources, err);
+    }
+    if (options->ca_bundle && !may_have_certificates(options->ca_bundle)) {
+        char what[sizeof(err->text)];
+        snprintf(what, sizeof(what), "%.128s has no certificate in PEM form, check %s",
+                 options->ca_bundle, bundle_sources);
+        return fault_set(err, AQ_E_INVALID, "transport.curl.ca_bundle", what);
     }
     obstacle = options->ca_dir ? find_obstacle_in_list(options->ca_dir) : 0;
     if (obstacle) {
@@ -180,6 +210,51 @@ static void find_trust(struct options *options)
     options->default_trust = true;
 }
 
+static const char *chosen_proxy(const struct options *options)
+{
+    return options->https_proxy ? options->https_proxy : options->all_proxy;
+}
+
+/* As libcurl reads the URL of a proxy; *ret_scheme is to be given to curl_free. */
+static CURLUcode read_scheme(const char *proxy, char **ret_scheme)
+{
+    CURLU *url = curl_url();
+    CURLUcode code =
+        url ? curl_url_set(url, CURLUPART_URL, proxy, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME)
+            : CURLUE_OUT_OF_MEMORY;
+    if (code == CURLUE_OK) {
+        code = curl_url_get(url, CURLUPART_SCHEME, ret_scheme, 0);
+    }
+    curl_url_cleanup(url);
+    return code;
+}
+
+/* Of a proxy that it cannot use libcurl says only that it cannot connect. */
+static aq_status check_proxy(const struct options *options, struct aq_error *err)
+{
+    static const char *const schemes[] = { "http",    "https",  "socks",  "socks4",
+                                           "socks4a", "socks5", "socks5h" };
+    char *scheme = NULL;
+    bool known = false;
+    if (!chosen_proxy(options)) {
+        return AQ_OK;
+    }
+    CURLUcode code = read_scheme(chosen_proxy(options), &scheme);
+    for (size_t i = 0; scheme && i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        known = known || strcasecmp(scheme, schemes[i]) == 0;
+    }
+    curl_free(scheme);
+    if (code == CURLUE_OUT_OF_MEMORY) {
+        return fault_set(err, AQ_E_NOMEM, "transport-curl", "out of memory");
+    }
+    return known ? AQ_OK
+                 : fault_set(err, AQ_E_INVALID,
+                             options->https_proxy ? "transport.curl.https_proxy"
+                                                  : "transport.curl.all_proxy",
+                             options->https_proxy ? WANTED_PROXY "HTTPS_PROXY"
+                                                  : WANTED_PROXY "ALL_PROXY");
+}
+
 aq_status options_init(struct options *options, const struct aq_open_args *args,
                        struct aq_error *err)
 {
@@ -192,11 +267,13 @@ aq_status options_init(struct options *options, const struct aq_open_args *args,
         .max_connections = (long)value_at(args, MAX_CONNECTIONS)->number,
         .keepalive_s = (long)value_at(args, KEEPALIVE_S)->number,
     };
-    if (!options->ca_bundle && !options->ca_dir) {
+    aq_status st = check_proxy(options, err);
+    if (st == AQ_OK && (options->ca_bundle || options->ca_dir)) {
+        st = check_trust(options, err);
+    } else if (st == AQ_OK) {
         find_trust(options);
-        return AQ_OK;
     }
-    return check_trust(options, err);
+    return st;
 }
 
 int options_name_trust(const struct options *options, CURL *easy, char *buf, size_t cap)
@@ -216,12 +293,12 @@ int options_name_trust(const struct options *options, CURL *easy, char *buf, siz
     return (bundle != NULL) + (dir != NULL);
 }
 
-/* Run the settings in order until one fails. */
-#define SET(option, value) (code = code ? code : curl_easy_setopt(easy, option, value))
+/* `done` stays true while all of them can be set. */
+#define SET(option, value) (done &= curl_easy_setopt(easy, option, value) == CURLE_OK)
 
-static CURLcode apply_trust(const struct options *options, CURL *easy)
+static bool apply_trust(const struct options *options, CURL *easy)
 {
-    CURLcode code = CURLE_OK;
+    bool done = true;
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
@@ -234,28 +311,25 @@ static CURLcode apply_trust(const struct options *options, CURL *easy)
         SET(CURLOPT_PROXY_CAINFO, options->ca_bundle);
         SET(CURLOPT_PROXY_CAPATH, options->ca_dir);
     }
-    return code;
+    return done;
 }
 
 /* Plain http is for this machine alone: it never leaves through a proxy. Empty strings, not NULL,
  * keep libcurl from looking into the environment. */
-static CURLcode apply_proxy(const struct options *options, CURL *easy, bool is_https)
+static bool apply_proxy(const struct options *options, CURL *easy, bool is_https)
 {
-    CURLcode code = CURLE_OK;
-    const char *proxy = options->https_proxy ? options->https_proxy : options->all_proxy;
+    bool done = true;
+    const char *proxy = chosen_proxy(options);
     SET(CURLOPT_PROXY, is_https && proxy ? proxy : "");
     SET(CURLOPT_NOPROXY, options->no_proxy ? options->no_proxy : "");
     SET(CURLOPT_PROXYAUTH, (long)CURLAUTH_BASIC);
     SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    return code;
+    return done;
 }
 
-CURLcode options_apply(const struct options *options, CURL *easy, bool is_https)
+bool options_apply(const struct options *options, CURL *easy, bool is_https)
 {
-    CURLcode code = apply_trust(options, easy);
-    if (code == CURLE_OK) {
-        code = apply_proxy(options, easy, is_https);
-    }
+    bool done = apply_trust(options, easy) && apply_proxy(options, easy, is_https);
     SET(CURLOPT_PROTOCOLS_STR, is_https ? "https" : "http");
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -268,5 +342,5 @@ CURLcode options_apply(const struct options *options, CURL *easy, bool is_https)
     SET(CURLOPT_TCP_KEEPIDLE, TCP_KEEPALIVE_SECONDS);
     SET(CURLOPT_MAXAGE_CONN, options->keepalive_s);
     SET(CURLOPT_FORBID_REUSE, options->keepalive_s == 0 ? 1L : 0L);
-    return code;
+    return done;
 }

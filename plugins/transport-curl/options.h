@@ -23,8 +23,8 @@ struct options {
     long keepalive_s;
 };
 
-/* Read the values that the host found. AQ_E_INVALID when trusted certificates are named that
- * cannot be read. */
+/* Read the values that the host found. AQ_E_INVALID when certificates or a proxy are named that
+ * cannot be used. */
 aq_status options_init(struct options *options, const struct aq_open_args *args,
                        struct aq_error *err);
 
@@ -32,7 +32,7 @@ aq_status options_init(struct options *options, const struct aq_open_args *args,
  * Returns how many were named: 0, 1 or 2. */
 int options_name_trust(const struct options *options, CURL *easy, char *buf, size_t cap);
 
-/* Set on easy everything that is the same for all requests with this scheme. */
-CURLcode options_apply(const struct options *options, CURL *easy, bool is_https);
+/* Set on easy everything that is the same for all requests with this scheme. False: no memory. */
+bool options_apply(const struct options *options, CURL *easy, bool is_https);
 
 #endif

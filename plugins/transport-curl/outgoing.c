@@ -65,10 +65,11 @@ static bool is_left_out(const struct aq_header *header)
 static aq_status check_header(const struct aq_header *header, struct aq_error *err)
 {
     if (!is_visible(header->name, ':')) {
-        return fault_set(err, AQ_E_INVALID, "request header", "the name is malformed");
+        return fault_set(err, AQ_E_INVALID, "request header", "the name is malformed, correct it");
     }
     if (!is_one_line(header->value)) {
-        return fault_set(err, AQ_E_INVALID, "request header", "the value is not one line");
+        return fault_set(err, AQ_E_INVALID, "request header",
+                         "the value is not one line, correct it");
     }
     for (size_t i = 0; i < RESERVED_COUNT; i++) {
         if (str_is(header->name, reserved[i])) {
@@ -82,10 +83,10 @@ static aq_status check_header(const struct aq_header *header, struct aq_error *e
 static aq_status check(const struct aq_request *request, struct aq_error *err)
 {
     if (!is_visible(request->method, ':')) {
-        return fault_set(err, AQ_E_INVALID, "request", "the method is malformed");
+        return fault_set(err, AQ_E_INVALID, "request", "the method is malformed, correct it");
     }
     if (!is_visible(request->url, '\\')) {
-        return fault_set(err, AQ_E_INVALID, "request", "the URL is malformed");
+        return fault_set(err, AQ_E_INVALID, "request", "the URL is malformed, correct it");
     }
     for (uint32_t i = 0; i < request->header_count; i++) {
         aq_status st = check_header(header_at(request, i), err);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The checkers find what they are there to find: each rule is broken once in a tree of its own."""
+import json
 import os
 import pathlib
 import subprocess
@@ -161,6 +162,16 @@ def test_complete_documentation_passes(tmp_path):
      "aq_do: its comment has no @return"),
     ("core/include/amazonq/client.h", "/** @return it. Since: 0.1 */\nAQ_API aq_status aq_do(void);\n",
      "aq_do: its comment has no Threads:"),
+    ("core/include/amazonq/client.h", "/** @return it. Threads: any. */\nAQ_API aq_status aq_do(void);\n",
+     "aq_do: its comment has no Since:"),
+    ("core/include/amazonq/client.h", "AQ_API aq_status aq_do(void);\n", "aq_do: has no comment"),
+    ("core/include/amazonq/client.h", "/* Do it. */\nAQ_API aq_status aq_do(void);\n", "aq_do: has no comment"),
+    ("core/include/amazonq/client.h",
+     "/** @return it. Threads: any.  Since: 0.1 */\nAQ_API aq_status aq_see(void);\nAQ_API void\naq_do(int a,\nint b);\n",
+     "aq_do: has no comment"),
+    ("core/include/amazonq/client.h",
+     "/** @return it. Threads: any.  Since: 0.1 */\nstruct aq_op;\nAQ_API void aq_do(void);\n",
+     "aq_do: has no comment"),
     ("core/include/amazonq/client.h",
      "/** @return it. Threads: any.  Since: 0.1 */\nAQ_API aq_status aq_other(void);\n",
      "aq_other: is not mentioned"),
@@ -174,3 +185,39 @@ def test_a_gap_in_the_documentation_is_named(tmp_path, name, text, complaint):
     result = documented_tree(tmp_path, **{name: text})
     assert result.returncode == 1
     assert complaint in result.stderr
+
+
+FULL = ["core/client/import.c", "core/client/refresh.c", "core/client/save.c", "core/client/source.c",
+        "core/client/token.c", "core/wire/eventstream.c", "plugins/store-sqlite/rows.c", "cli/main.c"]
+
+
+def check_coverage(tmp_path, names, **branches):
+    """What is said of these files: 100 branches each, all of them reached but where `branches` says so."""
+    files = [{"filename": name, "branch_covered": branches.get(pathlib.Path(name).stem, 100),
+              "branch_total": 100, "line_covered": 9, "line_total": 10} for name in names]
+    summary = tmp_path / "coverage.json"
+    summary.write_text(json.dumps({"files": files}), encoding="utf-8")
+    return subprocess.run([sys.executable, str(ROOT / "tools/check-coverage"), str(summary)],
+                          capture_output=True, text=True)
+
+
+def test_coverage_that_meets_every_goal_is_a_table_by_folder_and_file(tmp_path):
+    result = check_coverage(tmp_path, FULL, rows=98, main=0)
+    assert (result.returncode, result.stderr) == (0, "")
+    folder, token, everything = (next(line.split() for line in result.stdout.splitlines()
+                                      if line.split()[0] == name)
+                                 for name in ("core/client/", "token.c", "all"))
+    assert folder[1:] == "500 of 500 100.0 % 45 of 50 90.0 %".split()
+    assert token[1:] == "100 of 100 100.0 % 9 of 10 90.0 %".split()
+    assert everything[1:] == "698 of 800 87.2 % 72 of 80 90.0 %".split()
+
+
+@pytest.mark.parametrize("names, branches, complaint", [
+    (FULL, {"token": 99}, "core/client/token.c: 99 of 100 branches are tested, the goal is 100 %"),
+    (FULL, {"rows": 97}, "plugins/store-sqlite/: 97 of 100 branches are tested, the goal is 98 %"),
+    ([*FULL, "cli/a.c"], {"main": 0, "a": 0}, "all files: 700 of 900 branches are tested, the goal is 85 %"),
+    (FULL[1:], {}, "core/client/import.c: nothing was measured"),
+])
+def test_a_missed_goal_of_coverage_is_named(tmp_path, names, branches, complaint):
+    result = check_coverage(tmp_path, names, **branches)
+    assert (result.returncode, result.stderr) == (1, complaint + "\n")

@@ -90,7 +90,7 @@ static void a_file_that_is_not_there_or_no_file_is_an_error(void **state)
     struct aq_error err;
     (void)state;
     assert_int_equal(elf_read("plugin", "/nowhere/x.so", &elf, &err), AQ_E_PLUGIN);
-    assert_contains(err.text, "plugin: /nowhere/x.so: No such file");
+    assert_contains(err.text, "plugin: /nowhere/x.so cannot be read, correct the path");
     assert_int_equal(elf_read("plugin", "/tmp", &elf, &err), AQ_E_PLUGIN);
     assert_contains(err.text, "/tmp is not a shared object");
     elf_done(&elf);

@@ -459,12 +459,13 @@ PLACEHOLDER = b"/" + b"x" * 200
 BOUND = "q: hostile: bound to part 3\n"
 
 
-def searching(to, path, needed=PART):
+def searching(to, path, needed=PART, of="store-search.so"):
     """A plugin that looks for its library along this path."""
-    content = (HOSTILE / "store-search.so").read_bytes()
+    content = (HOSTILE / of).read_bytes()
     for old, new in ((PLACEHOLDER, path.encode()), (PART.encode(), needed.encode())):
         assert content.count(old + b"\0") == 1 and len(new) <= len(old)
         content = content.replace(old, new.ljust(len(old), b"\0"))
+    to.parent.mkdir(parents=True, exist_ok=True)
     to.write_bytes(content)
     to.chmod(0o644)
     return to
@@ -500,6 +501,42 @@ def test_a_library_is_found_along_any_path_that_can_be_trusted(q, path):
     assert whoami(q, plugin).err == BOUND
 
 
+def test_a_library_for_a_kind_of_processor_is_found_where_it_can_be_trusted(q):
+    part(q.home / "lib" / PART)
+    for name in SUBDIRECTORIES:
+        part(q.home / "lib" / name / PART)
+    (q.home / "lib" / "neon").write_text("no directory")
+    assert whoami(q, searching(q.home / "x.so", "$ORIGIN/lib")).err == BOUND
+
+
+def test_a_colon_in_the_name_of_a_directory_ends_no_search_path(q):
+    part(q.home / "a:b" / PART, 0o666)
+    result = whoami(q, searching(q.home / "a:b" / "x.so", "$ORIGIN"))
+    assert (result.code, f"{PART} can be written by others" in result.err) == (3, True), result
+
+
+@pytest.mark.parametrize("of", ["store-auxiliary.so", "store-filter.so"])
+def test_a_library_that_stands_in_for_a_plugin_has_to_be_trusted_as_one_it_needs(q, of):
+    plugin = searching(q.home / "x.so", "$ORIGIN", of=of)
+    copy(q.home / PART)
+    assert whoami(q, plugin).code == -signal.SIGABRT  # its constructor runs
+    (q.home / PART).chmod(0o666)
+    result = whoami(q, plugin)
+    assert (result.code, f"{PART} can be written by others" in result.err) == (3, True), result
+
+
+# Where the linker looks first in a directory: depending on the processor, and, but for the first
+# two, in older ones only.
+SUBDIRECTORIES = [
+    "glibc-hwcaps",
+    "glibc-hwcaps/x86-64-v2",
+    "tls",
+    os.uname().machine,
+    "x86_64/x86_64",
+    "tls/haswell/avx512_1/x86_64",
+]
+
+
 def library_that_others_can_write(home):
     part(home / PART, 0o666)
 
@@ -524,6 +561,25 @@ def link_to_nothing_yet(home):
     (home / "lib").symlink_to(directory(home / "sticky", 0o1777) / "lib")
 
 
+def subdirectory_that_others_can_write(name):
+    def make(home):
+        part(home / "lib" / PART)
+        (home / "lib" / name).parent.mkdir(parents=True, exist_ok=True)
+        part(directory(home / "lib" / name, 0o777) / PART)
+
+    make.__name__ = name
+    return make
+
+
+def library_for_a_processor_that_others_can_write(home):
+    part(home / "lib/glibc-hwcaps/x86-64-v2" / PART, 0o666)
+
+
+def library_for_a_processor_that_is_a_link_to_nothing_yet(home):
+    (home / "lib").mkdir()
+    (home / "lib/glibc-hwcaps").symlink_to(directory(home / "sticky", 0o1777) / "lib")
+
+
 def library_with_a_search_path_of_its_own(home):
     searching(home / PART, "lib")
 
@@ -542,6 +598,12 @@ def nothing(home):
         (sticky_directory, "$ORIGIN/sticky", "sticky, where others can put files"),
         (sticky_directory, "$ORIGIN/sticky/none", "sticky, where others can put files"),
         (link_to_nothing_yet, "$ORIGIN/lib", "lib leads nowhere"),
+        *[
+            (subdirectory_that_others_can_write(name), "$ORIGIN/lib", "can be written by others")
+            for name in SUBDIRECTORIES
+        ],
+        (library_for_a_processor_that_others_can_write, "$ORIGIN/lib", f"{PART} can be written"),
+        (library_for_a_processor_that_is_a_link_to_nothing_yet, "$ORIGIN/lib", "leads nowhere"),
         (library_with_a_search_path_of_its_own, "$ORIGIN", "libraries in 'lib'"),
         (nothing, "lib", "libraries in 'lib'"),
         (nothing, "./lib", "libraries in './lib'"),
@@ -567,9 +629,14 @@ def test_a_plugin_that_looks_for_libraries_where_others_can_put_them_is_refused(
 
 @pytest.mark.parametrize(
     ("needed", "text"),
-    [("./part.so", "needs the library './part.so'"), ("lib/part.so", "needs the library 'lib/")],
+    [
+        ("./part.so", "needs the library './part.so'"),
+        ("lib/part.so", "needs the library 'lib/"),
+        ("$LIB", "needs the library '$LIB'"),
+        ("/$LIB/part.so", "needs the library '/$LIB/part.so'"),
+    ],
 )
-def test_a_plugin_that_needs_a_library_of_the_working_directory_is_refused(q, needed, text):
+def test_a_plugin_that_may_get_a_library_of_the_working_directory_is_refused(q, needed, text):
     result = whoami(q, searching(q.home / "x.so", "$ORIGIN", needed))
     assert (result.code, text in result.err) == (3, True), result
 

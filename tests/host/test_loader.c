@@ -86,7 +86,7 @@ static void every_bad_plugin_is_refused_with_its_reason(void **state)
         const char *text;
     } bad[] = {
         { "missing", AQ_E_PLUGIN, "no such plugin in" },
-        { "nosymbol", AQ_E_PLUGIN, "not a plugin of q" },
+        { "nosymbol", AQ_E_PLUGIN, "it is no plugin of q; choose another" },
         { "newer", AQ_E_PLUGIN, "update q" },
         { "short", AQ_E_PLUGIN, "too short" },
         { "nolist", AQ_E_PLUGIN, "no function 'list'" },

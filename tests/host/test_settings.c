@@ -3,6 +3,8 @@
 
 #include "host/settings.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -126,17 +128,39 @@ static void an_unknown_key_of_the_caller_is_refused_by_name(void **state)
 
 static void a_file_that_is_not_an_object_is_an_error_that_names_it(void **state)
 {
-    const char *const bad[] = { "[]", "{\"store\":", "nonsense", "\"text\"" };
+    static const struct {
+        const char *text, *says;
+    } bad[] = {
+        { "[]", "(byte 2: it is something else), correct it or move it away" },
+        { "\"text\"", "(byte 6: it is something else)" },
+        { "{\"store\":", "(byte 9: it ends too early)" },
+        { "{", "(byte 1: it ends too early)" },
+        { " ", "(byte 1: it ends too early)" },
+        { "nonsense", "(byte 1: " },
+        { "{} x", "(byte 3: there is more behind its end)" },
+        { "{}\n{}", "(byte 3: there is more behind its end)" },
+        { "{}}", "(byte 2: there is more behind its end)" },
+    };
     struct aq_client_options options = AQ_CLIENT_OPTIONS_INIT;
     struct aq_error err;
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct settings s = { 0 };
-        write_file(bad[i]);
+        write_file(bad[i].text);
         assert_int_equal(settings_init(&s, &options, &err), AQ_E_INVALID);
-        assert_contains(err.text, "settings.json");
+        assert_contains(err.text, "settings.json: not a JSON object");
+        assert_contains(err.text, bad[i].says);
         settings_done(&s);
     }
+}
+
+static void blanks_behind_the_object_do_no_harm(void **state)
+{
+    (void)state;
+    write_file("{\"store\": \"memory\"}\r\n\t \n");
+    struct settings s = open_with(NULL, 0);
+    assert_str(settings_get(&s, SETTINGS_STORE).text, "memory");
+    settings_done(&s);
 }
 
 static void an_empty_file_sets_nothing(void **state)
@@ -156,7 +180,7 @@ static void a_file_that_others_can_write_is_refused(void **state)
     (void)state;
     write_file("{}");
     chmod(file, 0666);
-    assert_int_equal(settings_init(&s, &options, &err), AQ_E_DENIED);
+    assert_int_equal(settings_init(&s, &options, &err), AQ_E_INVALID);
     assert_contains(err.text, "chmod go-w");
     settings_done(&s);
 }
@@ -168,8 +192,9 @@ static void a_file_that_cannot_be_read_does_not_count_as_absent(void **state)
     struct aq_error err;
     (void)state;
     assert_int_equal(symlink("settings.json", file), 0); /* to itself */
-    assert_int_equal(settings_init(&s, &options, &err), AQ_E_IO);
-    assert_contains(err.text, "settings.json: Too many levels");
+    assert_int_equal(settings_init(&s, &options, &err), AQ_E_INVALID);
+    assert_int_equal(err.sys, ELOOP);
+    assert_contains(err.text, "settings.json: cannot be read, make it readable or move it away: ");
     settings_done(&s);
     unlink(file);
 
@@ -202,8 +227,36 @@ static void a_file_of_somebody_else_is_refused(void **state)
     assert_int_equal(seteuid(54321), 0);
     aq_status st = settings_init(&s, &options, &err);
     assert_int_equal(seteuid(0), 0);
-    assert_int_equal(st, AQ_E_DENIED);
+    assert_int_equal(st, AQ_E_INVALID);
     assert_contains(err.text, "belongs to user 12345, it must belong to you");
+    settings_done(&s);
+}
+
+static void a_file_without_permission_is_refused(void **state)
+{
+    struct aq_client_options options = AQ_CLIENT_OPTIONS_INIT;
+    struct settings s = { 0 };
+    struct aq_error err;
+    (void)state;
+    write_file("{}");
+    assert_int_equal(chmod(file, 0600), 0);
+    bool root = geteuid() == 0;
+    if (root) { /* whom no permission stops */
+        assert_int_equal(chmod(home, 0711), 0);
+        *strrchr(file, '/') = '\0';
+        assert_int_equal(chmod(file, 0711), 0);
+        file[strlen(file)] = '/';
+        assert_int_equal(seteuid(54321), 0);
+    } else {
+        assert_int_equal(chmod(file, 0), 0);
+    }
+    aq_status st = settings_init(&s, &options, &err);
+    if (root) {
+        assert_int_equal(seteuid(0), 0);
+    }
+    assert_int_equal(st, AQ_E_INVALID);
+    assert_int_equal(err.sys, EACCES);
+    assert_contains(err.text, "settings.json: cannot be read, make it readable or move it away: ");
     settings_done(&s);
 }
 
@@ -334,10 +387,12 @@ int main(void)
         CASE(a_caller_may_forbid_environment_and_file),
         CASE(an_unknown_key_of_the_caller_is_refused_by_name),
         CASE(a_file_that_is_not_an_object_is_an_error_that_names_it),
+        CASE(blanks_behind_the_object_do_no_harm),
         CASE(an_empty_file_sets_nothing),
         CASE(a_file_that_others_can_write_is_refused),
         CASE(a_file_that_cannot_be_read_does_not_count_as_absent),
         CASE(a_file_of_somebody_else_is_refused),
+        CASE(a_file_without_permission_is_refused),
         CASE(settings_of_the_caller_that_cannot_be_read_are_refused),
         CASE(the_key_of_a_plugin_needs_its_kind_its_name_and_more),
         CASE(a_plugins_setting_is_found_under_its_longest_name),

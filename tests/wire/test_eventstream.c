@@ -167,6 +167,7 @@ static void assert_broken(struct aq_bytes stream, aq_status status, const char *
     if (st != status || !strstr(err.text, says)) {
         fail_msg("expected %d '%s', got %d '%s'", status, says, st, err.text);
     }
+    assert_non_null(strstr(err.text, ", try again"));
     assert_int_equal(err.status, status);
 }
 
@@ -744,8 +745,9 @@ static void a_stream_cut_anywhere_but_between_frames_is_truncated(void **state)
         aq_status st = decode((struct aq_bytes){ stream.ptr, len }, NULL, 0, &out, &err);
         assert_int_equal(st, whole ? AQ_END : AQ_E_TRUNCATED);
         if (!whole) {
-            char says[64];
-            snprintf(says, sizeof(says), "stream at byte %zu ends inside a message", len);
+            char says[96];
+            snprintf(says, sizeof(says), "stream at byte %zu ends inside a message, try again",
+                     len);
             assert_non_null(strstr(err.text, says));
         }
     }
@@ -924,6 +926,7 @@ static void headers_that_cannot_be_sent_are_not_encoded(void **state)
         struct aq_error err;
         assert_int_equal(eventstream_encode(&cases[i], 1, BYTES(""), &out, &err), AQ_E_INVALID);
         assert_non_null(strstr(err.text, "event stream: header 0 has "));
+        assert_non_null(strstr(err.text, ", correct it"));
         assert_int_equal(out.len, 0);
     }
     const struct eventstream_header twice[] = { text_header("x", "1"), text_header("x", "2") };

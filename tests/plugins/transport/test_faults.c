@@ -59,6 +59,10 @@ static void run(const struct fault *fault)
     }
     exchange_until_over(&e);
     assert_failed(&e, fault->status, fault->text);
+    assert_failed(&e, fault->status,
+                  fault->status == AQ_E_PROTOCOL || fault->status == AQ_E_LIMIT
+                      ? "; check the endpoint and the proxy, or report it"
+                      : ", try again");
     assert_int_equal(e.error.flags & AQ_ERROR_NOT_SENT, 0);
     assert_int_equal(e.head, fault->head);
     if (fault->head && e.body_len >= strlen("only this")) {

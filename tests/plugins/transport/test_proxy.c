@@ -119,6 +119,42 @@ static void a_proxy_that_refuses_is_named_without_its_credentials(void **state)
     assert_int_equal(server_number("requests", "/refused"), 0);
 }
 
+static void a_proxy_that_cannot_be_used_is_refused_by_its_setting_before_any_request(void **state)
+{
+    static const char *const keys[] = { "https_proxy", "all_proxy" };
+    static const char *const bad[] = { "gopher://user:secret@localhost:1", "ftp://localhost",
+                                       "http://user:secret@", "http://local host:1",
+                                       "http://localhost:secret" };
+    static const char *const good[] = { "localhost",          "localhost:3128",
+                                        "HTTP://localhost",   "https://u:p@localhost:1",
+                                        "socks4://localhost", "socks4a://localhost",
+                                        "socks5://localhost", "socks5h://[::1]:1080" };
+    (void)state;
+    for (size_t k = 0; k < 2; k++) {
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+            const struct plugin_setting settings[] = { { keys[k], bad[i] }, { 0 } };
+            struct plugin_host host;
+            struct aq_error err = { 0 };
+            char text[64];
+            void *self = NULL;
+            plugin_host_load(&host, "transport-curl", settings);
+            assert_int_equal(host.plugin->transport->open(&host.args, &self, &err), AQ_E_INVALID);
+            assert_null(self);
+            snprintf(text, sizeof(text), "transport.curl.%s: is not ", keys[k]);
+            assert_memory_equal(err.text, text, strlen(text));
+            assert_non_null(strstr(err.text, k == 0 ? ", check HTTPS_PROXY" : ", check ALL_PROXY"));
+            assert_null(strstr(err.text, "secret"));
+            plugin_host_done(&host);
+        }
+        for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+            const struct plugin_setting settings[] = { { keys[k], good[i] }, { 0 } };
+            struct client client;
+            client_open(&client, settings);
+            client_close(&client);
+        }
+    }
+}
+
 static void proxies_are_declared_as_secrets_and_resolved_by_the_host(void **state)
 {
     struct client client;
@@ -148,6 +184,7 @@ int main(void)
         cmocka_unit_test(proxies_of_the_environment_are_ignored),
         cmocka_unit_test(no_proxy_of_the_environment_is_ignored),
         cmocka_unit_test(a_proxy_that_refuses_is_named_without_its_credentials),
+        cmocka_unit_test(a_proxy_that_cannot_be_used_is_refused_by_its_setting_before_any_request),
         cmocka_unit_test(proxies_are_declared_as_secrets_and_resolved_by_the_host),
     };
     server_start(listeners);

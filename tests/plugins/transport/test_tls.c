@@ -2,6 +2,8 @@
 /* Nothing is sent to a peer that cannot prove who it is. */
 #include "fixture.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 static void refuse(const char *listener, const struct plugin_setting *settings, const char *text)
@@ -120,6 +122,33 @@ static void a_path_cannot_tell_a_terminal_what_to_do(void **state)
                    "check AWS_CA_BUNDLE, SSL_CERT_FILE or --ca-bundle");
 }
 
+static void a_path_that_is_too_long_for_the_text_is_seen_to_be_cut(void **state)
+{
+    char path[1001] = "/";
+    char text[sizeof(((struct aq_error *)NULL)->text)];
+    (void)state;
+    memset(path + 1, 'x', sizeof(path) - 2);
+    snprintf(text, sizeof(text), "transport.curl.ca_bundle: %.*s", (int)sizeof(text) - 30, path);
+    memcpy(text + sizeof(text) - 4, "...", 4);
+    refuse_to_open("ca_bundle", path, text);
+}
+
+static void a_ca_dir_with_a_name_that_no_directory_can_have_is_refused(void **state)
+{
+    static char path[PATH_MAX + 1];
+    (void)state;
+    memset(path, 'x', sizeof(path) - 1);
+    path[0] = '/';
+    const struct plugin_setting settings[] = { { "ca_dir", path }, { 0 } };
+    struct plugin_host host;
+    struct aq_error err = { 0 };
+    void *self = NULL;
+    plugin_host_load(&host, "transport-curl", settings);
+    assert_int_equal(host.plugin->transport->open(&host.args, &self, &err), AQ_E_INVALID);
+    assert_int_equal(err.sys, ENAMETOOLONG);
+    plugin_host_done(&host);
+}
+
 static void a_ca_dir_that_cannot_be_read_is_named_before_any_request(void **state)
 {
     (void)state;
@@ -134,13 +163,14 @@ static void a_ca_dir_that_cannot_be_read_is_named_before_any_request(void **stat
                    "directory, check SSL_CERT_DIR");
 }
 
-static void fail_with(const char *listener, const struct plugin_setting *settings, const char *text)
+static void fail_with(const char *listener, const struct plugin_setting *settings, aq_status status,
+                      const char *text)
 {
     struct client client;
     struct exchange e;
     client_open(&client, settings);
     exchange_run(&e, &client, server_url(listener, "/secret"), NULL);
-    assert_failed(&e, AQ_E_TLS, text);
+    assert_failed(&e, status, text);
     assert_int_equal(e.error.flags, AQ_ERROR_NOT_SENT);
     exchange_finish(&e);
     client_close(&client);
@@ -150,7 +180,7 @@ static void one_directory_of_a_list_is_enough(void **state)
 {
     static const struct plugin_setting settings[] = { { "ca_dir", "/nonexistent:/etc" }, { 0 } };
     (void)state;
-    fail_with("tls", settings, "an authority that /nonexistent:/etc does not hold");
+    fail_with("tls", settings, AQ_E_TLS, "an authority that /nonexistent:/etc does not hold");
 }
 
 static void bundle_and_directory_are_both_named(void **state)
@@ -161,14 +191,38 @@ static void bundle_and_directory_are_both_named(void **state)
                                                { "ca_dir", "/etc" },
                                                { 0 } };
     snprintf(text, sizeof(text), "authority that %s and /etc do not hold", server_file("ca.pem"));
-    fail_with("unknown", settings, text);
+    fail_with("unknown", settings, AQ_E_TLS, text);
 }
 
-static void a_ca_bundle_without_certificates_is_named(void **state)
+static void a_ca_bundle_without_certificates_is_named_before_any_request(void **state)
 {
-    static const struct plugin_setting settings[] = { { "ca_bundle", "/etc/passwd" }, { 0 } };
     (void)state;
-    fail_with("tls", settings, "no certificates to trust can be read from /etc/passwd");
+    refuse_to_open("ca_bundle", "/etc/passwd",
+                   "transport.curl.ca_bundle: /etc/passwd has no certificate in PEM form, check "
+                   "AWS_CA_BUNDLE, SSL_CERT_FILE or --ca-bundle");
+}
+
+static void a_ca_bundle_whose_certificate_is_damaged_is_named(void **state)
+{
+    char path[192];
+    char text[512];
+    (void)state;
+    snprintf(path, sizeof(path), "%s", server_file("damaged.pem"));
+    const struct plugin_setting settings[] = { { "ca_bundle", path }, { 0 } };
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
+    fputs("-----BEGIN CERTIFICATE-----\n%%%%\n-----END CERTIFICATE-----\n", out);
+    fclose(out);
+    snprintf(text, sizeof(text), "no certificates to trust can be read from %s", path);
+    fail_with("tls", settings, AQ_E_INVALID, text);
+}
+
+/* A pipe can be read once, and that is for libcurl to do. */
+static void a_ca_bundle_that_is_no_file_is_left_to_libcurl(void **state)
+{
+    static const struct plugin_setting settings[] = { { "ca_bundle", "/dev/null" }, { 0 } };
+    (void)state;
+    fail_with("tls", settings, AQ_E_INVALID, "no certificates to trust can be read from /dev/null");
 }
 
 static void a_hashed_directory_is_trusted(void **state)
@@ -196,7 +250,7 @@ static void the_environment_changes_nothing(void **state)
     (void)state;
     setenv("SSL_CERT_FILE", server_file("ca.pem"), 1);
     setenv("CURL_CA_BUNDLE", server_file("ca.pem"), 1);
-    fail_with("tls", none, "signed by an authority that /");
+    fail_with("tls", none, AQ_E_TLS, "signed by an authority that /");
     unsetenv("SSL_CERT_FILE");
     unsetenv("CURL_CA_BUNDLE");
 }
@@ -217,10 +271,14 @@ int main(void)
         cmocka_unit_test(the_default_trust_does_not_include_our_authority),
         cmocka_unit_test(a_ca_bundle_that_cannot_be_read_is_named_before_any_request),
         cmocka_unit_test(a_path_cannot_tell_a_terminal_what_to_do),
+        cmocka_unit_test(a_path_that_is_too_long_for_the_text_is_seen_to_be_cut),
+        cmocka_unit_test(a_ca_dir_with_a_name_that_no_directory_can_have_is_refused),
         cmocka_unit_test(a_ca_dir_that_cannot_be_read_is_named_before_any_request),
         cmocka_unit_test(one_directory_of_a_list_is_enough),
         cmocka_unit_test(bundle_and_directory_are_both_named),
-        cmocka_unit_test(a_ca_bundle_without_certificates_is_named),
+        cmocka_unit_test(a_ca_bundle_without_certificates_is_named_before_any_request),
+        cmocka_unit_test(a_ca_bundle_whose_certificate_is_damaged_is_named),
+        cmocka_unit_test(a_ca_bundle_that_is_no_file_is_left_to_libcurl),
         cmocka_unit_test(a_hashed_directory_is_trusted),
         cmocka_unit_test(the_environment_changes_nothing),
     };
