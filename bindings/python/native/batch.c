@@ -6,8 +6,9 @@
  * Every function is called through ctypes.PyDLL: it holds the GIL and never blocks. An event is a
  * tuple whose first item tells its form:
  *
- *     (kind, text)                     a message that consists of its text (member "content")
- *     (kind, name, payload)            any other message: str, bytes
+ *     (kind, text)                     an answer's piece that is its text (member "content")
+ *     (kind, text, model)              the same with the name of the model (member "modelId")
+ *     (kind, payload, name)            any other message: bytes, str
  *     (-type, ...)                     anything else, see event_object
  *
  * No Python headers are needed: what follows is from the stable ABI of Python 3.9.
@@ -37,6 +38,15 @@ EXPORT PyObject *aqpy_op_drain(struct aq_op *op, int cap, aq_status *ret_status,
                                struct aq_error *err);
 EXPORT PyObject *aqpy_exchange_drain(struct aq_exchange *x, int cap, aq_status *ret_status,
                                      struct aq_error *err);
+
+/* Send what an exchange wants to be sent, over the client's transport. */
+EXPORT aq_status aqpy_exchange_send(struct aq_client *client, struct aq_exchange *x,
+                                    uint32_t connect_ms, uint32_t read_ms, struct aq_op **ret_op,
+                                    struct aq_error *err);
+
+/* Give the head of the answer to the exchange, which then gets the body; AQ_AGAIN: not here. */
+EXPORT aq_status aqpy_exchange_receive(struct aq_exchange *x, struct aq_op *op,
+                                       struct aq_error *err);
 
 /* Step a client; the addresses of the operations that have something to report, as a list. */
 EXPORT PyObject *aqpy_client_step(struct aq_client *client, aq_status *ret_status,
@@ -118,32 +128,74 @@ static int is_escaped(const uint8_t *at)
     return escaped;
 }
 
-/* Is the payload {"content":"..."} and nothing else? Then the event's text says all of it. */
-static int is_only_content(struct aq_bytes payload)
+/* Does the rest of a payload begin with this? Then it is taken off. */
+static int take(struct aq_bytes *rest, const char *front)
 {
-    static const char front[] = "{\"content\":\"";
-    const size_t front_len = sizeof(front) - 1;
-    if (payload.len < front_len || memcmp(payload.ptr, front, front_len) != 0) {
+    const size_t len = strlen(front);
+    if (rest->len < len || memcmp(rest->ptr, front, len) != 0) {
         return 0;
     }
-    const uint8_t *end = payload.ptr + payload.len;
-    const uint8_t *quote = payload.ptr + front_len - 1; /* behind it, the text */
+    rest->ptr += len;
+    rest->len -= len;
+    return 1;
+}
+
+/* Take off a string up to its closing quote, and the quote; *ret is the string as it stands. */
+static int take_string(struct aq_bytes *rest, struct aq_str *ret)
+{
+    const uint8_t *end = rest->ptr + rest->len;
+    const uint8_t *quote = rest->ptr - 1;
     do {
         quote++;
         quote = memchr(quote, '"', (size_t)(end - quote));
     } while (quote && is_escaped(quote));
-    return quote && quote == end - 2 && quote[1] == '}';
+    if (!quote) {
+        return 0;
+    }
+    *ret = (struct aq_str){ (const char *)rest->ptr, (size_t)(quote - rest->ptr) };
+    rest->ptr = quote + 1;
+    rest->len = (size_t)(end - rest->ptr);
+    return 1;
+}
+
+/* Printable ASCII without escapes: it says what it looks like. */
+static int is_plain(struct aq_str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] < ' ' || s.ptr[i] > '~' || s.ptr[i] == '\\') {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Is the payload {"content":"..."}, or that and "modelId", and nothing else? Then the event's text
+ * and *ret_model, which may have no ptr, say all of it. */
+static int is_text(struct aq_bytes payload, struct aq_str *ret_model)
+{
+    struct aq_str content;
+    *ret_model = (struct aq_str){ NULL, 0 };
+    return take(&payload, "{\"content\":\"") && take_string(&payload, &content) &&
+           (!take(&payload, ",\"modelId\":\"") ||
+            (take_string(&payload, ret_model) && is_plain(*ret_model))) &&
+           take(&payload, "}") && payload.len == 0;
 }
 
 static PyObject *message_object(const struct aq_event *event)
 {
-    if (event->kind == AQ_MESSAGE_ASSISTANT_RESPONSE && is_only_content(event->payload)) {
-        PyObject *const items[] = { PyLong_FromLong(event->kind), text_object(event->text) };
-        return tuple_object(items, 2);
+    struct aq_str model;
+    PyObject *items[ITEMS_MAX] = { PyLong_FromLong(event->kind) };
+    int count = 1;
+    if (event->kind == AQ_MESSAGE_ASSISTANT_RESPONSE && is_text(event->payload, &model)) {
+        items[count++] = text_object(event->text);
+        if (model.ptr) {
+            items[count++] = text_object(model);
+        }
+    } else {
+        items[count++] = bytes_object(event->payload);
+        items[count++] = text_object(event->name);
     }
-    PyObject *const items[] = { PyLong_FromLong(event->kind), text_object(event->name),
-                                bytes_object(event->payload) };
-    return tuple_object(items, 3);
+    return tuple_object(items, count);
 }
 
 static PyObject *event_object(const struct aq_event *event)
@@ -191,12 +243,15 @@ static aq_status op_next(void *op, const struct aq_event **ret, struct aq_error 
     return aq_op_next(op, ret, err);
 }
 
-static aq_status exchange_next(void *x, const struct aq_event **ret, struct aq_error *err)
+struct exchange_source {
+    struct aq_exchange *x;
+    uint64_t now_us; /* when the batch was begun */
+};
+
+static aq_status exchange_next(void *source, const struct aq_event **ret, struct aq_error *err)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    uint64_t now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-    return aq_exchange_next(x, now_us, ret, err);
+    const struct exchange_source *from = source;
+    return aq_exchange_next(from->x, from->now_us, ret, err);
 }
 
 /* After these the caller has something to do before the next event. */
@@ -235,7 +290,45 @@ PyObject *aqpy_op_drain(struct aq_op *op, int cap, aq_status *ret_status, struct
 PyObject *aqpy_exchange_drain(struct aq_exchange *x, int cap, aq_status *ret_status,
                               struct aq_error *err)
 {
-    return drain(exchange_next, x, cap, ret_status, err);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    struct exchange_source source = { x, now_us };
+    return drain(exchange_next, &source, cap, ret_status, err);
+}
+
+aq_status aqpy_exchange_send(struct aq_client *client, struct aq_exchange *x, uint32_t connect_ms,
+                             uint32_t read_ms, struct aq_op **ret_op, struct aq_error *err)
+{
+    struct aq_exchange_request request = { .struct_size = sizeof(request) };
+    aq_status st = aq_exchange_request(x, &request, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    const struct aq_http_options options = {
+        .struct_size = sizeof(options),
+        .method = request.method,
+        .url = request.url,
+        .headers = request.headers,
+        .header_count = request.header_count,
+        .header_stride = request.header_stride,
+        .body = request.body,
+        .connect_timeout_ms = connect_ms,
+        .first_byte_timeout_ms = read_ms,
+        .idle_timeout_ms = read_ms,
+    };
+    return aq_http_start(client, &options, ret_op, err);
+}
+
+aq_status aqpy_exchange_receive(struct aq_exchange *x, struct aq_op *op, struct aq_error *err)
+{
+    const struct aq_event *head;
+    aq_status st = aq_op_next(op, &head, err);
+    if (st == AQ_OK) {
+        st = aq_exchange_response(x, head->http, head->headers, head->header_count,
+                                  head->header_stride, err);
+    }
+    return st == AQ_OK ? aq_http_feed(op, x, err) : st;
 }
 
 PyObject *aqpy_client_step(struct aq_client *client, aq_status *ret_status, struct aq_error *err)

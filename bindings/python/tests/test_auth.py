@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
 import subprocess
 import sys
 import threading
-from typing import Any
+import traceback
+from typing import Any, Optional
 
+import anyio
 import pytest
 
 import amazon_q_streaming_client as q
 from amazon_q_streaming_client import Login, QStreamingClient, SyncQStreamingClient
 
+PACKAGE = "amazon_q_streaming_client"
 KEY = "codewhisperer:odic:token"
 
 
@@ -92,8 +96,6 @@ def test_a_rejected_token_is_renewed_for_the_sync_client_too(endpoints: Any, tok
 async def test_answers_that_were_rejected_together_share_one_renewal(
     endpoints: Any, token: str
 ) -> None:
-    import anyio
-
     asked: list[bool] = []
 
     async def provider(force_refresh: bool = False) -> str:
@@ -210,6 +212,94 @@ def test_a_closed_login_can_be_used_again(database: Any, nothing_left: None) -> 
     login.close()
     assert login.renew("something else").access_token == first.access_token
     login.close()
+
+
+@pytest.mark.anyio
+async def test_closing_waits_for_a_refresh_without_blocking_the_loop(
+    database: Any, service: Any, nothing_left: None
+) -> None:
+    service.seed(database, expires_in=-60)
+    service.fault("CreateToken:refresh_token", hold="before")
+    client = QStreamingClient.from_login()
+    done: list[str] = []
+
+    async def close() -> None:
+        await client.aclose()
+        done.append("closed")
+
+    async with anyio.create_task_group() as readers:
+        readers.start_soon(count, client.generate_assistant_response("hello"))
+        await anyio.to_thread.run_sync(lambda: service.wait("CreateToken:refresh_token", held=1))
+        readers.cancel_scope.cancel()
+    async with anyio.create_task_group() as closing:
+        closing.start_soon(close)
+        await anyio.wait_all_tasks_blocked()
+        done.append("released")
+        service.release()
+    assert done == ["released", "closed"]
+
+
+# ---- secrets ----
+
+
+def shown(error: BaseException) -> str:
+    """All that a report with the locals of our functions shows."""
+    text = ""
+    following: Optional[traceback.TracebackException]
+    following = traceback.TracebackException.from_exception(error, capture_locals=True)
+    while following is not None:
+        ours = [frame for frame in following.stack if PACKAGE in frame.filename]
+        assert ours
+        text += "".join(str(frame.locals) for frame in ours)
+        following = following.__cause__
+    return text
+
+
+@pytest.mark.anyio
+async def test_reports_of_errors_show_no_token(endpoints: Any) -> None:
+    def failing(secret: str, force_refresh: bool = False) -> str:
+        if force_refresh:
+            raise LookupError("no vault here")
+        return secret
+
+    async def failing_async(secret: str, force_refresh: bool = False) -> str:
+        return failing(secret, force_refresh)
+
+    sources = ["top-secret", functools.partial(failing, "top-secret")]
+    for source in (*sources, functools.partial(failing_async, "top-secret")):
+        async with QStreamingClient(source) as client:
+            with pytest.raises((LookupError, q.QTokenRejected)) as caught:
+                await count(client.generate_assistant_response("hello"))
+        assert "top-secret" not in shown(caught.value)
+    for source in sources:
+        with SyncQStreamingClient(source) as sync:
+            with pytest.raises((LookupError, q.QTokenRejected)) as caught:
+                list(sync.generate_assistant_response("hello"))
+        assert "top-secret" not in shown(caught.value)
+
+
+@pytest.mark.anyio
+async def test_a_report_of_what_is_wrong_with_an_argument_shows_no_token(endpoints: Any) -> None:
+    with pytest.raises(q.QConfigurationError) as caught:
+        QStreamingClient("top-secret", max_retries=-1)
+    assert "top-secret" not in shown(caught.value)
+    with pytest.raises(q.QConfigurationError) as caught:
+        SyncQStreamingClient("top-secret", max_retries=-1)
+    assert "top-secret" not in shown(caught.value)
+    with pytest.raises(q.QConfigurationError) as caught:
+        await count(QStreamingClient("top-secret\n").generate_assistant_response("hello"))
+    assert "top-secret" not in shown(caught.value)
+
+
+def test_a_client_shows_the_name_of_its_provider_and_nothing_else() -> None:
+    def provider(secret: str) -> str:
+        return secret
+
+    assert "provider" in repr(QStreamingClient(provider))
+    held = functools.partial(provider, "top-secret")
+    for kind in (QStreamingClient, SyncQStreamingClient):
+        assert "partial" in repr(kind(held))
+        assert "top-secret" not in repr(kind(held)) + repr(kind("top-secret"))
 
 
 PROGRAM = """

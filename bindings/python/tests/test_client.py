@@ -330,3 +330,49 @@ async def test_no_secret_is_logged_at_any_level(client: Any, token: str, caplog:
         await text_of(client.generate_assistant_response("hello"))
     assert caplog.records
     assert not any(token in record.getMessage() for record in caplog.records)
+
+
+HALF = "\ud800"
+
+WRONG_OPTIONS: list[dict[str, Any]] = [
+    {"region": 3},
+    {"base_url": 3},
+    {"profile_arn": 3},
+    {"transport": 3},
+    {"user_agent": 3},
+    {"settings": {"store": 3}},
+    {"region": HALF},
+    {"profile_arn": HALF},
+    {"timeout": "5"},
+    {"timeout": (1, 2)},
+    {"timeout": True},
+    {"timeout": -1},
+    {"timeout": float("nan")},
+]
+
+
+@pytest.mark.parametrize("options", WRONG_OPTIONS, ids=repr)
+def test_options_that_cannot_be_are_configuration_errors(
+    endpoints: Any, token: str, options: Any
+) -> None:
+    name = next(iter(options))
+    with pytest.raises(q.QConfigurationError, match=name):
+        with SyncQStreamingClient(token, **options) as client:
+            list(client.generate_assistant_response("hello"))
+
+
+def test_half_a_character_in_a_message_is_a_configuration_error(sync_client: Any) -> None:
+    with pytest.raises(q.QConfigurationError, match="surrogate"):
+        list(sync_client.generate_assistant_response("a" + HALF))
+    with pytest.raises(q.QConfigurationError, match="surrogate"):
+        list(sync_client.generate_assistant_response("a", profile_arn=HALF))
+
+
+@pytest.mark.parametrize("timeout", [float("inf"), 1e300, 4294967.5])
+def test_a_timeout_that_is_too_long_to_count_is_none(
+    token: str, service: Any, timeout: float
+) -> None:
+    """The last one is 204 ms more than 32 bits can hold."""
+    service.fault("GenerateAssistantResponse", delay_ms=600)
+    with SyncQStreamingClient(token, timeout=timeout) as client:
+        assert sync_text_of(client.generate_assistant_response("hello"))

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 import re
 import socket
 import subprocess
@@ -14,9 +16,11 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+COMMAND = Path(os.environ.get("AQ_LIBRARY_DIR", "")).parent / "bin" / "q"  # of the same build
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "python.md"
 
 RUNS: dict[str, tuple[list[str], str, str]] = {
@@ -43,8 +47,10 @@ def test_an_example_runs_as_it_is(program: str, database: Any) -> None:
     assert re.search(expected, run([str(EXAMPLES / program), *arguments], given))
 
 
-def test_an_exported_token_streams_an_answer(token: str, service: Any) -> None:
-    exported = json.dumps({"access_token": token, "schema_version": 1})
+@pytest.mark.skipif(not COMMAND.exists(), reason="the build has no command")
+def test_a_token_that_the_command_exports_streams_an_answer(database: Any) -> None:
+    export = [str(COMMAND), "user", "export-token"]
+    exported = subprocess.run(export, capture_output=True, text=True, check=True, timeout=60).stdout
     assert "You asked: hi" in run([str(EXAMPLES / "exported_token.py"), "hi"], exported)
 
 
@@ -87,6 +93,38 @@ def ask(url: str) -> list[str]:
         except urllib.error.URLError:  # not listening yet
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+
+@pytest.mark.anyio
+async def test_a_browser_that_goes_away_cancels_its_answer(client: Any, service: Any) -> None:
+    pytest.importorskip("starlette")
+    service.settings(answer={"text": "word " * 50, "pieces": 50})
+    service.fault("GenerateAssistantResponse", stall_after=20)  # it would not end by itself
+    example = load("serve_sse.py")
+    gone = anyio.Event()
+
+    async def send(message: Any) -> None:
+        if message.get("body"):
+            gone.set()
+            await anyio.sleep_forever()  # the browser takes no more
+
+    async def receive() -> Any:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "asgi": {"spec_version": "2.3"}, "method": "GET", "path": "/"}
+    async with client:
+        events = example.pieces(client, "hello")  # held here, so that nobody collects it
+        await example.EventStream(events)(scope, receive, send)
+        service.wait("GenerateAssistantResponse", disconnects=1)
+
+
+def load(program: str) -> Any:
+    spec = importlib.util.spec_from_file_location(Path(program).stem, EXAMPLES / program)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)

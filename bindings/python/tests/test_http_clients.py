@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import socket
 import ssl
+import threading
+import warnings
 from typing import Any
 
 import httpx
@@ -173,6 +177,119 @@ async def test_what_a_client_raises_becomes_one_of_ours(error: Any, kind: Any, s
     assert caught.value.is_retry_safe is not sent
 
 
+@pytest.mark.parametrize("ask", [list, lambda events: events.text()], ids=["events", "stream"])
+def test_what_ends_iterators_does_not_end_an_answer(ask: Any) -> None:
+    """A mock that has run out of answers is not an answer without events."""
+    answers: Any = iter([])
+    transport = httpx.MockTransport(lambda request: next(answers))
+    with httpx.Client(transport=transport) as http:
+        client = SyncQStreamingClient("tok", http_client=http)
+        with pytest.raises(RuntimeError, match="the exception that ends iterators"):
+            ask(client.stream("hello"))
+
+
+@pytest.mark.anyio
+async def test_what_ends_async_iterators_does_not_end_an_answer() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        raise StopAsyncIteration
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as http:
+        with pytest.raises(RuntimeError, match="the exception that ends iterators"):
+            await QStreamingClient("tok", http_client=http).stream("hello").text()
+
+
+@pytest.mark.anyio
+async def test_a_client_that_is_closed_is_refused() -> None:
+    http = httpx.AsyncClient()
+    await http.aclose()
+    with pytest.raises(q.QClosedError, match="http_client: is closed"):
+        await texts(QStreamingClient("tok", http_client=http))
+
+
+@pytest.mark.anyio
+async def test_cookies_go_neither_to_the_service_nor_from_it_into_the_jar() -> None:
+    seen: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(
+            200,
+            headers=[*STREAM.items(), ("set-cookie", "a=1; Path=/"), ("set-cookie", "b=2")],
+            content=answer("a"),
+        )
+
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(handler), cookies={"mine": "kept"}
+    ) as http:
+        client = QStreamingClient("tok", http_client=http)
+        for _ in range(2):
+            assert await texts(client) == ["a"]
+        assert dict(http.cookies) == {"mine": "kept"}
+    assert ["cookie" in request.headers for request in seen] == [False, False]
+
+
+@pytest.mark.anyio
+async def test_no_token_is_logged_while_httpx_speaks_http_2(
+    service: Any, token: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """hpack logs every header, readable or as it is encoded."""
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr(logging.getLogger("hpack"), "level", logging.NOTSET)
+    logging.getLogger("hpack").setLevel(logging.NOTSET)  # forget what loggers remember
+    context = ssl.create_default_context(cafile=service.ca)
+    async with httpx.AsyncClient(http2=True, verify=context) as http:
+        assert await texts(QStreamingClient(token, http_client=http, base_url=service.tls_url))
+    assert token not in caplog.text
+    assert not [record for record in caplog.records if record.name.startswith("hpack")]
+
+
+@pytest.mark.anyio
+async def test_an_answer_that_is_not_read_to_its_end_leaves_no_generator(
+    service: Any, token: str
+) -> None:
+    service.fault("GenerateAssistantResponse", stall_after=2)
+    async with httpx.AsyncClient() as http:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")  # trio's, of generators that nobody ended
+            async with QStreamingClient(token, http_client=http).stream("hello") as stream:
+                await stream.__anext__()
+            del stream
+            gc.collect()
+    service.release()
+    assert [str(warning.message) for warning in caught] == []
+
+
+def test_a_stream_that_is_closed_while_httpx_reads_ends_with_the_next_piece() -> None:
+    reading, proceed = threading.Event(), threading.Event()
+    ended: list[BaseException] = []
+
+    class Pieces(httpx.SyncByteStream):
+        def __iter__(self) -> Any:
+            reading.set()
+            assert proceed.wait(30)
+            yield answer("late")
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers=STREAM, stream=Pieces())
+
+    with httpx.Client(transport=httpx.MockTransport(handler)) as http:
+        stream = SyncQStreamingClient("tok", http_client=http).stream("hello")
+
+        def reader() -> None:
+            try:
+                stream.text()
+            except q.QError as error:
+                ended.append(error)
+
+        thread = threading.Thread(target=reader)
+        thread.start()
+        assert reading.wait(30)
+        stream.close()
+        proceed.set()
+        thread.join(30)
+    assert [type(error) for error in ended] == [q.QClosedError]
+
+
 # ---- the library's transport in plain httpx ----
 
 
@@ -224,3 +341,27 @@ async def test_an_answer_that_is_not_read_is_closed_by_its_block(
     async with httpx.AsyncClient(transport=q.NativeTransport()) as http:
         async with http.stream("GET", service.url + "/") as reply:
             assert reply.status_code
+
+
+@pytest.mark.anyio
+async def test_whatever_the_native_transport_raises_is_of_httpx(service: Any) -> None:
+    async with httpx.AsyncClient(transport=q.NativeTransport()) as http:
+        with pytest.raises(httpx.UnsupportedProtocol):
+            await http.get("ftp://example.com/")
+    async with httpx.AsyncClient(transport=q.NativeTransport({"nonsense": "1"})) as http:
+        with pytest.raises(httpx.TransportError, match="no such setting"):
+            await http.get(service.url)
+        with pytest.raises(q.QConfigurationError, match="no such setting"):
+            await texts(QStreamingClient("tok", http_client=http))
+
+
+@pytest.mark.anyio
+async def test_a_native_transport_stays_closed(service: Any, nothing_left: None) -> None:
+    transport, sync_transport = q.NativeTransport(), q.SyncNativeTransport()
+    await transport.handle_async_request(httpx.Request("GET", service.url))
+    await transport.aclose()
+    with pytest.raises(httpx.TransportError, match="was closed"):
+        await transport.handle_async_request(httpx.Request("GET", service.url))
+    sync_transport.close()
+    with pytest.raises(httpx.TransportError, match="was closed"):
+        sync_transport.handle_request(httpx.Request("GET", service.url))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
 import subprocess
@@ -12,6 +13,7 @@ import threading
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 
 import amazon_q_streaming_client as q
@@ -109,6 +111,107 @@ async def test_a_slow_reader_is_not_forgotten_beside_fast_ones(client: Any, serv
 
 
 @pytest.mark.anyio
+async def test_a_slow_reader_is_not_forgotten_beside_one_that_waits(
+    client: Any, service: Any
+) -> None:
+    service.fault("GenerateAssistantResponse", stall_after=2)
+    service.settings(answer=SLOW)
+    seen = 0
+
+    async def wait() -> None:
+        await read(client.generate_assistant_response("waits"))
+
+    with anyio.fail_after(30):
+        async with client, anyio.create_task_group() as group:
+            group.start_soon(wait)
+            await anyio.to_thread.run_sync(
+                lambda: service.wait("GenerateAssistantResponse", calls=1)
+            )
+            async for _ in client.generate_assistant_response("slow"):
+                seen += 1
+                await anyio.sleep(0.01)
+            group.cancel_scope.cancel()
+    service.release()
+    assert seen > 20
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("through", ["the library", "httpx"])
+@pytest.mark.parametrize("when", [{"stall": True}, {"stall_after": 2}], ids=["sent", "read"])
+async def test_a_stream_may_be_closed_while_another_task_reads_it(
+    token: str, service: Any, through: str, when: Any, nothing_left: None
+) -> None:
+    service.fault("GenerateAssistantResponse", **when)
+    http = httpx.AsyncClient() if through == "httpx" else None
+    ended: list[BaseException] = []
+
+    async with QStreamingClient(token, http_client=http) as client:
+        stream = client.stream("hello")
+
+        async def reader() -> None:
+            try:
+                await stream.text()
+            except q.QError as error:
+                ended.append(error)
+
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as group:
+                group.start_soon(reader)
+                await anyio.to_thread.run_sync(
+                    lambda: service.wait("GenerateAssistantResponse", calls=1)
+                )
+                await anyio.wait_all_tasks_blocked()
+                await stream.aclose()
+                await anyio.sleep(0)
+        service.release()
+        assert [type(error) for error in ended] == [q.QClosedError]
+        assert await read(client.generate_assistant_response("still works")) > 3
+    if http is not None:
+        await http.aclose()
+
+
+@pytest.mark.anyio
+async def test_two_readers_of_one_stream_are_told_so(client: Any, service: Any) -> None:
+    service.fault("GenerateAssistantResponse", stall_after=2)
+    async with client:
+        call = await client.stream("hello")._open_call()
+
+        async def reader() -> None:
+            while await call.next():
+                pass
+
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as group:
+                group.start_soon(reader)
+                await anyio.to_thread.run_sync(
+                    lambda: service.wait("GenerateAssistantResponse", calls=1)
+                )
+                with pytest.raises(q.QConfigurationError, match="is being read already"):
+                    await call.next()
+                group.cancel_scope.cancel()
+        await call.close()
+    service.release()
+
+
+@pytest.mark.anyio
+async def test_a_client_that_is_closed_while_a_token_is_renewed_sends_nothing_more(
+    token: str, service: Any, nothing_left: None
+) -> None:
+    """The same holds for the pause before another attempt."""
+
+    async def provider(force_refresh: bool = False) -> str:
+        if force_refresh:
+            await client.aclose()
+            return token
+        return "rejected"
+
+    client = QStreamingClient(provider)
+    with pytest.raises(q.QClosedError):
+        await read(client.generate_assistant_response("hello"))
+    assert service.calls("GenerateAssistantResponse") == 1
+
+
+@pytest.mark.anyio
 async def test_closing_the_client_ends_its_streams(client: Any, service: Any) -> None:
     service.fault("GenerateAssistantResponse", stall_after=2)
     ended: list[BaseException] = []
@@ -135,6 +238,45 @@ def test_one_client_may_live_in_several_loops_one_after_the_other(
     for _ in range(3):
         assert asyncio.run(read(client.generate_assistant_response("hello"))) > 3
     asyncio.run(client.aclose())
+
+
+def test_a_client_may_go_from_one_kind_of_loop_to_the_other(
+    client: Any, nothing_left: None
+) -> None:
+    for backend in ("trio", "asyncio", "trio", "trio"):
+
+        async def ask() -> int:
+            return await read(client.generate_assistant_response("hello"))
+
+        assert anyio.run(ask, backend=backend) > 3
+    asyncio.run(client.aclose())
+
+
+@pytest.mark.parametrize("other", ["asyncio", "trio"])
+def test_a_client_refuses_a_second_loop_while_its_own_runs(
+    client: Any, service: Any, other: str, nothing_left: None
+) -> None:
+    service.fault("GenerateAssistantResponse", stall_after=2)
+    ended: list[BaseException] = []
+
+    async def wait() -> None:
+        try:
+            await read(client.generate_assistant_response("hello"))
+        except q.QError as error:
+            ended.append(error)
+
+    async def refused() -> None:
+        with pytest.raises(q.QConfigurationError, match="another event loop"):
+            await read(client.generate_assistant_response("hello"))
+        await client.aclose()  # which ends the stream of the other loop
+
+    thread = threading.Thread(target=lambda: anyio.run(wait, backend=other))
+    thread.start()
+    service.wait("GenerateAssistantResponse", calls=1)
+    asyncio.run(refused())
+    thread.join(30)
+    service.release()
+    assert [type(error) for error in ended] == [q.QClosedError]
 
 
 def test_a_loop_that_is_gone_takes_its_streams_along(
@@ -308,3 +450,94 @@ def test_sync_streams_that_are_left_are_closed(
             events: Any = client.generate_assistant_response("hello")
             next(events)
             events.close()
+
+
+class Cycle:
+    """Garbage that only the collector finds, with a stream in it that was begun."""
+
+    def __init__(self, client: SyncQStreamingClient) -> None:
+        self.itself = self
+        self.events = client.generate_assistant_response("hello")
+        next(iter(self.events))
+
+
+def test_a_sync_stream_that_the_collector_finds_does_no_harm(
+    token: str, service: Any, nothing_left: None
+) -> None:
+    service.settings(answer=SLOW)
+    with SyncQStreamingClient(token) as client:
+        Cycle(client)
+        gc.collect()
+        assert len(list(client.generate_assistant_response("hello"))) > 20
+
+
+def test_a_sync_stream_may_be_collected_at_any_moment(token: str, service: Any) -> None:
+    """Also while the pool of native clients is in use."""
+    program = """
+import faulthandler, gc, os
+faulthandler.dump_traceback_later(30, exit=True)
+import amazon_q_streaming_client as q
+
+class Cycle:
+    def __init__(self, client):
+        self.itself, self.events = self, client.generate_assistant_response("hello")
+        next(self.events)
+
+class Pool(list):
+    def pop(self, *args):
+        gc.collect()
+        return super().pop(*args)
+
+with q.SyncQStreamingClient(os.environ["TOKEN"]) as client:
+    Cycle(client)
+    list(client.generate_assistant_response("hello"))
+    client._http._idle = Pool(client._http._idle)
+    print(len(list(client.generate_assistant_response("hello"))) > 20)
+"""
+    service.settings(answer=SLOW)
+    assert run(program, TOKEN=token) == "True\n"
+
+
+@pytest.mark.parametrize("closed", ["the client", "the stream"])
+@pytest.mark.parametrize("when", [{"stall": True}, {"stall_after": 2}], ids=["sent", "read"])
+def test_a_thread_that_reads_is_woken_when_another_closes(
+    token: str, service: Any, closed: str, when: Any, nothing_left: None
+) -> None:
+    service.fault("GenerateAssistantResponse", **when)
+    ended: list[BaseException] = []
+    client = SyncQStreamingClient(token)
+    stream = client.stream("hello")
+
+    def reader() -> None:
+        try:
+            stream.text()
+        except q.QError as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=reader, daemon=True)
+    thread.start()
+    service.wait("GenerateAssistantResponse", calls=1)
+    (client if closed == "the client" else stream).close()
+    thread.join(30)
+    service.release()
+    client.close()
+    assert [type(error) for error in ended] == [q.QClosedError]
+
+
+def test_two_threads_cannot_read_one_stream(token: str, service: Any) -> None:
+    service.fault("GenerateAssistantResponse", stall=True)
+    with SyncQStreamingClient(token) as client:
+        call = client.stream("hello")._open_call()
+
+        def reader() -> None:
+            with pytest.raises(q.QClosedError):
+                call.next()
+
+        thread = threading.Thread(target=reader)
+        thread.start()
+        service.wait("GenerateAssistantResponse", calls=1)
+        with pytest.raises(q.QConfigurationError, match="is being read already"):
+            call.next()
+        call.close()
+        thread.join(30)
+    service.release()

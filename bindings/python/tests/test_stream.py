@@ -116,6 +116,37 @@ async def test_an_interruption_has_the_part_that_came(client: Any, service: Any)
             await stream.final_message()
 
 
+CRC = {"bad_crc": 2}
+THROTTLED = {"exception_frame": {"at": 3, "type": "ThrottlingException", "message": "slow"}}
+
+
+@pytest.mark.parametrize(("fault", "kind"), [(CRC, q.QProtocolError), (THROTTLED, q.QThrottled)])
+@pytest.mark.anyio
+async def test_whatever_breaks_an_answer_has_the_part_that_came(
+    client: Any, sync_client: Any, service: Any, fault: Any, kind: Any
+) -> None:
+    service.settings(answer=WORDS)
+    service.fault("GenerateAssistantResponse", fault, fault)
+    async with client:
+        with pytest.raises(kind) as caught:
+            await client.stream("hello").final_message()
+    assert "one two three".startswith(caught.value.partial.text)
+    assert caught.value.partial.text and caught.value.partial.stop is None
+    with pytest.raises(kind) as caught_sync:
+        sync_client.stream("hello").final_message()
+    assert caught_sync.value.partial.text == caught.value.partial.text
+
+
+@pytest.mark.anyio
+async def test_a_request_that_was_refused_has_no_part(client: Any, service: Any) -> None:
+    refusal = {"code": "ValidationException", "message": "no"}
+    service.fault("GenerateAssistantResponse", error=refusal)
+    async with client:
+        with pytest.raises(q.QValidationError) as caught:
+            await client.stream("hello").final_message()
+    assert caught.value.partial is None
+
+
 def test_an_interruption_of_the_sync_stream_has_it_too(sync_client: Any, service: Any) -> None:
     service.settings(answer=WORDS)
     service.fault("GenerateAssistantResponse", **CUT)

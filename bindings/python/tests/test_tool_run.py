@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import pickle
 import threading
 from typing import Any, Optional
 
@@ -361,6 +362,25 @@ async def test_too_many_rounds_are_an_error_with_the_conversation(
         service.settings(answer={})
         answer = await client.stream("never mind", history=error.conversation).text()
     assert "cancelled" in answer
+
+
+def test_too_many_rounds_can_be_pickled_with_what_was_said(sync_client: Any) -> None:
+    @tool
+    def local(prompt: str) -> str:  # a function that cannot be pickled
+        """Say it louder."""
+        return prompt
+
+    conversation = Conversation(sync_client, tools=[local])
+    with pytest.raises(q.QTooManyRounds) as caught:
+        conversation.run_tools("use the tool local", max_rounds=1).final_message()
+    error = caught.value
+    error.request_id = "rid"
+    other = pickle.loads(pickle.dumps(error))
+    assert str(other) == str(error) and other.request_id == "rid"
+    assert other.rounds == 1 and other.answer == error.answer
+    assert other.conversation.id == conversation.id
+    assert list(other.conversation) == list(conversation)
+    assert error.conversation is conversation  # which has its client yet
 
 
 def test_too_many_rounds_of_the_sync_run(sync_client: Any, service: Any) -> None:

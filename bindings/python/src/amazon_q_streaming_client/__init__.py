@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ._auth import (
         AccessTokenProvider as AccessTokenProvider,
         Login as Login,
+        SyncAccessTokenProvider as SyncAccessTokenProvider,
         Token as Token,
     )
     from ._client import QStreamingClient as QStreamingClient
@@ -160,6 +161,7 @@ __all__ = [
     "ReasoningContentEvent",
     "Step",
     "SupplementaryWebLinksEvent",
+    "SyncAccessTokenProvider",
     "SyncNativeTransport",
     "SyncQStreamingClient",
     "Token",
@@ -240,6 +242,7 @@ _HOME = {
     "ReasoningContentEvent": "models",
     "Step": "_tool_run",
     "SupplementaryWebLinksEvent": "models",
+    "SyncAccessTokenProvider": "_auth",
     "SyncNativeTransport": "_http",
     "SyncQStreamingClient": "_sync_client",
     "Token": "_auth",

@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from dataclasses import dataclass, field
-from typing import Any, Awaitable, Callable, Mapping, Optional, Union
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, Mapping, Optional, Union
 
 import anyio
 import anyio.to_thread
@@ -20,7 +20,10 @@ import anyio.to_thread
 from ._errors import QConfigurationError, error_from
 from ._native import Client, Failure, TokenData, fetch_token
 
-__all__ = ["AccessTokenProvider", "Login", "Token"]
+__all__ = ["AccessTokenProvider", "Login", "SyncAccessTokenProvider", "Token"]
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 log = logging.getLogger("amazon_q_streaming_client")
 
@@ -30,6 +33,18 @@ AccessTokenProvider = Callable[..., Union[str, Awaitable[str]]]
 If it takes `force_refresh`, it is told by `force_refresh=True` that the last one was rejected. A sync function
 is called in a worker thread by the async client, so it may block.
 """
+
+SyncAccessTokenProvider = Callable[..., str]
+"""The same for SyncQStreamingClient, which cannot wait for an async one."""
+
+
+class Secret(str):
+    """A token. Reports of errors show the repr of what functions hold: this one tells nothing."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<secret>"
 
 
 @dataclass(frozen=True)
@@ -56,7 +71,7 @@ class Token:
     @classmethod
     def _of(cls, data: TokenData) -> Token:
         return cls(
-            access_token=data.access_token,
+            access_token=Secret(data.access_token),
             expires_at=data.expires_at,
             expires_at_epoch=data.expires_at_s,
             region=data.region or None,
@@ -70,7 +85,7 @@ class Token:
 class Login:
     """The login of the Amazon Q (or Kiro) command line on this machine, kept alive by the library.
 
-        login = Login()                 # or Login(store="keyring"), Login(db="/path/data.sqlite3")
+        login = Login()                 # or Login(db="/path/data.sqlite3")
         token = login.token()           # refreshed if needed; once for all processes that ask
 
     store, source, db and further settings are the library's (docs/settings.md). All work is done on one
@@ -89,14 +104,18 @@ class Login:
     ) -> None:
         named = {"store": store, "source": source, "db": db}
         self._settings = {**(settings or {}), **{k: v for k, v in named.items() if v is not None}}
+        for name, value in self._settings.items():
+            if not isinstance(value, str):
+                raise QConfigurationError(
+                    f"login: {name} must be a string, not {type(value).__name__}"
+                )
         self._last: Optional[Token] = None
         self._begin()
         _logins.add(self)
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
-        self._worker: Optional[concurrent.futures.ThreadPoolExecutor] = None
-        self._client: Optional[Client] = None
+        self._worker: Optional[_Worker] = None
 
     def __repr__(self) -> str:
         return f"<Login {self._settings.get('store', 'sqlite')}>"
@@ -111,21 +130,27 @@ class Login:
 
     def renew(self, rejected: str) -> Token:
         """Another token than one that the service rejected: that of the store if somebody has renewed it."""
+        rejected = Secret(rejected)
         return self._submit(True, rejected).result()
 
     async def renew_async(self, rejected: str) -> Token:
         """As renew(), without blocking the event loop."""
+        rejected = Secret(rejected)
         return await _wait_for(self._submit(True, rejected))
 
     def close(self) -> None:
         """End the thread, after a refresh that is under way. The login can be used again."""
         with self._lock:
             worker, self._worker = self._worker, None
-            if worker is not None:
-                worker.submit(self._close_client)
-                worker.shutdown(wait=True)
+        if worker is not None:  # without the lock: others go on with a thread of their own
+            worker.close()
 
-    def __enter__(self) -> Login:
+    async def aclose(self) -> None:
+        """As close(), without blocking the event loop."""
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self.close)
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -139,27 +164,40 @@ class Login:
     def _submit(self, force: bool, rejected: Optional[str]) -> concurrent.futures.Future[Token]:
         with self._lock:
             if self._worker is None:
-                self._worker = concurrent.futures.ThreadPoolExecutor(
-                    max_workers=1, thread_name_prefix="amazon-q-login"
-                )
-            return self._worker.submit(self._fetch, force, rejected)
+                self._worker = _Worker(self._settings)
+            return self._worker.submit(self._fetch, self._worker, force, rejected)
 
-    # ---- on the worker thread ----
-
-    def _fetch(self, force: bool, rejected: Optional[str]) -> Token:
+    def _fetch(self, worker: _Worker, force: bool, rejected: Optional[str]) -> Token:
         try:
-            if self._client is None:
-                self._client = Client(self._settings)
-            token = self._load(force and rejected is None)
+            token = worker.load(force and rejected is None)
             if token.access_token == rejected:
-                token = self._load(True)
+                token = worker.load(True)
         except Failure as failure:
             raise error_from(failure) from None
         self._last = token
         return token
 
-    def _load(self, force: bool) -> Token:
-        assert self._client is not None
+
+class _Worker:
+    """The thread of a login, and the native client that only this thread uses."""
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._client: Optional[Client] = None
+        self._thread = concurrent.futures.ThreadPoolExecutor(
+            max_workers=1, thread_name_prefix="amazon-q-login"
+        )
+        self.submit = self._thread.submit
+
+    def close(self) -> None:
+        self.submit(self._close_client)
+        self._thread.shutdown(wait=True)
+
+    # ---- on the thread ----
+
+    def load(self, force: bool) -> Token:
+        if self._client is None:
+            self._client = Client(self._settings)
         data, warnings = fetch_token(self._client, force_refresh=force)
         for warning in warnings:
             log.warning("%s", warning)
@@ -179,7 +217,7 @@ _abandoned: list[Any] = []
 
 def _after_fork() -> None:
     for login in list(_logins):
-        _abandoned.append((login._worker, login._client))
+        _abandoned.append(login._worker)
         login._begin()
 
 
@@ -199,7 +237,25 @@ async def _wait_for(future: concurrent.futures.Future[Token]) -> Token:
     return await trio.to_thread.run_sync(future.result, abandon_on_cancel=True)
 
 
+def this_loop() -> object:
+    """The event loop that is running, asyncio's or trio's: its locks are no use in another."""
+    from ._pump import running_loop
+
+    loop = running_loop()
+    if loop is None:
+        import trio
+
+        return trio.lowlevel.current_trio_token()
+    return loop
+
+
 # ---- what a client asks ----
+
+
+def _secret(token: str) -> Secret:
+    if not token.isascii():
+        raise QConfigurationError("access token: must be ASCII, pass it as it was exported")
+    return Secret(token)
 
 
 def _takes_force(function: AccessTokenProvider) -> bool:
@@ -222,18 +278,21 @@ class Tokens:
             raise QConfigurationError(
                 f"access token: must be a string or a function, not {type(source).__name__}"
             )
-        self._source = source
-        self._last: Optional[str] = source if isinstance(source, str) else None
+        self._source = _secret(source) if isinstance(source, str) else source
+        self._last: Optional[str] = self._source if isinstance(self._source, str) else None
         self._takes_force = callable(source) and _takes_force(source)
         self._guard = threading.Lock()
         self.profile_arn: Optional[str] = None
         """Of the login, once there was a token of it."""
 
     def __repr__(self) -> str:
-        return f"<Tokens of {'a string' if isinstance(self._source, str) else self._source!r}>"
-
-    def _arguments(self, force: bool) -> dict[str, bool]:
-        return {"force_refresh": True} if force and self._takes_force else {}
+        source = self._source
+        if isinstance(source, str):
+            return "<Tokens of a string>"
+        if isinstance(source, Login):
+            return f"<Tokens of {source!r}>"
+        # Its own repr may show what it was made with: functools.partial does.
+        return f"<Tokens of {getattr(source, '__qualname__', type(source).__name__)}>"
 
     def _keep(self, token: Any) -> str:
         if isinstance(token, Token):
@@ -243,8 +302,8 @@ class Tokens:
             raise QConfigurationError(
                 f"access token: the provider returned {type(token).__name__}, it must return a string"
             )
-        self._last = token
-        return token
+        self._last = kept = _secret(token)
+        return kept
 
     def get(self) -> str:
         if isinstance(self._source, str):
@@ -264,9 +323,13 @@ class Tokens:
                 return self._keep(self._source.renew(rejected))
             return _other(self._keep(self._call(True)), rejected)
 
+    def _ask(self, force: bool) -> Any:
+        assert callable(self._source)  # and never a local: its repr may show a secret
+        arguments = {"force_refresh": True} if force and self._takes_force else {}
+        return self._source(**arguments)
+
     def _call(self, force: bool) -> Any:
-        assert callable(self._source)
-        token = self._source(**self._arguments(force))
+        token = self._ask(force)
         if inspect.isawaitable(token):
             if inspect.iscoroutine(token):
                 token.close()
@@ -285,7 +348,7 @@ class AsyncTokens(Tokens):
 
     def __init__(self, source: Union[str, AccessTokenProvider, Login, None]) -> None:
         super().__init__(source)
-        self._gate: Any = None
+        self._gate: tuple[object, Any] = (None, None)  # an event loop, its lock
 
     async def get_async(self) -> str:
         if isinstance(self._source, str):
@@ -298,9 +361,10 @@ class AsyncTokens(Tokens):
         """As renew()."""
         if isinstance(self._source, str):
             return None
-        if self._gate is None:
-            self._gate = anyio.Lock()
-        async with self._gate:
+        loop = this_loop()
+        if self._gate[0] is not loop:
+            self._gate = (loop, anyio.Lock())
+        async with self._gate[1]:
             if self._last != rejected:
                 return self._last
             if isinstance(self._source, Login):
@@ -308,11 +372,9 @@ class AsyncTokens(Tokens):
             return _other(self._keep(await self._call_async(True)), rejected)
 
     async def _call_async(self, force: bool) -> Any:
-        source: Any = self._source
-        arguments = self._arguments(force)
-        if inspect.iscoroutinefunction(source) or inspect.iscoroutinefunction(
-            getattr(source, "__call__", None)
+        if inspect.iscoroutinefunction(self._source) or inspect.iscoroutinefunction(
+            getattr(self._source, "__call__", None)
         ):
-            return await source(**arguments)
-        token = await anyio.to_thread.run_sync(lambda: source(**arguments))
+            return await self._ask(force)
+        token = await anyio.to_thread.run_sync(self._ask, force)
         return await token if inspect.isawaitable(token) else token

@@ -3,17 +3,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, AsyncIterator, Iterable, Mapping, Optional, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    AsyncGenerator,
+    AsyncIterator,
+    Iterable,
+    Mapping,
+    Optional,
+    Union,
+)
+
+import httpx
 
 from . import _ffi as ffi
-from ._auth import AccessTokenProvider, AsyncTokens, Login
+from ._auth import AccessTokenProvider, AsyncTokens, Login, this_loop
 from ._conversation import Conversation
+from ._errors import QConfigurationError
 from ._events import Event
 from ._exchange import AsyncCall, Transaction
-from ._http import NOT_GIVEN, AsyncSender, Timeouts, default_http
+from ._http import NOT_GIVEN, AsyncSender, NativeTransport, Timeouts, default_http
 from ._images import Image
 from ._message import History, Message, conversation_state
 from ._operations import Options, build_body, parse_messages, parse_reply
+from ._pages import Pages
 from ._stream import AsyncMessageStream
 from ._tool_run import AsyncToolRun
 from ._tools import AnyTool
@@ -29,10 +42,27 @@ from .models import (
 )
 
 if TYPE_CHECKING:
-    import httpx
-    from typing_extensions import Unpack
+    from typing_extensions import Self, TypedDict, Unpack
 
     from ._conversation import StreamOptions
+
+    class AnyClientOptions(TypedDict, total=False):
+        """Keywords of either client that `from_login` passes on."""
+
+        transport: Optional[str]
+        base_url: Optional[str]
+        region: Optional[str]
+        profile_arn: Optional[str]
+        timeout: Timeouts
+        max_retries: int
+        user_agent: str
+        settings: Optional[Mapping[str, str]]
+
+    class ClientOptions(AnyClientOptions, total=False):
+        """Those of this one."""
+
+        http_client: Optional[httpx.AsyncClient]
+
 
 __all__ = ["QStreamingClient"]
 
@@ -46,15 +76,18 @@ class QStreamingClient:
                     print(event.content, end="")
 
     access_token: a string, or a function that returns one (`AccessTokenProvider`), or a `Login`.
-    http_client: every request goes through it; without one, through httpx over the library's transport.
-    transport: which one that is: "curl", "h2", the path of a plugin, or "httpx" for httpx's own.
+    http_client: every request goes through it, for its hooks, proxies and mocks. Without one, the
+        library's transport carries requests itself, which is faster; httpx does not see them.
+    transport: which one that is: an installed plugin by name ("curl") or path, or "httpx" for
+        httpx's own.
     base_url: the service's URL, in place of the one that region, profile and settings say.
     timeout: seconds, or an httpx.Timeout. The default is 10 s to connect, and 60 s until the answer begins and
         between two pieces of it. None: none.
     max_retries: how often a request is repeated that the service did not act upon.
     settings: further settings of the library (docs/settings.md).
 
-    A client belongs to one event loop. Nothing is opened before the first request.
+    A client belongs to one event loop; when that has ended, it works in the next one. Nothing is
+    opened before the first request.
     """
 
     def __init__(
@@ -72,15 +105,21 @@ class QStreamingClient:
         settings: Optional[Mapping[str, str]] = None,
     ) -> None:
         self._tokens = AsyncTokens(access_token)
+        del access_token  # reports of errors show what functions hold
         self._options = Options.of(
             http_client, transport, base_url, region, profile_arn, max_retries, user_agent, settings
         )
-        self._http = http_client
+        if http_client is not None and not isinstance(http_client, httpx.AsyncClient):
+            raise QConfigurationError(
+                f"http_client: must be an httpx.AsyncClient, not {type(http_client).__name__}; "
+                "SyncQStreamingClient takes an httpx.Client"
+            )
+        self._http: Union[httpx.AsyncClient, NativeTransport, None] = http_client
         self._owns_http = http_client is None
         self._owned_login: Optional[Login] = None
         self._timeout = timeout
         self._sender: Optional[AsyncSender] = None
-        self._closed = False
+        self._loop: object = None  # of the httpx client, if it is ours
 
     @classmethod
     def from_login(
@@ -89,8 +128,8 @@ class QStreamingClient:
         *,
         source: Optional[str] = None,
         db: Optional[str] = None,
-        **options: Any,
-    ) -> QStreamingClient:
+        **options: Unpack[ClientOptions],
+    ) -> Self:
         """A client that uses the login on this machine, and keeps it alive. `options` as above."""
         login = Login(store, source=source, db=db, settings=options.get("settings"))
         client = cls(login, **options)
@@ -98,9 +137,10 @@ class QStreamingClient:
         return client
 
     def __repr__(self) -> str:
-        return f"<QStreamingClient {self._options} {self._tokens!r}>"
+        about = vars(self)  # as far as it was made: reports of errors show it in __init__, too
+        return f"<{type(self).__name__} {about.get('_options')} {about.get('_tokens')!r}>"
 
-    async def __aenter__(self) -> QStreamingClient:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -108,14 +148,15 @@ class QStreamingClient:
 
     async def aclose(self) -> None:
         """Cancel what is under way and close what the client opened itself."""
-        self._closed = True
         http, self._http = self._http, None
-        if http is not None and self._owns_http:
-            await http.aclose()
-        self._options.close()
         login, self._owned_login = self._owned_login, None
-        if login is not None:
-            login.close()
+        try:
+            if http is not None and self._owns_http and self._loop in (None, this_loop()):
+                await http.aclose()
+        finally:
+            self._options.close()
+            if login is not None:
+                await login.aclose()
 
     # ---- operations that stream ----
 
@@ -131,7 +172,7 @@ class QStreamingClient:
         agent_mode: Optional[str] = None,
         profile_arn: Optional[str] = None,
         timeout: Timeouts = NOT_GIVEN,
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """Ask, and iterate over the events of the answer as they come.
 
         message: a string, a UserInputMessage, or a whole ConversationState.
@@ -223,7 +264,7 @@ class QStreamingClient:
         dry_run: Optional[bool] = None,
         profile_arn: Optional[str] = None,
         timeout: Timeouts = NOT_GIVEN,
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """As generate_assistant_response, by the operation SendMessage."""
         state = conversation_state(
             message,
@@ -243,7 +284,7 @@ class QStreamingClient:
         *,
         profile_arn: Optional[str] = None,
         timeout: Timeouts = NOT_GIVEN,
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """Iterate over the events of a plan for an uploaded workspace."""
         body = build_body(conversation_state=conversation_state, workspace_state=workspace_state)
         return self._events(ffi.CALL_GENERATE_TASK_ASSIST_PLAN, body, profile_arn, timeout)
@@ -256,7 +297,7 @@ class QStreamingClient:
         export_context: Optional[ExportContext] = None,
         profile_arn: Optional[str] = None,
         timeout: Timeouts = NOT_GIVEN,
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """Iterate over the pieces (BinaryPayloadEvent) of an archive."""
         body = build_body(
             export_id=export_id, export_intent=export_intent, export_context=export_context
@@ -327,6 +368,9 @@ class QStreamingClient:
         )
 
     def _send_through(self) -> AsyncSender:
+        if self._owns_http and self._options.transport == "httpx" and self._loop is not this_loop():
+            # Its connections ended with their loop, and cannot even be closed any more.
+            self._loop, self._http, self._sender = this_loop(), None, None
         if self._sender is None:
             if self._http is None:
                 self._http = default_http(self._options.settings, self._options.transport)
@@ -335,7 +379,7 @@ class QStreamingClient:
 
     async def _events(
         self, number: int, body: bytes, profile_arn: Optional[str], timeout: Timeouts
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         call = await self._call(number, body, profile_arn, timeout)
         try:
             while messages := await call.next():
@@ -361,11 +405,9 @@ class QStreamingClient:
         profile_arn: Optional[str],
         timeout: Timeouts,
     ) -> AsyncIterator[Any]:
-        next_token: Optional[str] = None
-        while True:
-            body = build_body(**members, next_token=next_token)
+        pages = Pages()
+        while pages.more:
+            body = build_body(**members, next_token=pages.next_token)
             page = await self._reply(number, body, profile_arn, timeout)
+            pages.turn(page)
             yield page
-            next_token = page.next_token
-            if not next_token:
-                return

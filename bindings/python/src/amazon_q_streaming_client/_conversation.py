@@ -8,8 +8,8 @@ import uuid
 from typing import (
     TYPE_CHECKING,
     Any,
-    Awaitable,
     Callable,
+    Coroutine,
     Generic,
     Iterable,
     Iterator,
@@ -202,7 +202,7 @@ class Conversation(Sequence[HistoryMessage], Generic[ClientT_co]):
         *,
         tools: Optional[Iterable[AnyTool]] = None,
         **options: Unpack[StreamOptions],
-    ) -> Awaitable[FinalMessage]: ...
+    ) -> Coroutine[Any, Any, FinalMessage]: ...
 
     @overload
     def ask(

@@ -5,7 +5,7 @@
     ├── QConnectionError              name, route, connection, TLS
     │   └── QTimeoutError
     ├── QProtocolError                the answer is not what the protocol says
-    ├── QStreamInterrupted            the answer stopped in the middle; has the part that came
+    ├── QStreamInterrupted            the answer stopped in the middle
     ├── QAuthError                    no login, or only a new one helps
     │   ├── QNotLoggedIn
     │   ├── QLoginNeeded
@@ -23,10 +23,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Optional
 
 from . import _ffi as ffi
 from ._native import Failure, Fault
+
+if TYPE_CHECKING:
+    from ._stream import FinalMessage
 
 __all__ = [
     "QAccessDenied",
@@ -67,6 +70,8 @@ class QError(Exception):
     """What the service calls this request; support will ask for it."""
     is_retry_safe: bool = False
     """The same request may be sent again without being acted upon twice."""
+    partial: Optional[FinalMessage] = None
+    """The message as far as it came, if it was read by `client.stream` and the answer had begun."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -86,13 +91,7 @@ class QProtocolError(QError):
 
 
 class QStreamInterrupted(QError):
-    """The answer stopped in the middle.
-
-    `partial` is what came until then: the message so far when the stream was read through
-    `client.stream(...)`, else None.
-    """
-
-    partial: Any = None
+    """The answer stopped in the middle; `partial` has what came."""
 
 
 class QAuthError(QError):

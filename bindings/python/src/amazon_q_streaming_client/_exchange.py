@@ -8,15 +8,23 @@ or hand out messages) and is sent what came of it. AsyncCall and Call do these t
 from __future__ import annotations
 
 import logging
-import time
+import threading
 from typing import Any, Awaitable, Callable, Generator, Optional, Union
 
 import anyio
 
 from . import _ffi as ffi
-from ._errors import QError, error_from
-from ._http import Answer, AsyncAnswer, AsyncSender, Sender, Timeouts
-from ._native import EventTuple, Exchange, Failure
+from ._errors import QConfigurationError, QError, error_from
+from ._http import (
+    Answer,
+    AsyncAnswer,
+    AsyncNativeAnswer,
+    AsyncSender,
+    NativeAnswer,
+    Sender,
+    Timeouts,
+)
+from ._native import EventTuple, Exchange, Failure, Fault
 
 log = logging.getLogger("amazon_q_streaming_client")
 
@@ -53,9 +61,15 @@ class Transaction:
         self.answering = False
 
     def error(self, failure: Failure) -> QError:
-        error = error_from(failure, self.exchange.fault(), answering=self.answering)
+        error = error_from(failure, self._fault(), answering=self.answering)
         error.request_id = error.request_id or self.request_id
         return error
+
+    def _fault(self) -> Optional[Fault]:
+        try:
+            return self.exchange.fault()
+        except Failure:  # it was closed
+            return None
 
     def steps(self) -> Generator[Step, Any, None]:
         exchange = self.exchange
@@ -93,6 +107,10 @@ class Transaction:
                 return
 
 
+_BUSY = "stream: is being read already, read it in one place and pass on what came"
+_CLOSED = "stream: was closed while it was read"
+# It would look like the end of the answer.
+_STOPPED = "stream: the token provider or the HTTP client raised the exception that ends iterators"
 _REJECTED = "service: the access token was rejected, export a new one or give a provider"
 
 
@@ -111,27 +129,52 @@ class AsyncCall:
         self._sender = sender
         self._renew = renew
         self._timeout = timeout
-        self._answer: Optional[AsyncAnswer] = None
+        self._answer: Union[AsyncAnswer, AsyncNativeAnswer, None] = None
         self._result: Any = None
+        self._reading = False
+        self._scope: Optional[anyio.CancelScope] = None  # of the reader, where only that wakes it
+        self._left: Optional[anyio.Event] = None  # set when a reader has left that close waits for
+        self._closed = False
 
     async def next(self) -> list[EventTuple]:
-        """The next messages; none at the end."""
+        """The next messages; none at the end. QConfigurationError: another task is reading."""
+        if self._reading:
+            raise QConfigurationError(_BUSY)
+        self._reading = True
         try:
-            while True:
-                step = self._steps.send(self._result)
-                self._result = None
-                if type(step) is list:
-                    return step
-                if type(step) is Read and self._answer is not None:
-                    self._result = await self._answer.drain()
-                else:
-                    self._result = await self._do(step)
-        except StopIteration:
-            return []
+            return await self._next()
         except Failure as failure:
             raise self.transaction.error(failure) from None
+        finally:
+            self._reading = False
+            if self._left is not None:
+                self._left.set()
+
+    async def _next(self) -> list[EventTuple]:
+        while not self._closed:
+            try:
+                step = self._steps.send(self._result)
+            except StopIteration:
+                return []
+            self._result = None
+            if type(step) is list:
+                return step
+            if type(step) is Read and type(self._answer) is AsyncNativeAnswer:
+                self._result = await self._answer.drain()  # closing the answer wakes it
+            else:
+                try:
+                    with anyio.CancelScope() as self._scope:
+                        self._result = await self._do(step)
+                except StopAsyncIteration as stop:
+                    raise RuntimeError(_STOPPED) from stop
+                finally:
+                    self._scope = None
+        raise Failure(ffi.E_CANCELLED, _CLOSED)
 
     async def _do(self, step: Step) -> Any:
+        if type(step) is Read:
+            assert self._answer is not None
+            return await self._answer.drain()
         if type(step) is Send:
             self._answer = await self._sender.send(self.transaction.exchange, self._timeout)
             return self._answer
@@ -147,7 +190,15 @@ class AsyncCall:
             await answer.close()
 
     async def close(self) -> None:
-        """End it, whatever state it is in."""
+        """End it, whatever state it is in. A task that reads gets QClosedError."""
+        self._closed = True
+        if self._scope is not None:
+            self._scope.cancel()
+        elif self._reading:
+            await self._close_answer()
+        if self._reading:
+            self._left = self._left or anyio.Event()
+            await self._left.wait()
         self._steps.close()
         await self._close_answer()
         self.transaction.exchange.close()
@@ -168,22 +219,38 @@ class Call:
         self._sender = sender
         self._renew = renew
         self._timeout = timeout
-        self._answer: Optional[Answer] = None
+        self._answer: Union[Answer, NativeAnswer, None] = None
         self._result: Any = None
+        self._using = threading.Lock()  # held by the thread that reads or closes
+        self._closed = threading.Event()
 
     def next(self) -> list[EventTuple]:
         """As AsyncCall.next."""
+        if not self._using.acquire(blocking=False):
+            raise QConfigurationError(_BUSY)
         try:
-            while True:
-                step = self._steps.send(self._result)
-                self._result = None
-                if type(step) is list:
-                    return step
-                self._result = self._do(step)
-        except StopIteration:
-            return []
+            return self._next()
         except Failure as failure:
             raise self.transaction.error(failure) from None
+        finally:
+            self._using.release()
+            if self._closed.is_set():  # by another thread, which left it to this one
+                self.close()
+
+    def _next(self) -> list[EventTuple]:
+        while not self._closed.is_set():
+            try:
+                step = self._steps.send(self._result)
+            except StopIteration:
+                return []
+            self._result = None
+            if type(step) is list:
+                return step
+            try:
+                self._result = self._do(step)
+            except StopIteration as stop:
+                raise RuntimeError(_STOPPED) from stop
+        raise Failure(ffi.E_CANCELLED, _CLOSED)
 
     def _do(self, step: Step) -> Any:
         if type(step) is Read:
@@ -195,7 +262,7 @@ class Call:
         if type(step) is Close:
             return self._close_answer()
         if type(step) is Sleep:
-            return time.sleep(step.seconds)
+            return self._closed.wait(step.seconds)
         return self._renew()
 
     def _close_answer(self) -> None:
@@ -204,6 +271,18 @@ class Call:
             answer.close()
 
     def close(self) -> None:
-        self._steps.close()
-        self._close_answer()
-        self.transaction.exchange.close()
+        """As AsyncCall.close, but does not wait for a thread that reads.
+
+        That thread is woken where it waits for the library; httpx cannot be woken, and the thread ends with
+        what comes next, or its timeout.
+        """
+        self._closed.set()
+        if self._using.acquire(blocking=False):
+            try:
+                self._steps.close()
+                self._close_answer()
+                self.transaction.exchange.close()
+            finally:
+                self._using.release()
+        else:
+            self.transaction.exchange.abandon()

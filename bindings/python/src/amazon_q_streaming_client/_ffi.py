@@ -349,6 +349,20 @@ op_drain = _bind(
 exchange_drain = _bind(
     _helper, "aqpy_exchange_drain", py_object, _handle, c_int, POINTER(_status), POINTER(Error)
 )
+exchange_send = _bind(
+    _helper,
+    "aqpy_exchange_send",
+    _status,
+    _handle,
+    _handle,
+    c_uint32,
+    c_uint32,
+    POINTER(_handle),
+    POINTER(Error),
+)
+exchange_receive = _bind(
+    _helper, "aqpy_exchange_receive", _status, _handle, _handle, POINTER(Error)
+)
 client_step = _bind(
     _helper, "aqpy_client_step", py_object, _handle, POINTER(_status), POINTER(Error)
 )

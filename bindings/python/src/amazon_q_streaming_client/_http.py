@@ -5,19 +5,33 @@
 to any httpx client. When an answer that came through one of them belongs to an exchange, its bytes go from
 the socket into the exchange inside C (`NativeBody.feed`); httpx still sees request and answer pass.
 
-`AsyncSender` and `Sender` send an exchange's request through a client, ours or the caller's.
+`AsyncSender` and `Sender` send an exchange's request: over one of these transports itself, when the caller has
+no client, else through the caller's.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
+import weakref
 from typing import Any, AsyncIterator, Awaitable, Iterator, Mapping, Optional, Union
 
+import anyio
 import httpx
 
 from . import _ffi as ffi
-from ._native import Client, EventTuple, Exchange, Failure, HttpOperation, Request
-from ._pump import AsyncioPump, Pump, make_pump, running_loop
+from ._errors import QConfigurationError
+from ._native import (
+    Client,
+    EventTuple,
+    Exchange,
+    ExchangeOperation,
+    Failure,
+    HttpOperation,
+    Operation,
+    Request,
+)
+from ._pump import Pump, make_pump
 
 __all__ = ["NativeTransport", "SyncNativeTransport"]
 
@@ -36,15 +50,17 @@ _HTTPX_DEFAULT = httpx.Timeout(5.0)  # what a client has whose maker did not thi
 
 def _to_httpx(failure: Failure, request: httpx.Request) -> Exception:
     """The exception httpx users expect; `_to_failure` finds the original in it."""
-    kind: type[httpx.RequestError]
+    kind: type[httpx.TransportError]
     if failure.status == ffi.E_TIMEOUT:
         kind = httpx.ConnectTimeout if failure.not_sent else httpx.ReadTimeout
     elif failure.status in (ffi.E_NETWORK, ffi.E_TLS):
         kind = httpx.ConnectError if failure.not_sent else httpx.ReadError
     elif failure.status in (ffi.E_PROTOCOL, ffi.E_TRUNCATED, ffi.E_LIMIT):
         kind = httpx.RemoteProtocolError
-    else:  # settings, plugins, closed clients: not the network's fault, not httpx's to explain
-        return failure
+    elif failure.status == ffi.E_INVALID and not request.url.scheme.startswith("http"):
+        kind = httpx.UnsupportedProtocol
+    else:  # settings, plugins, closed clients
+        kind = httpx.TransportError
     error = kind(failure.text, request=request)
     error.__cause__ = failure
     return error
@@ -70,9 +86,14 @@ def _to_failure(error: httpx.HTTPError) -> Failure:
 # ---- the transport as httpx sees it ----
 
 
+_LONGEST_MS = 2**31 - 1  # 24 days; what is longer is as good as none
+
+
 def _milliseconds(seconds: Optional[float]) -> int:
     """0 is the library's default; no timeout at all is as long as it can be."""
-    return 2**31 - 1 if seconds is None else max(1, int(seconds * 1000))
+    if seconds is None or not seconds * 1000 < _LONGEST_MS:
+        return _LONGEST_MS
+    return max(1, int(seconds * 1000))
 
 
 def _start(client: Client, request: httpx.Request, body: bytes) -> HttpOperation:
@@ -89,6 +110,29 @@ def _start(client: Client, request: httpx.Request, body: bytes) -> HttpOperation
         idle_ms=read,
     )
 
+
+def _start_exchange(client: Client, exchange: Exchange, timeout: httpx.Timeout) -> ExchangeOperation:
+    return ExchangeOperation(
+        client,
+        exchange,
+        connect_ms=_milliseconds(timeout.connect),
+        read_ms=_milliseconds(timeout.read),
+    )
+
+
+def _fail_natively(exchange: Exchange, error: BaseException) -> None:
+    """Tell the exchange that the network broke; any other error is raised again."""
+    if not isinstance(error, Failure) or error.status not in _NETWORK:
+        raise error
+    exchange.fail(error.status, error.text, not_sent=error.not_sent)
+
+
+_TRANSPORT_CLOSED = "transport: was closed with its client, make a new one"
+
+
+_NETWORK = {
+    ffi.E_NETWORK, ffi.E_TLS, ffi.E_TIMEOUT, ffi.E_PROTOCOL, ffi.E_TRUNCATED, ffi.E_LIMIT
+}  # fmt: skip
 
 _FRAMING = {b"host", b"content-length", b"transfer-encoding", b"connection"}  # the transport's own
 
@@ -137,7 +181,7 @@ class AsyncNativeBody(NativeBody):
                 yield piece
 
     async def aclose(self) -> None:
-        self._operation.close()
+        self._pump.end(self._operation)
 
 
 class NativeTransport(httpx.AsyncBaseTransport):
@@ -146,16 +190,21 @@ class NativeTransport(httpx.AsyncBaseTransport):
     settings: as in docs/settings.md, for example `{"transport": "curl"}`.
 
     Works in asyncio and trio. It belongs to the event loop it is first used in; after that loop has ended
-    it starts afresh in the next one.
+    it starts afresh in the next one. Closed, it stays closed.
     """
 
     def __init__(self, settings: Optional[Mapping[str, str]] = None) -> None:
         self._settings = dict(settings or {})
         self._pump: Optional[Pump] = None
+        self._closed = False
 
     def _pump_here(self) -> Pump:
+        if self._closed:
+            raise Failure(ffi.E_STATE, _TRANSPORT_CLOSED)
         pump = self._pump
-        if isinstance(pump, AsyncioPump) and pump.loop is not running_loop():
+        if pump is not None and not pump.is_here():
+            if pump.is_running():
+                raise Failure(ffi.E_INVALID, _OTHER_LOOP)
             pump.close()
             pump = None
         if pump is None:
@@ -177,10 +226,46 @@ class NativeTransport(httpx.AsyncBaseTransport):
                 operation.close()
             raise
 
+    async def send(self, exchange: Exchange, timeout: httpx.Timeout) -> Optional[AsyncNativeAnswer]:
+        """As AsyncSender.send, without the cost of httpx."""
+        operation: Optional[ExchangeOperation] = None
+        try:
+            pump = self._pump_here()
+            operation = _start_exchange(pump.client, exchange, timeout)
+            while not operation.receive():
+                await pump.wait(operation.key)
+            return AsyncNativeAnswer(operation, pump)
+        except BaseException as error:
+            if operation is not None:
+                operation.close()
+            _fail_natively(exchange, error)
+            return None
+
     async def aclose(self) -> None:
+        """Close it. Answers that are being read end with an error."""
+        self._closed = True
         pump, self._pump = self._pump, None
         if pump is not None:
             pump.close()
+
+
+_OTHER_LOOP = "client: is in use in another event loop that is running, make one for each"
+
+
+class AsyncNativeAnswer:
+    """An answer to an exchange's request that httpx does not see."""
+
+    def __init__(self, operation: ExchangeOperation, pump: Pump) -> None:
+        self._operation = operation
+        self._pump = pump
+
+    def drain(self) -> Awaitable[tuple[int, list[EventTuple]]]:
+        """As AsyncAnswer.drain."""
+        return self._pump.drain(self._operation)
+
+    async def close(self) -> None:
+        """End it. Who waits in drain is woken, and told."""
+        self._pump.end(self._operation)
 
 
 class SyncNativeBody(NativeBody):
@@ -215,31 +300,44 @@ class SyncNativeTransport(httpx.BaseTransport):
 
     def __init__(self, settings: Optional[Mapping[str, str]] = None) -> None:
         self._settings = dict(settings or {})
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # garbage that is collected under it may give clients back
         self._idle: list[Client] = []
+        self._busy: weakref.WeakSet[Client] = weakref.WeakSet()
         self._closed = False
 
     def _client(self) -> Client:
+        client = self._idle_client() or Client(self._settings)
         with self._lock:
-            if self._idle:
-                return self._idle.pop()
-        return Client(self._settings)
+            if not self._closed:
+                self._busy.add(client)
+                return client
+        client.close()
+        raise Failure(ffi.E_STATE, _TRANSPORT_CLOSED)
+
+    def _idle_client(self) -> Optional[Client]:
+        with self._lock:
+            while self._idle:
+                client = self._idle.pop()
+                if not client.closed:
+                    return client
+        return None
 
     def _keep(self, client: Client) -> None:
         with self._lock:
-            if not self._closed and len(self._idle) < _IDLE_MAX:
+            self._busy.discard(client)
+            if not self._closed and not client.closed and len(self._idle) < _IDLE_MAX:
                 self._idle.append(client)
                 return
         client.close()
 
-    def drain(self, operation: HttpOperation) -> tuple[int, list[EventTuple]]:
+    def drain(self, operation: Operation) -> tuple[int, list[EventTuple]]:
         while True:
             status, events = operation.drain()
             if events or status != ffi.AGAIN:
                 return status, events
             operation.wait()
 
-    def give_back(self, operation: HttpOperation) -> None:
+    def give_back(self, operation: Operation) -> None:
         """Once only; the client is free for another request."""
         if not operation.closed:
             operation.close()
@@ -260,12 +358,46 @@ class SyncNativeTransport(httpx.BaseTransport):
                 raise _to_httpx(error, request) from error
             raise
 
+    def send(self, exchange: Exchange, timeout: httpx.Timeout) -> Optional[NativeAnswer]:
+        """As Sender.send, without the cost of httpx."""
+        client: Optional[Client] = None
+        try:
+            client = self._client()
+            operation = _start_exchange(client, exchange, timeout)
+            while not operation.receive():
+                operation.wait()
+            return NativeAnswer(operation, self)
+        except BaseException as error:
+            if client is not None:
+                client.close()
+            _fail_natively(exchange, error)
+            return None
+
     def close(self) -> None:
+        """Close it. Answers that are being read, in any thread, end with an error."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
+            busy = list(self._busy)
         for client in idle:
             client.close()
+        for client in busy:
+            client.interrupt()
+
+
+class NativeAnswer:
+    """As AsyncNativeAnswer."""
+
+    def __init__(self, operation: ExchangeOperation, transport: SyncNativeTransport) -> None:
+        self._operation = operation
+        self._transport = transport
+
+    def drain(self) -> tuple[int, list[EventTuple]]:
+        """As Answer.drain."""
+        return self._transport.drain(self._operation)
+
+    def close(self) -> None:
+        self._transport.give_back(self._operation)
 
 
 _IDLE_MAX = 16  # native clients kept for further requests
@@ -328,7 +460,26 @@ class AsyncAnswer(_Answer):
                 _fail(exchange, error)
 
     async def close(self) -> None:
-        await self._response.aclose()
+        try:
+            if self._chunks is not None:
+                await _unwind(self._chunks)
+        finally:
+            await self._response.aclose()
+
+
+async def _unwind(chunks: AsyncIterator[bytes]) -> None:
+    """End httpx's async generators, which stand in each other.
+
+    Closing the outermost would leave the others to the garbage collector, of which trio complains; what is
+    cancelled at the innermost ends them all.
+    """
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        try:
+            while True:
+                await chunks.__anext__()
+        except (StopAsyncIteration, httpx.HTTPError, httpx.StreamError):
+            pass
 
 
 class Answer(_Answer):
@@ -358,18 +509,35 @@ class Answer(_Answer):
 
 
 def _fail(exchange: Exchange, error: httpx.HTTPError) -> None:
-    failure = _to_failure(error)
-    exchange.fail(failure.status, failure.text, not_sent=failure.not_sent)
+    _fail_natively(exchange, _to_failure(error))
 
 
 class _AsIs(httpx.Auth):
     """Leaves the Authorization header alone: no netrc, no default of the client."""
 
 
-def _timeout_for(client: Union[httpx.AsyncClient, httpx.Client], wanted: Timeouts) -> httpx.Timeout:
+def _timeout_for(http: object, wanted: Timeouts) -> httpx.Timeout:
     if wanted is not NOT_GIVEN:
-        return httpx.Timeout(wanted)
-    return DEFAULT_TIMEOUT if client.timeout == _HTTPX_DEFAULT else client.timeout
+        return wanted if isinstance(wanted, httpx.Timeout) else httpx.Timeout(wanted)
+    known = getattr(http, "timeout", _HTTPX_DEFAULT)  # a transport has none
+    return DEFAULT_TIMEOUT if known == _HTTPX_DEFAULT else known
+
+
+def _checked(timeout: Timeouts) -> Timeouts:
+    """A timeout of the caller's; one that is too long to count is none."""
+    if isinstance(timeout, httpx.Timeout):
+        return httpx.Timeout(**{key: _seconds(value) for key, value in timeout.as_dict().items()})
+    return timeout if timeout is NOT_GIVEN else _seconds(timeout)
+
+
+def _seconds(value: object) -> Optional[float]:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        raise QConfigurationError(
+            "timeout: must be a number of seconds, an httpx.Timeout of such, or None for none"
+        )
+    return value if value * 1000 < _LONGEST_MS else None
 
 
 NOT_GIVEN: Any = type("NotGiven", (), {"__repr__": lambda self: "NOT_GIVEN"})()
@@ -378,26 +546,58 @@ NOT_GIVEN: Any = type("NotGiven", (), {"__repr__": lambda self: "NOT_GIVEN"})()
 def _build(
     client: Union[httpx.AsyncClient, httpx.Client], request: Request, timeout: Timeouts
 ) -> httpx.Request:
-    headers = {**dict(request.headers), "accept": "*/*", "accept-encoding": "identity"}
-    return client.build_request(
+    if client.is_closed:
+        raise Failure(ffi.E_STATE, "http_client: is closed, pass one that is open")
+    headers = httpx.Headers(request.headers)  # whose repr hides the token
+    headers.update({"accept": "*/*", "accept-encoding": "identity"})
+    built = client.build_request(
         request.method,
         request.url,
         headers=headers,
         content=request.body,
         timeout=_timeout_for(client, timeout),
     )
+    built.headers.pop("cookie", None)  # the client's are for others
+    return built
+
+
+def _forget_cookies(client: Union[httpx.AsyncClient, httpx.Client], response: httpx.Response) -> None:
+    """Those that the service has just put into the client's jar."""
+    for cookie in response.cookies.jar:
+        try:
+            client.cookies.jar.clear(cookie.domain, cookie.path, cookie.name)
+        except KeyError:
+            pass
+
+
+def _hush_hpack() -> None:
+    """At the level DEBUG it logs every header, and with it the token.
+
+    Nothing is changed if the program has set a level for this logger itself.
+    """
+    log = logging.getLogger("hpack")
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.WARNING)
 
 
 class AsyncSender:
-    """Sends requests of exchanges through an httpx.AsyncClient."""
+    """Sends requests of exchanges through an httpx.AsyncClient, or over our transport itself."""
 
-    def __init__(self, http: httpx.AsyncClient, timeout: Timeouts = NOT_GIVEN) -> None:
+    def __init__(
+        self, http: Union[httpx.AsyncClient, NativeTransport], timeout: Timeouts = NOT_GIVEN
+    ) -> None:
+        if isinstance(http, httpx.AsyncClient):
+            _hush_hpack()
         self._http = http
-        self._timeout = timeout
+        self._timeout = _checked(timeout)
 
-    async def send(self, exchange: Exchange, timeout: Timeouts = NOT_GIVEN) -> Optional[AsyncAnswer]:
+    async def send(
+        self, exchange: Exchange, timeout: Timeouts = NOT_GIVEN
+    ) -> Union[AsyncAnswer, AsyncNativeAnswer, None]:
         """The answer; None if there is none, which the exchange has been told."""
-        wanted = self._timeout if timeout is NOT_GIVEN else timeout
+        wanted = self._timeout if timeout is NOT_GIVEN else _checked(timeout)
+        if isinstance(self._http, NativeTransport):
+            return await self._http.send(exchange, _timeout_for(self._http, wanted))
         request = _build(self._http, exchange.request(), wanted)
         try:
             response = await self._http.send(
@@ -407,6 +607,7 @@ class AsyncSender:
             _fail(exchange, error)
             return None
         try:
+            _forget_cookies(self._http, response)
             return AsyncAnswer(response, exchange)
         except BaseException:
             await response.aclose()
@@ -414,15 +615,23 @@ class AsyncSender:
 
 
 class Sender:
-    """Sends requests of exchanges through an httpx.Client."""
+    """Sends requests of exchanges through an httpx.Client, or over our transport itself."""
 
-    def __init__(self, http: httpx.Client, timeout: Timeouts = NOT_GIVEN) -> None:
+    def __init__(
+        self, http: Union[httpx.Client, SyncNativeTransport], timeout: Timeouts = NOT_GIVEN
+    ) -> None:
+        if isinstance(http, httpx.Client):
+            _hush_hpack()
         self._http = http
-        self._timeout = timeout
+        self._timeout = _checked(timeout)
 
-    def send(self, exchange: Exchange, timeout: Timeouts = NOT_GIVEN) -> Optional[Answer]:
+    def send(
+        self, exchange: Exchange, timeout: Timeouts = NOT_GIVEN
+    ) -> Union[Answer, NativeAnswer, None]:
         """As AsyncSender.send."""
-        wanted = self._timeout if timeout is NOT_GIVEN else timeout
+        wanted = self._timeout if timeout is NOT_GIVEN else _checked(timeout)
+        if isinstance(self._http, SyncNativeTransport):
+            return self._http.send(exchange, _timeout_for(self._http, wanted))
         request = _build(self._http, exchange.request(), wanted)
         try:
             response = self._http.send(request, stream=True, auth=_AsIs(), follow_redirects=False)
@@ -430,23 +639,28 @@ class Sender:
             _fail(exchange, error)
             return None
         try:
+            _forget_cookies(self._http, response)
             return Answer(response, exchange)
         except BaseException:
             response.close()
             raise
 
 
-def default_http(settings: Mapping[str, str], transport: Optional[str]) -> httpx.AsyncClient:
-    """The client we use when the caller has none: over the library's transport, or httpx's own."""
+def default_http(
+    settings: Mapping[str, str], transport: Optional[str]
+) -> Union[httpx.AsyncClient, NativeTransport]:
+    """What we send through when the caller has no client: the library's transport, or httpx."""
     if transport == "httpx":
         return httpx.AsyncClient(http2=_has_h2(), timeout=DEFAULT_TIMEOUT)
-    return httpx.AsyncClient(transport=NativeTransport(settings), trust_env=False)
+    return NativeTransport(settings)
 
 
-def default_sync_http(settings: Mapping[str, str], transport: Optional[str]) -> httpx.Client:
+def default_sync_http(
+    settings: Mapping[str, str], transport: Optional[str]
+) -> Union[httpx.Client, SyncNativeTransport]:
     if transport == "httpx":
         return httpx.Client(http2=_has_h2(), timeout=DEFAULT_TIMEOUT)
-    return httpx.Client(transport=SyncNativeTransport(settings), trust_env=False)
+    return SyncNativeTransport(settings)
 
 
 def _has_h2() -> bool:

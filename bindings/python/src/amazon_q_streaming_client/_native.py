@@ -8,6 +8,7 @@ forked child refuses to work and is given back without a trace.
 from __future__ import annotations
 
 import logging
+import os
 import select
 from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence
 
@@ -91,11 +92,45 @@ class _Handle:
     def closed(self) -> bool:
         return not self._address
 
+    @property
+    def _live(self) -> Any:
+        """The address, for a call of the library, which would not survive none."""
+        if not self._address:
+            raise Failure(ffi.E_CANCELLED, _STREAM_CLOSED)
+        return self._address
+
+
+_STREAM_CLOSED = "stream: was closed while it was read"
+_CLIENT_CLOSED = "client: was closed while a request was under way"
+
+
+class Bell:
+    """Wakes the thread that waits for a client. Its descriptors live as long as anybody may ring."""
+
+    def __init__(self, fd: int, ear: int, button: int) -> None:
+        self._ear, self._button = ear, button
+        self._poller = select.poll()
+        self._poller.register(fd, select.POLLIN)
+        self._poller.register(self._ear, select.POLLIN)
+
+    def wait(self) -> None:
+        """Until the client's descriptor is readable, or the bell has been rung."""
+        if any(fd == self._ear for fd, _event in self._poller.poll()):
+            os.read(self._ear, 64)
+
+    def ring(self) -> None:
+        """From any thread."""
+        os.write(self._button, b"!")
+
+    def __del__(self, _close: Any = os.close) -> None:
+        _close(self._ear)
+        _close(self._button)
+
 
 class Client(_Handle):
     """An aq_client. Settings are the library's (docs/settings.md); their values beat every other."""
 
-    __slots__ = ()
+    __slots__ = ("_bell", "_interrupted")
 
     def __init__(
         self,
@@ -106,6 +141,8 @@ class Client(_Handle):
         files: bool = True,
     ) -> None:
         super().__init__()
+        self._bell: Optional[Bell] = None  # of a client that a thread waits for
+        self._interrupted = False
         pairs = [(k.encode(), v.encode()) for k, v in (settings or {}).items()]
         array = (ffi.ClientSetting * max(len(pairs), 1))()
         for at, (key, value) in enumerate(pairs):
@@ -125,13 +162,35 @@ class Client(_Handle):
             ffi.client_new(ffi.byref(options), ffi.byref(self._address), ffi.byref(self._error))
         )
 
+    @property
+    def _live(self) -> Any:
+        if self._interrupted or not self._address:
+            raise Failure(ffi.E_CANCELLED, _CLIENT_CLOSED)
+        return self._address
+
+    def bell(self) -> Bell:
+        if self._bell is None:
+            self._bell = Bell(self.fileno(), *os.pipe())
+        return self._bell
+
+    def ring(self) -> None:
+        """Wake the thread that waits, from any thread. It looks why, and may find no reason."""
+        bell = self._bell
+        if bell is not None:
+            bell.ring()
+
+    def interrupt(self) -> None:
+        """From any thread: whoever works with it is told that it is closed, and closes it."""
+        self._interrupted = True
+        self.ring()
+
     def fileno(self) -> int:
         """To be watched for readability; then step."""
-        return int(ffi.client_fd(self._address))
+        return int(ffi.client_fd(self._live))
 
     def step(self) -> list[int]:
         """Do what can be done; the keys (Operation.key) of those that have something to report."""
-        ready: list[int] = ffi.client_step(self._address, self._status, self._error)
+        ready: list[int] = ffi.client_step(self._live, self._status, self._error)
         if self._status.value == ffi.E_FORKED:
             raise Failure.of(self._error)
         if log.isEnabledFor(logging.DEBUG):
@@ -141,12 +200,13 @@ class Client(_Handle):
     def _log(self) -> None:
         level, line = ffi.c_int32(), ffi.Str()
         while (
-            ffi.client_next_log(self._address, ffi.byref(level), ffi.byref(line)) == ffi.OK
+            ffi.client_next_log(self._live, ffi.byref(level), ffi.byref(line)) == ffi.OK
         ):  # the library's lines hold no secrets
             log.log(_LEVELS.get(level.value, logging.DEBUG), "%s", line.text())
 
     def close(self, _free: Any = ffi.client_free) -> None:
         address, self._address = self._address, ffi.c_void_p()
+        self._bell = None
         if address:
             _free(address)
 
@@ -157,11 +217,24 @@ class Client(_Handle):
 class Operation(_Handle):
     """An aq_op of a client."""
 
-    __slots__ = ("_client",)
+    __slots__ = ("_client", "_exchange")
 
     def __init__(self, client: Client) -> None:
         super().__init__()
         self._client = client  # must outlive it
+        self._exchange: Optional[Exchange] = None  # that it feeds; must outlive it, too
+
+    @property
+    def _live(self) -> Any:
+        self._client._live  # closing a client frees its operations
+        if self._exchange is not None:
+            self._exchange._live
+        return super()._live
+
+    def _carry(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        exchange.carrier = self._client
+        exchange._live  # who abandons it from now on rings; who did before is seen here
 
     @property
     def client(self) -> Client:
@@ -173,18 +246,15 @@ class Operation(_Handle):
 
     def wait(self) -> None:
         """Block until the operation may have something."""
-        poller = select.poll()
-        poller.register(self._client.fileno(), select.POLLIN)
-        poller.poll()
+        bell = self._client.bell()
+        self._live  # who closes from now on rings; who did before is seen here
+        bell.wait()
+        self._live
         self._client.step()
 
     def drain(self) -> tuple[int, list[EventTuple]]:
         """What has arrived, and OK, AGAIN or END; raises only after the events before were handed out."""
-        if not self._client._address:
-            raise Failure(ffi.E_CANCELLED, "client: was closed while a request was under way")
-        events: list[EventTuple] = ffi.op_drain(
-            self._address, BATCH, self._status, self._error
-        )
+        events: list[EventTuple] = ffi.op_drain(self._live, BATCH, self._status, self._error)
         status = self._status.value
         if status < 0 and not events:
             raise Failure.of(self._error)
@@ -202,7 +272,7 @@ class Operation(_Handle):
 class HttpOperation(Operation):
     """One HTTP request over the client's transport."""
 
-    __slots__ = ("_exchange",)
+    __slots__ = ()
 
     def __init__(
         self,
@@ -217,7 +287,6 @@ class HttpOperation(Operation):
         idle_ms: int = 0,
     ) -> None:
         super().__init__(client)
-        self._exchange: Optional[Exchange] = None
         options = ffi.HttpOptions(struct_size=ffi.sizeof(ffi.HttpOptions))
         options.method = ffi.borrowed(method)
         options.url = ffi.borrowed(url)
@@ -229,7 +298,7 @@ class HttpOperation(Operation):
         options.idle_timeout_ms = idle_ms
         self._check(
             ffi.http_start(
-                client._address,
+                client._live,
                 ffi.byref(options),
                 ffi.byref(self._address),
                 ffi.byref(self._error),
@@ -238,14 +307,43 @@ class HttpOperation(Operation):
 
     def feed(self, exchange: Exchange) -> None:
         """From now on drain() yields the exchange's events, and the body never enters Python."""
-        self._check(ffi.http_feed(self._address, exchange._address, self._error))
-        self._exchange = exchange  # must outlive the operation
+        self._check(ffi.http_feed(self._live, exchange._live, self._error))
+        self._carry(exchange)
+
+
+class ExchangeOperation(Operation):
+    """The request of an exchange over the client's transport, and its answer; no byte enters Python."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, client: Client, exchange: Exchange, *, connect_ms: int, read_ms: int
+    ) -> None:
+        super().__init__(client)
+        self._carry(exchange)
+        self._check(
+            ffi.exchange_send(
+                client._live,
+                exchange._live,
+                connect_ms,
+                read_ms,
+                ffi.byref(self._address),
+                self._error,
+            )
+        )
+
+    def receive(self) -> bool:
+        """Has the answer begun? From then on drain() yields the exchange's events."""
+        assert self._exchange is not None
+        status = ffi.exchange_receive(self._exchange._live, self._live, self._error)
+        self._check(status)
+        return bool(status != ffi.AGAIN)
 
 
 class Exchange(_Handle):
     """One request to the service and its answer, without I/O: an aq_exchange."""
 
-    __slots__ = ("_client", "_chunk")
+    __slots__ = ("_client", "_chunk", "_abandoned", "carrier")
 
     def __init__(
         self,
@@ -261,6 +359,9 @@ class Exchange(_Handle):
         super().__init__()
         self._client = client
         self._chunk = b""
+        self._abandoned = False
+        self.carrier: Optional[Client] = None
+        """Over which it is sent, unless by httpx itself."""
         texts = [access_token.encode(), profile_arn.encode(), region.encode()]
         request = ffi.StreamOptions(struct_size=ffi.sizeof(ffi.StreamOptions), call=call)
         request.access_token = ffi.borrowed(texts[0])
@@ -272,17 +373,30 @@ class Exchange(_Handle):
         options.max_attempts = max_attempts
         self._check(
             ffi.exchange_new_for(
-                client._address,
+                client._live,
                 ffi.byref(options),
                 ffi.byref(self._address),
                 ffi.byref(self._error),
             )
         )
 
+    @property
+    def _live(self) -> Any:
+        if self._abandoned:
+            raise Failure(ffi.E_CANCELLED, _STREAM_CLOSED)
+        return super()._live
+
+    def abandon(self) -> None:
+        """From any thread: the one that works with it is told that it is closed, and closes it."""
+        self._abandoned = True
+        carrier = self.carrier
+        if carrier is not None:
+            carrier.ring()
+
     def drain(self) -> tuple[int, list[EventTuple]]:
         """As Operation.drain."""
         events: list[EventTuple] = ffi.exchange_drain(
-            self._address, BATCH, self._status, self._error
+            self._live, BATCH, self._status, self._error
         )
         status = self._status.value
         if status < 0 and not events:
@@ -292,7 +406,7 @@ class Exchange(_Handle):
     def request(self) -> Request:
         """What to send now."""
         out = ffi.ExchangeRequest(struct_size=ffi.sizeof(ffi.ExchangeRequest))
-        self._check(ffi.exchange_request(self._address, ffi.byref(out), self._error))
+        self._check(ffi.exchange_request(self._live, ffi.byref(out), self._error))
         headers = [
             (out.headers[i].name.text(), out.headers[i].value.text())
             for i in range(out.header_count)
@@ -302,32 +416,32 @@ class Exchange(_Handle):
     def response(self, status: int, headers: Headers) -> None:
         array = _header_array(headers)
         self._check(
-            ffi.exchange_response(self._address, status, array, len(headers), 0, self._error)
+            ffi.exchange_response(self._live, status, array, len(headers), 0, self._error)
         )
 
     def feed(self, chunk: bytes) -> None:
         """A piece of the body; drain() before the next one."""
         self._chunk = chunk  # borrowed by the exchange until then
-        self._check(ffi.exchange_feed(self._address, chunk, len(chunk), self._error))
+        self._check(ffi.exchange_feed(self._live, chunk, len(chunk), self._error))
 
     def finish(self) -> None:
         """The body is complete."""
-        self._check(ffi.exchange_finish(self._address, self._error))
+        self._check(ffi.exchange_finish(self._live, self._error))
 
     def fail(self, status: int, text: str, *, not_sent: bool = False) -> None:
         """The attempt broke."""
         why = ffi.Error(status=status, flags=ffi.ERROR_NOT_SENT if not_sent else 0)
         why.text = text.encode()[:480]
-        self._check(ffi.exchange_fail(self._address, ffi.byref(why), self._error))
+        self._check(ffi.exchange_fail(self._live, ffi.byref(why), self._error))
 
     def give_token(self, access_token: str) -> None:
         text = access_token.encode()
-        self._check(ffi.exchange_give_token(self._address, ffi.borrowed(text), self._error))
+        self._check(ffi.exchange_give_token(self._live, ffi.borrowed(text), self._error))
 
     def fault(self) -> Fault:
         """What the service said, in parts; empty where it said nothing."""
         out = ffi.ExchangeFault(struct_size=ffi.sizeof(ffi.ExchangeFault))
-        ffi.exchange_fault(self._address, ffi.byref(out))
+        ffi.exchange_fault(self._live, ffi.byref(out))
         return Fault(
             out.http,
             out.code.text(),
@@ -371,7 +485,7 @@ def fetch_token(
     options = ffi.TokenOptions(struct_size=ffi.sizeof(ffi.TokenOptions), min_valid_s=min_valid_s)
     options.flags = ffi.TOKEN_FORCE_REFRESH if force_refresh else 0
     if ffi.token_start(
-        client._address, ffi.byref(options), ffi.byref(address), ffi.byref(error)
+        client._live, ffi.byref(options), ffi.byref(address), ffi.byref(error)
     ):
         raise Failure.of(error)
     try:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any, Iterator, Mapping, Optional
 
 from . import _ffi as ffi
@@ -39,6 +40,7 @@ class Options:
         self._profile_arn = profile_arn
         self._max_attempts = max_attempts
         self._user_agent = user_agent
+        self._lock = threading.RLock()  # several threads may share a client
         self._client: Optional[Client] = None
         self._closed = False
 
@@ -60,7 +62,19 @@ class Options:
             )
         if not isinstance(max_retries, int) or not 0 <= max_retries <= _RETRIES_MAX:
             raise QConfigurationError(f"max_retries: must be 0 to {_RETRIES_MAX}")
+        for name, text in {
+            "transport": transport,
+            "base_url": base_url,
+            "region": region,
+            "profile_arn": profile_arn,
+            "user_agent": user_agent,
+        }.items():
+            if text is not None:
+                encode_text(name, text)
         known = dict(settings or {})
+        for key, value in known.items():
+            encode_text("settings", key)
+            encode_text(f"settings: {key}", value)
         if base_url is not None:
             known["endpoint"] = base_url
         if transport is not None and transport != "httpx":
@@ -82,28 +96,47 @@ class Options:
         """A request, ready to be sent. Raises a QError for what is wrong with the options."""
         if profile_arn is None:
             profile_arn = self._profile_arn or login_profile_arn or ""
-        if self._closed:
-            raise QClosedError("client: is closed, make a new one")
-        try:
-            if self._client is None:
-                self._client = Client(self.settings, user_agent=self._user_agent)
-            return Exchange(
-                self._client,
-                call,
-                access_token=token,
-                body=body,
-                profile_arn=profile_arn,
-                region=self._region,
-                max_attempts=self._max_attempts,
-            )
-        except Failure as failure:
-            raise error_from(failure) from None
+        encode_text("profile_arn", profile_arn)
+        with self._lock:
+            if self._closed:
+                raise QClosedError("client: is closed, make a new one")
+            try:
+                if self._client is None:
+                    self._client = Client(self.settings, user_agent=self._user_agent)
+                return Exchange(
+                    self._client,
+                    call,
+                    access_token=token,
+                    body=body,
+                    profile_arn=profile_arn,
+                    region=self._region,
+                    max_attempts=self._max_attempts,
+                )
+            except Failure as failure:
+                raise error_from(failure) from None
 
     def close(self) -> None:
-        self._closed = True
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        with self._lock:
+            self._closed = True
+            client, self._client = self._client, None
+            if client is not None:
+                client.close()
+
+
+def encode_text(name: str, value: object) -> bytes:
+    """Raises QConfigurationError for what is no string, or one that cannot be sent."""
+    if not isinstance(value, str):
+        raise QConfigurationError(f"{name}: must be a string, not {type(value).__name__}")
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        raise QConfigurationError(f"{name}: {_SURROGATE}") from None
+
+
+_SURROGATE = (
+    "holds half of a surrogate pair, which no text has; decode what it was made from with "
+    "errors='replace'"
+)
 
 
 def build_body(**members: Any) -> bytes:
@@ -113,19 +146,22 @@ def build_body(**members: Any) -> bytes:
         for name, value in members.items()
         if value is not None
     }
-    return json.dumps(wire, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(wire, ensure_ascii=False, separators=(",", ":"))
+    return encode_text("request", text)
 
 
 def parse_messages(messages: list[EventTuple]) -> Iterator[Event]:
     """Typed events of a batch."""
     for message in messages:
-        try:
-            if len(message) == 2:
-                yield text_event(message[0], message[1])
-            else:
-                yield parse_event(*message)
-        except ValueError as error:
-            raise QProtocolError(f"event '{message[1]}': {error}") from None
+        if type(message[1]) is str:
+            yield text_event(*message)
+        else:
+            kind, payload, name = message
+            try:
+                event = parse_event(kind, name, payload)
+            except ValueError as error:
+                raise QProtocolError(f"event '{name}': {error}") from None
+            yield event
 
 
 _REPLIES: dict[int, type[Shape]] = {

@@ -16,7 +16,7 @@ from typing import (
     Optional,
 )
 
-from ._errors import QClosedError, QStreamInterrupted
+from ._errors import QClosedError, QError
 from ._operations import parse_messages
 from .models import (
     AssistantResponseEvent,
@@ -41,7 +41,7 @@ from .models import (
 )
 
 if TYPE_CHECKING:
-    from typing_extensions import Literal
+    from typing_extensions import Literal, Self
 
     from ._events import Event
     from ._exchange import AsyncCall, Call
@@ -269,6 +269,8 @@ _CLOSED = (
 class _Reading:
     """What both streams have in common: from the messages of a call to events and their sum."""
 
+    _call: Any  # an AsyncCall or a Call, from the first reading on
+
     def __init__(self, drop_referenced_code: bool) -> None:
         self._sum = _Accumulator()
         self._filter = _ReferencedCode() if drop_referenced_code else None
@@ -285,7 +287,10 @@ class _Reading:
     @property
     def request_id(self) -> Optional[str]:
         """What the service calls the request; None until it has answered."""
-        raise NotImplementedError
+        request_id: Optional[str] = None
+        if self._call is not None:
+            request_id = self._call.transaction.request_id
+        return request_id
 
     @property
     def snapshot(self) -> FinalMessage:
@@ -317,6 +322,12 @@ class _Reading:
                 self._completed(self._final)
         return None
 
+    def _note(self, error: BaseException) -> None:
+        """The error says what came before it, if the answer had begun."""
+        if isinstance(error, QError) and self._call is not None:
+            if self._call.transaction.answering:
+                error.partial = self.snapshot
+
     def _finished(self) -> FinalMessage:
         assert self._final is not None  # the events were read to their end
         return self._final
@@ -340,12 +351,7 @@ class AsyncMessageStream(_Reading):
         self._open_call = open_call
         self._call: Optional[AsyncCall] = None
 
-    @property
-    def request_id(self) -> Optional[str]:
-        """What the service calls the request; None until it has answered."""
-        return self._call.transaction.request_id if self._call is not None else None
-
-    async def __aenter__(self) -> AsyncMessageStream:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -376,8 +382,7 @@ class AsyncMessageStream(_Reading):
                     self._call = await self._open_call()
                 self._take(await self._call.next())
         except BaseException as error:
-            if isinstance(error, QStreamInterrupted):
-                error.partial = self.snapshot
+            self._note(error)
             await self.aclose()
             raise
         await self.aclose()
@@ -429,12 +434,7 @@ class MessageStream(_Reading):
         self._open_call = open_call
         self._call: Optional[Call] = None
 
-    @property
-    def request_id(self) -> Optional[str]:
-        """What the service calls the request; None until it has answered."""
-        return self._call.transaction.request_id if self._call is not None else None
-
-    def __enter__(self) -> MessageStream:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -465,8 +465,7 @@ class MessageStream(_Reading):
                     self._call = self._open_call()
                 self._take(self._call.next())
         except BaseException as error:
-            if isinstance(error, QStreamInterrupted):
-                error.partial = self.snapshot
+            self._note(error)
             self.close()
             raise
         self.close()

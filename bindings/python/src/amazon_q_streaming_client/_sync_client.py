@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping, Optional, Union
+from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, Mapping, Optional, Union
+
+import httpx
 
 from . import _ffi as ffi
-from ._auth import AccessTokenProvider, Login, Tokens
+from ._auth import Login, SyncAccessTokenProvider, Tokens
 from ._conversation import Conversation
+from ._errors import QConfigurationError
 from ._events import Event
 from ._exchange import Call, Transaction
 from ._http import NOT_GIVEN, Sender, Timeouts, default_sync_http
 from ._images import Image
 from ._message import History, Message, conversation_state
 from ._operations import Options, build_body, parse_messages, parse_reply
+from ._pages import Pages
 from ._stream import MessageStream
 from ._tool_run import ToolRun
 from ._tools import AnyTool
@@ -29,10 +33,16 @@ from .models import (
 )
 
 if TYPE_CHECKING:
-    import httpx
-    from typing_extensions import Unpack
+    from typing_extensions import Self, Unpack
 
+    from ._client import AnyClientOptions
     from ._conversation import StreamOptions
+
+    class SyncClientOptions(AnyClientOptions, total=False):
+        """Keywords of this client that `from_login` passes on."""
+
+        http_client: Optional[httpx.Client]
+
 
 __all__ = ["SyncQStreamingClient"]
 
@@ -50,7 +60,7 @@ class SyncQStreamingClient:
 
     def __init__(
         self,
-        access_token: Union[str, AccessTokenProvider, Login, None] = None,
+        access_token: Union[str, SyncAccessTokenProvider, Login, None] = None,
         *,
         http_client: Optional[httpx.Client] = None,
         transport: Optional[str] = None,
@@ -63,9 +73,15 @@ class SyncQStreamingClient:
         settings: Optional[Mapping[str, str]] = None,
     ) -> None:
         self._tokens = Tokens(access_token)
+        del access_token  # reports of errors show what functions hold
         self._options = Options.of(
             http_client, transport, base_url, region, profile_arn, max_retries, user_agent, settings
         )
+        if http_client is not None and not isinstance(http_client, httpx.Client):
+            raise QConfigurationError(
+                f"http_client: must be an httpx.Client, not {type(http_client).__name__}; "
+                "QStreamingClient takes an httpx.AsyncClient"
+            )
         self._owns_http = http_client is None
         self._http = http_client or default_sync_http(
             self._options.settings, self._options.transport
@@ -80,8 +96,8 @@ class SyncQStreamingClient:
         *,
         source: Optional[str] = None,
         db: Optional[str] = None,
-        **options: Any,
-    ) -> SyncQStreamingClient:
+        **options: Unpack[SyncClientOptions],
+    ) -> Self:
         """A client that uses the login on this machine, and keeps it alive. `options` as above."""
         login = Login(store, source=source, db=db, settings=options.get("settings"))
         client = cls(login, **options)
@@ -89,9 +105,10 @@ class SyncQStreamingClient:
         return client
 
     def __repr__(self) -> str:
-        return f"<SyncQStreamingClient {self._options} {self._tokens!r}>"
+        about = vars(self)  # as far as it was made: reports of errors show it in __init__, too
+        return f"<{type(self).__name__} {about.get('_options')} {about.get('_tokens')!r}>"
 
-    def __enter__(self) -> SyncQStreamingClient:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -120,7 +137,7 @@ class SyncQStreamingClient:
         agent_mode: Optional[str] = None,
         profile_arn: Optional[str] = None,
         timeout: Timeouts = NOT_GIVEN,
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         """Ask, and iterate over the events of the answer as they come.
 
         message: a string, a UserInputMessage, or a whole ConversationState.
@@ -212,7 +229,7 @@ class SyncQStreamingClient:
         dry_run: Optional[bool] = None,
         profile_arn: Optional[str] = None,
         timeout: Timeouts = NOT_GIVEN,
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         """As generate_assistant_response, by the operation SendMessage."""
         state = conversation_state(
             message,
@@ -232,7 +249,7 @@ class SyncQStreamingClient:
         *,
         profile_arn: Optional[str] = None,
         timeout: Timeouts = NOT_GIVEN,
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         """Iterate over the events of a plan for an uploaded workspace."""
         body = build_body(conversation_state=conversation_state, workspace_state=workspace_state)
         return self._events(ffi.CALL_GENERATE_TASK_ASSIST_PLAN, body, profile_arn, timeout)
@@ -245,7 +262,7 @@ class SyncQStreamingClient:
         export_context: Optional[ExportContext] = None,
         profile_arn: Optional[str] = None,
         timeout: Timeouts = NOT_GIVEN,
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         """Iterate over the pieces (BinaryPayloadEvent) of an archive."""
         body = build_body(
             export_id=export_id, export_intent=export_intent, export_context=export_context
@@ -304,7 +321,7 @@ class SyncQStreamingClient:
 
     def _events(
         self, number: int, body: bytes, profile_arn: Optional[str], timeout: Timeouts
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         call = self._call(number, body, profile_arn, timeout)
         try:
             while messages := call.next():
@@ -328,12 +345,9 @@ class SyncQStreamingClient:
         profile_arn: Optional[str],
         timeout: Timeouts,
     ) -> Iterator[Any]:
-        next_token: Optional[str] = None
-        while True:
-            page = self._reply(
-                number, build_body(**members, next_token=next_token), profile_arn, timeout
-            )
+        pages = Pages()
+        while pages.more:
+            body = build_body(**members, next_token=pages.next_token)
+            page = self._reply(number, body, profile_arn, timeout)
+            pages.turn(page)
             yield page
-            next_token = page.next_token
-            if not next_token:
-                return

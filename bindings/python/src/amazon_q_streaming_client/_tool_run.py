@@ -24,6 +24,8 @@ from ._stream import (
 from ._tools import AnyTool, FunctionTool, Toolbox, ToolOutcome, failed, succeeded
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from ._events import Event
     from .models import UserInputMessage
 
@@ -55,10 +57,17 @@ class QTooManyRounds(QError):
             f"tools: the model asks for more after {rounds} answers, raise max_rounds or go on "
             "with the conversation of this exception"
         )
+        self.rounds = rounds
         self.conversation = conversation
         """All that was said."""
         self.answer = answer
         """The last answer."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Client and tools of the conversation stay behind: neither can be pickled."""
+        said = Conversation.from_json(self.conversation.to_json())
+        state = {**vars(self), "conversation": said}
+        return type(self), (self.rounds, said, self.answer), state
 
 
 class _Rounds:
@@ -141,7 +150,7 @@ class AsyncToolRun(_Rounds):
 
     _stream: Optional[AsyncMessageStream] = None
 
-    async def __aenter__(self) -> AsyncToolRun:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -278,7 +287,7 @@ class ToolRun(_Rounds):
     _awaits = False
     _stream: Optional[MessageStream] = None
 
-    def __enter__(self) -> ToolRun:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
