@@ -4,6 +4,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import sqlite3
 import subprocess
@@ -19,8 +20,19 @@ TOKEN_KEY = "codewhisperer:odic:token"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# What the stand-in's tokens look like (tests/service/qservice/state.py).
+TOKEN = re.compile(r"ao[ar]AAAAA[-\w]{16}")
+
+
+def without_token(err):
+    """What a command said beside its result; in no test may a token be in it."""
+    assert not TOKEN.search(err), "a token was shown on stderr"
+    return err
+
+
 class Result:
     def __init__(self, code, out, err):
+        without_token(err)
         self.code, self.out, self.err = code, out, err
 
     @property

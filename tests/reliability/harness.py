@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import BINARY, SANITIZED, TOKEN_KEY, Command
+from command import BINARY, SANITIZED, TOKEN_KEY, Command, without_token
 
 HERE = Path(__file__).resolve().parent
 REFRESH = "CreateToken:refresh_token"
@@ -84,7 +84,7 @@ def is_alive(q):
 
 def finish(process):
     out, err = process.communicate(timeout=60)
-    return process.returncode, out.decode(), err.decode()
+    return process.returncode, out.decode(), without_token(err.decode())
 
 
 def at_random(chance, longest_s, process):
