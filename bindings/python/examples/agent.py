@@ -14,7 +14,7 @@ from amazon_q_streaming_client import (
     tool,
 )
 
-ROOT = Path(sys.argv[1]).resolve()
+ROOT = Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
 QUESTION = " ".join(sys.argv[2:]) or "What is in this directory?"
 
 

@@ -7,7 +7,7 @@ from amazon_q_streaming_client import Conversation, SyncQStreamingClient
 
 with SyncQStreamingClient.from_login() as client:
     conversation = Conversation(client)
-    for question in sys.stdin:
+    for question in filter(str.strip, sys.stdin):
         with conversation.stream(question) as answer:
             for text in answer.text_stream:
                 print(text, end="", flush=True)

@@ -13,7 +13,7 @@ async def show(response: httpx.Response) -> None:
 
 
 async def main() -> None:
-    async with httpx.AsyncClient(http2=True, event_hooks={"response": [show]}) as http:
+    async with httpx.AsyncClient(event_hooks={"response": [show]}) as http:
         async with QStreamingClient.from_login(http_client=http) as client:
             async for event in client.generate_assistant_response("Say hello."):
                 if isinstance(event, AssistantResponseEvent):

@@ -52,7 +52,7 @@ class EventStream(StreamingResponse):
 
 
 async def ask(request: Request) -> EventStream:
-    return EventStream(pieces(request.app.state.client, request.query_params["question"]))
+    return EventStream(pieces(request.app.state.client, request.query_params.get("question", "Say hello.")))
 
 
 app = Starlette(routes=[Route("/ask", ask)], lifespan=lifespan)

@@ -166,6 +166,12 @@ CASES: list[tuple[str, dict[str, Any], type[q.QError], dict[str, Any]]] = [
         {"reason": "MONTHLY_REQUEST_COUNT", "is_retry_safe": False},
     ),
     (
+        "a quota of the day that is sent as throttling",
+        {"error": {"code": "ThrottlingException", "message": "no", "reason": "DAILY_REQUEST_COUNT"}, "times": 9},
+        q.QQuotaExceeded,
+        {"status": 429, "reason": "DAILY_REQUEST_COUNT", "is_retry_safe": False},
+    ),
+    (
         "too many requests",
         {"error": {"code": "ThrottlingException", "message": "slow"}, "times": 9},
         q.QThrottled,
@@ -277,6 +283,9 @@ WRONG: list[tuple[str, Callable[[], Any]]] = [
     ("access token: must be a string or a function", lambda: QStreamingClient(7)),  # type: ignore[arg-type]
     ("max_retries: must be", lambda: QStreamingClient("t", max_retries=-1)),
     ("transport: an http_client has its own", lambda: QStreamingClient("t", http_client=object(), transport="curl")),  # type: ignore[arg-type]
+    ("model: must be a string", lambda: QStreamingClient("t").send_message("hi", model=4)),  # type: ignore[arg-type]
+    ("conversation_id: must be", lambda: QStreamingClient("t").send_message("hi", conversation_id=4)),  # type: ignore[arg-type]
+    ("images: must be a list", lambda: QStreamingClient("t").send_message("hi", images="/etc/passwd")),
     ("message: is empty", lambda: QStreamingClient("t").send_message(" ")),
     ("message: must be a string", lambda: QStreamingClient("t").send_message(3)),  # type: ignore[arg-type]
 ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every program in examples/ runs as it is, and so does every block of docs/python.md."""
+"""Every program in examples/ runs as it is, and so does every block of README.md and docs/python.md."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 COMMAND = Path(os.environ.get("AQ_LIBRARY_DIR", "")).parent / "bin" / "q"  # of the same build
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "python.md"
+ROOT = Path(__file__).resolve().parents[3]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "python.md"]
 
 RUNS: dict[str, tuple[list[str], str, str]] = {
     # program: arguments, standard input, what it must print
@@ -127,9 +128,10 @@ def load(program: str) -> Any:
     return module
 
 
-BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+TEXT = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
-def test_every_block_of_the_page_runs(block: str, database: Any) -> None:
+def test_every_block_of_the_pages_runs(block: str, database: Any) -> None:
     assert run(["-c", block]).strip()

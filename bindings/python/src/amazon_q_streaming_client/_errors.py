@@ -202,6 +202,9 @@ _CLASSES: dict[int, type[QError]] = {
 # Refused before anything was done; all else may have been acted upon.
 _REFUSED = {ffi.E_THROTTLED, ffi.E_OVERLOADED, ffi.E_AUTH, ffi.E_REFRESH, ffi.E_BUSY}
 
+# Reasons of a ThrottlingException that are over with the day or the month only.
+_QUOTAS = {"DAILY_REQUEST_COUNT", "MONTHLY_REQUEST_COUNT"}
+
 
 def error_from(failure: Failure, fault: Optional[Fault] = None, *, answering: bool = False) -> QError:
     """The error for a failure of the library.
@@ -212,11 +215,15 @@ def error_from(failure: Failure, fault: Optional[Fault] = None, *, answering: bo
         raise MemoryError(failure.text) from None
     broken = (ffi.E_NETWORK, ffi.E_TLS, ffi.E_TIMEOUT)
     kind = _CLASSES.get(failure.status, QError)
+    used_up = fault is not None and fault.reason in _QUOTAS
     if answering and failure.status in broken:
         kind = QStreamInterrupted
+    elif used_up and failure.status == ffi.E_THROTTLED:
+        kind = QQuotaExceeded  # sent as throttling, but waiting a moment does not help
     error = kind(failure.text)
     error.status = failure.http or (fault.http if fault else 0) or None
-    error.is_retry_safe = not answering and (failure.not_sent or failure.status in _REFUSED)
+    refused = failure.status in _REFUSED and not used_up
+    error.is_retry_safe = not answering and (failure.not_sent or refused)
     if fault is not None:
         error.code = fault.code or None
         error.reason = fault.reason or None

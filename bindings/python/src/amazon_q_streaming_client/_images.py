@@ -53,6 +53,8 @@ def image(
 
 def image_blocks(images: Iterable[Image]) -> list[ImageBlock]:
     """The images of one request."""
+    if isinstance(images, (str, bytes, os.PathLike)):
+        raise QConfigurationError("images: must be a list of images, put this one into a list")
     blocks = [item if isinstance(item, ImageBlock) else image(item) for item in images]
     if len(blocks) > IMAGES_MAX:
         raise QConfigurationError(

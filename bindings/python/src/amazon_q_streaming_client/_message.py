@@ -47,6 +47,9 @@ def conversation_state(
 
     Raises QConfigurationError for what the service would refuse.
     """
+    for name, text in (("model", model), ("conversation_id", conversation_id)):
+        if text is not None and not isinstance(text, str):
+            raise QConfigurationError(f"{name}: must be a string, not {type(text).__name__}")
     given = [history, tools, images, model, conversation_id]
     if isinstance(message, ConversationState):
         if any(value is not None for value in given):
