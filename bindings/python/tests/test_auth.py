@@ -302,6 +302,28 @@ def test_a_client_shows_the_name_of_its_provider_and_nothing_else() -> None:
         assert "top-secret" not in repr(kind(held)) + repr(kind("top-secret"))
 
 
+@pytest.mark.anyio
+async def test_a_cancelled_task_does_not_lose_an_answered_refresh(
+    database: Any, endpoints: Any
+) -> None:
+    endpoints.seed(database, expires_in=-60)
+    before = stored(database)
+    endpoints.fault("CreateToken:refresh_token", hold="after")
+    login = Login()
+    async with anyio.create_task_group() as group:
+        group.start_soon(login.token_async)
+        await anyio.to_thread.run_sync(
+            lambda: endpoints.wait("CreateToken:refresh_token", held=1)
+        )
+        group.cancel_scope.cancel()
+    endpoints.release()
+    await anyio.to_thread.run_sync(login.close)  # waits for the work, which nobody waits for any more
+    assert stored(database)["refresh_token"] != before["refresh_token"]
+    with Login() as other:
+        assert other.renew("the old one").access_token == stored(database)["access_token"]
+    assert endpoints.calls("CreateToken:refresh_token") == 1
+
+
 PROGRAM = """
 import amazon_q_streaming_client as q
 with q.SyncQStreamingClient.from_login() as client:
