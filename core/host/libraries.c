@@ -147,6 +147,7 @@ static aq_status search_add(const struct search *s, struct aq_str dir, int level
         buf_add_char(dirs, '\0');
         st = search_check(s, dirs, too_many_dirs, err);
     }
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel hands its address out as a number */
     const char *platform = (const char *)getauxval(AT_PLATFORM);
     if (st == AQ_OK && level < FEATURES_MAX && platform) {
         st = search_add_below(s, dir, str_from(platform), level + 1, dirs, err);

@@ -139,6 +139,12 @@ static aq_status settings_check_file(const char *path, int fd, size_t *ret_len,
     return AQ_OK;
 }
 
+/* White space as JSON has it (RFC 8259, section 2). */
+static bool settings_is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* Parse the text, which must be one JSON object. Returns NULL, or what is wrong at byte *ret_at. */
 static const char *settings_parse(struct aq_str text, struct json_tokener *tokener,
                                   struct json_object **ret, size_t *ret_at)
@@ -153,7 +159,7 @@ static const char *settings_parse(struct aq_str text, struct json_tokener *token
     if (!json_object_is_type(*ret, json_type_object)) {
         return "it is something else";
     }
-    while (*ret_at < text.len && memchr(" \t\r\n", text.ptr[*ret_at], 4)) {
+    while (*ret_at < text.len && settings_is_space(text.ptr[*ret_at])) {
         (*ret_at)++;
     }
     return *ret_at == text.len ? NULL : "there is more behind its end";
