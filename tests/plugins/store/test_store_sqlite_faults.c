@@ -2,7 +2,7 @@
 /* What store-sqlite promises in bad company and bad places: writers that upgrade a transaction, a
  * path that changes hands, any umask, a disk with just so much room. */
 #include "child.h"
-#include "instance.h"
+#include "database.h"
 #include "rounds.h"
 
 #include <errno.h>
@@ -30,33 +30,6 @@ enum {
     PAGE = 4096,
     ROOM_MAX = 40, /* pages free on a nearly full disk */
 };
-
-struct fixture {
-    char *dir;
-    char path[600];
-};
-
-static int set_up(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    struct instance i;
-    assert_non_null(f);
-    f->dir = dir_make();
-    snprintf(f->path, sizeof(f->path), "%s/data.sqlite3", f->dir);
-    instance_open_sqlite(&i, f->path);
-    assert_int_equal(instance_put(&i, "k", "0"), AQ_OK);
-    instance_close(&i);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    dir_remove(f->dir);
-    free(f);
-    return 0;
-}
 
 static int keep_text(void *ret, int count, char **values, char **names)
 {

@@ -3,7 +3,7 @@
  * alike, a system without /proc, a process without standard streams. */
 #include "calls.h"
 #include "child.h"
-#include "instance.h"
+#include "database.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,33 +19,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-struct fixture {
-    char *dir;
-    char path[600];
-};
-
-static int set_up(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    struct instance i;
-    assert_non_null(f);
-    f->dir = dir_make();
-    snprintf(f->path, sizeof(f->path), "%s/data.sqlite3", f->dir);
-    instance_open_sqlite(&i, f->path);
-    assert_int_equal(instance_put(&i, "k", "0"), AQ_OK);
-    instance_close(&i);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    dir_remove(f->dir);
-    free(f);
-    return 0;
-}
 
 static aq_status can_save(struct instance *i)
 {

@@ -14,15 +14,19 @@ from typing import (
     Union,
 )
 
-import httpx
-
 from . import _ffi as ffi
 from ._auth import AccessTokenProvider, AsyncTokens, Login, this_loop
 from ._conversation import Conversation
-from ._errors import QConfigurationError
 from ._events import Event
 from ._exchange import AsyncCall, Transaction
-from ._http import NOT_GIVEN, AsyncSender, NativeTransport, Timeouts, default_http
+from ._http import (
+    NOT_GIVEN,
+    AsyncSender,
+    NativeTransport,
+    Timeouts,
+    check_http_client,
+    default_http,
+)
 from ._images import Image
 from ._message import History, Message, conversation_state
 from ._operations import Options, build_body, parse_messages, parse_reply
@@ -42,6 +46,7 @@ from .models import (
 )
 
 if TYPE_CHECKING:
+    import httpx
     from typing_extensions import Self, TypedDict, Unpack
 
     from ._conversation import StreamOptions
@@ -109,11 +114,7 @@ class QStreamingClient:
         self._options = Options.of(
             http_client, transport, base_url, region, profile_arn, max_retries, user_agent, settings
         )
-        if http_client is not None and not isinstance(http_client, httpx.AsyncClient):
-            raise QConfigurationError(
-                f"http_client: must be an httpx.AsyncClient, not {type(http_client).__name__}; "
-                "SyncQStreamingClient takes an httpx.Client"
-            )
+        check_http_client(http_client, is_async=True)
         self._http: Union[httpx.AsyncClient, NativeTransport, None] = http_client
         self._owns_http = http_client is None
         self._owned_login: Optional[Login] = None

@@ -24,9 +24,10 @@ from ._http import (
     Sender,
     Timeouts,
 )
-from ._native import EventTuple, Exchange, Failure, Fault
+from ._native import STREAM_CLOSED, EventTuple, Exchange, Failure, Fault
 
 log = logging.getLogger("amazon_q_streaming_client")
+
 
 class Send:
     """Send exchange.request(); sent back: the answer, or None if the exchange was told why not."""
@@ -108,7 +109,6 @@ class Transaction:
 
 
 _BUSY = "stream: is being read already, read it in one place and pass on what came"
-_CLOSED = "stream: was closed while it was read"
 # It would look like the end of the answer.
 _STOPPED = "stream: the token provider or the HTTP client raised the exception that ends iterators"
 _REJECTED = "service: the access token was rejected, export a new one or give a provider"
@@ -169,7 +169,7 @@ class AsyncCall:
                     raise RuntimeError(_STOPPED) from stop
                 finally:
                     self._scope = None
-        raise Failure(ffi.E_CANCELLED, _CLOSED)
+        raise Failure(ffi.E_CANCELLED, STREAM_CLOSED)
 
     async def _do(self, step: Step) -> Any:
         if type(step) is Read:
@@ -250,7 +250,7 @@ class Call:
                 self._result = self._do(step)
             except StopIteration as stop:
                 raise RuntimeError(_STOPPED) from stop
-        raise Failure(ffi.E_CANCELLED, _CLOSED)
+        raise Failure(ffi.E_CANCELLED, STREAM_CLOSED)
 
     def _do(self, step: Step) -> Any:
         if type(step) is Read:

@@ -646,6 +646,18 @@ class Sender:
             raise
 
 
+def check_http_client(given: object, *, is_async: bool) -> None:
+    """Is the client that a caller gave of the kind that ours needs?"""
+    kind: type[object] = httpx.Client
+    others = "QStreamingClient takes an httpx.AsyncClient"
+    if is_async:
+        kind, others = httpx.AsyncClient, "SyncQStreamingClient takes an httpx.Client"
+    if given is not None and not isinstance(given, kind):
+        raise QConfigurationError(
+            f"http_client: must be an httpx.{kind.__name__}, not {type(given).__name__}; {others}"
+        )
+
+
 def default_http(
     settings: Mapping[str, str], transport: Optional[str]
 ) -> Union[httpx.AsyncClient, NativeTransport]:

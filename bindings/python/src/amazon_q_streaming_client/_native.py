@@ -96,12 +96,12 @@ class _Handle:
     def _live(self) -> Any:
         """The address, for a call of the library, which would not survive none."""
         if not self._address:
-            raise Failure(ffi.E_CANCELLED, _STREAM_CLOSED)
+            raise Failure(ffi.E_CANCELLED, STREAM_CLOSED)
         return self._address
 
 
-_STREAM_CLOSED = "stream: was closed while it was read"
-_CLIENT_CLOSED = "client: was closed while a request was under way"
+STREAM_CLOSED = "stream: was closed while it was read, ask again for the rest"
+_CLIENT_CLOSED = "client: was closed while a request was under way, keep it open until answers end"
 
 
 class Bell:
@@ -383,7 +383,7 @@ class Exchange(_Handle):
     @property
     def _live(self) -> Any:
         if self._abandoned:
-            raise Failure(ffi.E_CANCELLED, _STREAM_CLOSED)
+            raise Failure(ffi.E_CANCELLED, STREAM_CLOSED)
         return super()._live
 
     def abandon(self) -> None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, Mapping, Optional, Union
 
-import httpx
-
 from . import _ffi as ffi
 from ._auth import Login, SyncAccessTokenProvider, Tokens
 from ._conversation import Conversation
-from ._errors import QConfigurationError
 from ._events import Event
 from ._exchange import Call, Transaction
-from ._http import NOT_GIVEN, Sender, Timeouts, default_sync_http
+from ._http import NOT_GIVEN, Sender, Timeouts, check_http_client, default_sync_http
 from ._images import Image
 from ._message import History, Message, conversation_state
 from ._operations import Options, build_body, parse_messages, parse_reply
@@ -33,6 +30,7 @@ from .models import (
 )
 
 if TYPE_CHECKING:
+    import httpx
     from typing_extensions import Self, Unpack
 
     from ._client import AnyClientOptions
@@ -77,11 +75,7 @@ class SyncQStreamingClient:
         self._options = Options.of(
             http_client, transport, base_url, region, profile_arn, max_retries, user_agent, settings
         )
-        if http_client is not None and not isinstance(http_client, httpx.Client):
-            raise QConfigurationError(
-                f"http_client: must be an httpx.Client, not {type(http_client).__name__}; "
-                "QStreamingClient takes an httpx.AsyncClient"
-            )
+        check_http_client(http_client, is_async=False)
         self._owns_http = http_client is None
         self._http = http_client or default_sync_http(
             self._options.settings, self._options.transport
