@@ -65,7 +65,8 @@ AQ_API aq_status aq_http_start(struct aq_client *client, const struct aq_http_op
  * first AQ_EVENT_BODY.
  *
  * @param x  has been told the head of the answer; borrowed until op is freed, and to be used
- *           through op only until then
+ *           through op only until then. If op is freed before AQ_EVENT_RETRY, AQ_EVENT_NEED_TOKEN
+ *           or the end, the rest of the answer is gone: ask x for its fault or free it, no more.
  * @return AQ_OK, AQ_E_STATE, AQ_E_NOMEM
  * Threads: the client's.  Since: 0.1
  */
