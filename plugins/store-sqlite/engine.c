@@ -100,8 +100,9 @@ static int open_hook(const char *path, int flags, int mode)
     char self[64];
     snprintf(self, sizeof(self), "/proc/self/fd/%d", opening.lock_fd);
     int fd = open(self, flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW));
-    if (fd < 0 && (errno == ENOENT || errno == EROFS)) {
-        /* there is no /proc, or the inode was first met through a read-only mount */
+    /* There may be no /proc. It is never EROFS: lock_fd was opened for writing if fd shall be, and
+     * the kernel makes no mount read-only while a file is open for writing through it. */
+    if (fd < 0 && errno == ENOENT) {
         fd = open(path, flags & ~(O_CREAT | O_EXCL));
         if (fd >= 0 && !same_file(fd, opening.lock_fd)) {
             close(fd);
@@ -242,8 +243,7 @@ static int open_real_path(const char *path, const char *name, bool writable, sql
 
 static aq_status fail_open(int code, sqlite3 *db, const char *path, struct aq_error *err)
 {
-    bool is_forbidden = opening.sys == EROFS || opening.sys == EACCES || opening.sys == EPERM;
-    if (code == SQLITE_READONLY && !is_forbidden) {
+    if (code == SQLITE_READONLY && !fail_is_forbidden(opening.sys)) {
         return fail_errno(err, opening.sys, path, "cannot be opened for writing");
     }
     return fail_sqlite(err, code, db, path);

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,6 +79,18 @@ aq_status fail_errno(struct aq_error *err, int sys, const char *path, const char
         err->sys = sys;
     }
     return status;
+}
+
+bool fail_is_forbidden(int sys)
+{
+    switch (sys) {
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* What a code of SQLite means for the caller, and what can be done about it. */

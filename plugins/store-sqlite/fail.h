@@ -4,6 +4,7 @@
 #define STORE_SQLITE_FAIL_H
 
 #include <amazonq/plugin.h>
+#include <stdbool.h>
 
 /* What SQLite types look like to those who do not call it. */
 struct sqlite3;
@@ -17,6 +18,9 @@ void fail_make_printable(char *text);
 
 /* An error of the operating system: maps errno, adds its text and advice. */
 aq_status fail_errno(struct aq_error *err, int sys, const char *path, const char *what);
+
+/* Whether this errno says that what may be read may not be written. */
+bool fail_is_forbidden(int sys);
 
 /* An error of SQLite: maps its code. db may be NULL where it was not opened; err may not. */
 aq_status fail_sqlite(struct aq_error *err, int code, struct sqlite3 *db, const char *path);

@@ -209,7 +209,7 @@ static int open_lock(const struct place *place, bool *ret_writable)
 {
     int fd = open_high(place->path, O_RDWR);
     *ret_writable = fd >= 0;
-    if (fd < 0 && (errno == EACCES || errno == EPERM || errno == EROFS)) {
+    if (fd < 0 && fail_is_forbidden(errno)) {
         fd = open_high(place->path, O_RDONLY);
     }
     return fd;

@@ -770,6 +770,10 @@ static void a_directory_that_others_can_write_is_refused(void **state)
         assert_int_equal(chown(f->dir, (uid_t)-1, getegid()), 0);
     }
     assert_int_equal(instance_get(&f->store, TOKEN_KEY), AQ_OK); /* the user's own group */
+    if (chown(f->dir, 12345, (gid_t)-1) == 0) { /* whoever owns it: root in a container */
+        assert_int_equal(instance_put(&f->store, TOKEN_KEY, "U"), AQ_OK);
+        assert_int_equal(chown(f->dir, geteuid(), (gid_t)-1), 0);
+    }
 }
 
 /* What is open stays open; what others could have put beside it is not believed. */

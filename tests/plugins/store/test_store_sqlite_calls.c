@@ -551,6 +551,127 @@ static void where_files_cannot_be_locked_the_error_says_so(void **state)
     }
 }
 
+static void without_proc_a_file_that_cannot_be_told_from_another_is_not_read(void **state)
+{
+    struct fixture *f = *state;
+    const struct scene scene = { "without /proc", make_without_proc, OLD };
+    const struct round r = { &scene, &operations[0] };
+    clear(f);
+    fault.kind = CALL_STAT;
+    fault.sys = EIO;
+    fault.from_then_on = false;
+    for (fault.at = 1; play(f, &r);) {
+        fault.at++;
+    }
+    assert_true(fault.at > 4);
+}
+
+static void an_interrupted_read_does_not_hide_that_the_database_is_damaged(void **state)
+{
+    static const char text[] = "this is no database, and was never meant to be one";
+    struct fixture *f = *state;
+    clear(f);
+    make_login(f);
+    int fd = open(f->path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, text, sizeof(text), 100), sizeof(text));
+    assert_int_equal(close(fd), 0);
+    open_store(f);
+    fault.kind = CALL_READ;
+    fault.sys = EINTR;
+    fault.at = 1;
+    fault.from_then_on = false;
+    fault.seen = 0;
+    calls_refuse = refuse;
+    aq_status status = get(f);
+    calls_refuse = NULL;
+    assert_true(fault.seen > 1);
+    assert_int_equal(status, AQ_E_CORRUPT);
+    instance_close(&f->store);
+    clear(f);
+}
+
+static int forbid_writing(const struct call *c)
+{
+    return c->kind == CALL_OPEN && (c->flags & O_ACCMODE) == O_RDWR ? fault.sys : 0;
+}
+
+static void what_may_not_be_written_can_be_read(void **state)
+{
+    static const int reasons[] = { EACCES, EPERM, EROFS };
+    struct fixture *f = *state;
+    clear(f);
+    for (size_t n = 0; n < sizeof(reasons) / sizeof(reasons[0]); n++) {
+        make_login(f);
+        open_store(f);
+        fault.sys = reasons[n];
+        calls_refuse = forbid_writing;
+        assert_int_equal(get(f), AQ_OK);
+        assert_string_equal(f->store.value, OLD);
+        assert_int_equal(put(f), AQ_E_READONLY);
+        calls_refuse = NULL;
+        assert_int_equal(put(f), AQ_OK); /* as soon as it may */
+        instance_close(&f->store);
+        clear(f);
+    }
+}
+
+/* A new database, which fails to be made, or which somebody else makes just before. */
+
+static const char *being_made;
+
+static bool is_making(const struct call *c)
+{
+    return c->kind == CALL_OPEN && c->flags & O_EXCL && strcmp(c->path, being_made) == 0;
+}
+
+static int refuse_to_make(const struct call *c)
+{
+    return is_making(c) ? ENOSPC : 0;
+}
+
+static int make_before(const struct call *c)
+{
+    if (is_making(c)) {
+        calls_refuse = NULL;
+        sql(being_made, STORE_SCHEMA "INSERT INTO auth_kv VALUES ('theirs', '1')");
+        assert_int_equal(chmod(being_made, 0600), 0);
+    }
+    return 0;
+}
+
+static void a_database_that_cannot_be_made_is_an_error_that_says_why(void **state)
+{
+    struct fixture *f = *state;
+    clear(f);
+    open_store(f);
+    being_made = f->path;
+    calls_refuse = refuse_to_make;
+    aq_status status = put(f);
+    calls_refuse = NULL;
+    assert_int_equal(status, AQ_E_IO);
+    assert_int_equal(f->store.err.sys, ENOSPC);
+    assert_non_null(strstr(f->store.err.text, "free some space"));
+    assert_int_equal(put(f), AQ_OK);
+    instance_close(&f->store);
+    clear(f);
+}
+
+static void a_database_that_another_program_makes_first_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    clear(f);
+    open_store(f);
+    being_made = f->path;
+    calls_refuse = make_before;
+    aq_status status = put(f);
+    assert_null(calls_refuse);
+    assert_int_equal(status, AQ_OK);
+    assert_true(holds(f, new_value));
+    assert_int_equal(instance_get(&f->store, "theirs"), AQ_OK);
+    instance_close(&f->store);
+    clear(f);
+}
+
 /* What others may do between any two calls. */
 
 static struct {
@@ -723,6 +844,11 @@ int main(void)
         TEST(one_failed_call_leaves_the_old_value_or_the_new_one),
         TEST(calls_that_fail_from_then_on_leave_the_old_value_or_the_new_one),
         TEST(where_files_cannot_be_locked_the_error_says_so),
+        TEST(without_proc_a_file_that_cannot_be_told_from_another_is_not_read),
+        TEST(an_interrupted_read_does_not_hide_that_the_database_is_damaged),
+        TEST(what_may_not_be_written_can_be_read),
+        TEST(a_database_that_cannot_be_made_is_an_error_that_says_why),
+        TEST(a_database_that_another_program_makes_first_is_kept),
         TEST(whatever_happens_to_the_file_meanwhile_no_save_into_a_lost_one_is_acknowledged),
     };
     return cmocka_run_group_tests_name("store-sqlite-calls", tests, NULL, NULL);
