@@ -86,7 +86,6 @@ aq_status aq_client_new(const struct aq_client_options *options, struct aq_clien
     client->generation = fork_generation();
     client->epoll_fd = client->timer_fd = client->wake_fd = client->transport_fd = -1;
     client->armed_us = CLOCK_NEVER;
-    client->armed = true;
     aq_status st = client_init(client, &known, err);
     if (st != AQ_OK) {
         aq_client_free(client);
@@ -229,9 +228,11 @@ int aq_client_fd(struct aq_client *client)
     return client_check(client, NULL) == AQ_OK ? client->epoll_fd : -1;
 }
 
+/* A timer that fires too early costs one step; to move it with every byte that comes costs more. */
 static void client_arm(struct aq_client *client, uint64_t deadline_us)
 {
-    if (client->armed && deadline_us == client->armed_us) {
+    if (client->armed_us == deadline_us ||
+        (client->armed_us < deadline_us && deadline_us != CLOCK_NEVER)) {
         return;
     }
     struct itimerspec when = { 0 };
@@ -242,7 +243,6 @@ static void client_arm(struct aq_client *client, uint64_t deadline_us)
     }
     timerfd_settime(client->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
     client->armed_us = deadline_us;
-    client->armed = true;
 }
 
 static void client_watch_transport(struct aq_client *client, int fd)
@@ -286,6 +286,19 @@ static void client_drain_fd(int fd)
     (void)ignored;
 }
 
+/* What made the client's own descriptors readable is being seen to. */
+static void client_clear_fds(struct aq_client *client)
+{
+    if (client->woken) {
+        client_drain_fd(client->wake_fd);
+        client->woken = false;
+    }
+    if (client->armed_us != CLOCK_NEVER && client->armed_us <= clock_now_us()) {
+        client_drain_fd(client->timer_fd);
+        client->armed_us = CLOCK_NEVER;
+    }
+}
+
 /* Those whose time has come are looked at, and have to ask for another time. */
 static void client_wake_timed(struct aq_client *client)
 {
@@ -307,9 +320,7 @@ aq_status aq_client_step(struct aq_client *client, struct aq_error *err)
     if (st != AQ_OK) {
         return st;
     }
-    client_drain_fd(client->wake_fd);
-    client_drain_fd(client->timer_fd);
-    client->armed = false; /* the timer may have fired: set it again */
+    client_clear_fds(client);
     client->stepping = true;
     if (transport_is_open(&client->transport)) {
         st = transport_step(&client->transport, err ? err : &local);

@@ -64,8 +64,8 @@ struct aq_client {
     uint32_t generation; /* of the process that made it */
     int epoll_fd, timer_fd, wake_fd;
     int transport_fd;  /* as registered in epoll_fd; -1 if none */
-    uint64_t armed_us; /* what the timer is set to ... */
-    bool armed;        /* ... if it is known to be */
+    uint64_t armed_us; /* what the timer is set to, CLOCK_NEVER if it is not */
+    bool woken;        /* wake_fd is readable */
     bool stepping;     /* inside aq_client_step */
     struct settings settings;
     struct log log;

@@ -15,14 +15,12 @@ enum { BATCH_MAX = 1 << 20 };
 /* ---- inside ---- */
 
 /* Make the client's descriptor readable; during a step its caller looks anyway. */
-static void op_wake(const struct aq_client *client)
+static void op_wake(struct aq_client *client)
 {
     const uint64_t one = 1;
-    if (client->stepping) {
-        return;
+    if (!client->stepping && !client->woken) {
+        client->woken = write(client->wake_fd, &one, sizeof(one)) == sizeof(one);
     }
-    ssize_t ignored = write(client->wake_fd, &one, sizeof(one)); /* fails only when already set */
-    (void)ignored;
 }
 
 struct aq_op *op_new(struct aq_client *client, const struct op_class *class, struct aq_op *parent)
