@@ -48,8 +48,12 @@ EXPORT aq_status aqpy_exchange_send(struct aq_client *client, struct aq_exchange
 EXPORT aq_status aqpy_exchange_receive(struct aq_exchange *x, struct aq_op *op,
                                        struct aq_error *err);
 
-/* Step a client; the addresses of the operations that have something to report, as a list. */
-EXPORT PyObject *aqpy_client_step(struct aq_client *client, aq_status *ret_status,
+/*
+ * Step a client; what its operations have to report, as a list of (address, status, events), with
+ * AQ_OK and no events where there is something to drain. An operation's events are taken, at most
+ * cap, if its userdata points to a number that is not 0, which becomes 0: its reader waits.
+ */
+EXPORT PyObject *aqpy_client_step(struct aq_client *client, int cap, aq_status *ret_status,
                                   struct aq_error *err);
 
 enum { ITEMS_MAX = 4 };
@@ -331,13 +335,31 @@ aq_status aqpy_exchange_receive(struct aq_exchange *x, struct aq_op *op, struct 
     return st == AQ_OK ? aq_http_feed(op, x, err) : st;
 }
 
-PyObject *aqpy_client_step(struct aq_client *client, aq_status *ret_status, struct aq_error *err)
+/* (address, status, events): what aqpy_client_step reports of one. */
+static PyObject *taken_object(struct aq_op *op, int cap)
+{
+    struct aq_error err;
+    int32_t *wanted = aq_op_userdata(op);
+    aq_status st = AQ_OK;
+    PyObject *items[ITEMS_MAX] = { PyLong_FromVoidPtr(op) };
+    if (wanted && *wanted) {
+        *wanted = 0;
+        items[2] = drain(op_next, op, cap, &st, &err);
+    } else {
+        items[2] = PyList_New(0);
+    }
+    items[1] = PyLong_FromLong(st < 0 ? AQ_OK : st); /* the next drain tells of it again */
+    return tuple_object(items, 3);
+}
+
+PyObject *aqpy_client_step(struct aq_client *client, int cap, aq_status *ret_status,
+                           struct aq_error *err)
 {
     PyObject *list = PyList_New(0);
     struct aq_op *op;
     *ret_status = aq_client_step(client, err);
     while (list && (op = aq_client_ready(client))) {
-        if (list_add(list, PyLong_FromVoidPtr(op)) != 0) {
+        if (list_add(list, taken_object(op, cap)) != 0) {
             Py_DecRef(list);
             list = NULL;
         }

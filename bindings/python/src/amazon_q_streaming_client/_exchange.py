@@ -18,13 +18,13 @@ from ._errors import QConfigurationError, QError, error_from
 from ._http import (
     Answer,
     AsyncAnswer,
-    AsyncNativeAnswer,
     AsyncSender,
     NativeAnswer,
     Sender,
     Timeouts,
 )
 from ._native import STREAM_CLOSED, EventTuple, Exchange, Failure, Fault
+from ._pump import Reader
 
 log = logging.getLogger("amazon_q_streaming_client")
 
@@ -129,7 +129,9 @@ class AsyncCall:
         self._sender = sender
         self._renew = renew
         self._timeout = timeout
-        self._answer: Union[AsyncAnswer, AsyncNativeAnswer, None] = None
+        self._answer: Union[AsyncAnswer, Reader, None] = None
+        self._flowing: Optional[Reader] = None  # whose messages are no news to the story
+        self._taken: Any = None  # from it, and news
         self._result: Any = None
         self._reading = False
         self._scope: Optional[anyio.CancelScope] = None  # of the reader, where only that wakes it
@@ -142,6 +144,15 @@ class AsyncCall:
             raise QConfigurationError(_BUSY)
         self._reading = True
         try:
+            flowing = self._flowing
+            while flowing is not None and not self._closed:
+                taken = flowing.take()
+                if taken is None:
+                    await flowing.news()  # closing the answer wakes it
+                elif taken[1] and taken[1][0][0] >= 0:
+                    return taken[1]
+                else:
+                    self._taken, flowing = taken, None
             return await self._next()
         except Failure as failure:
             raise self.transaction.error(failure) from None
@@ -159,8 +170,10 @@ class AsyncCall:
             self._result = None
             if type(step) is list:
                 return step
-            if type(step) is Read and type(self._answer) is AsyncNativeAnswer:
-                self._result = await self._answer.drain()  # closing the answer wakes it
+            if type(step) is Read and type(self._answer) is Reader:
+                self._flowing = self._answer
+                taken, self._taken = self._taken, None
+                self._result = taken or await self._answer.drain()
             else:
                 try:
                     with anyio.CancelScope() as self._scope:
@@ -185,7 +198,7 @@ class AsyncCall:
         return await self._renew()
 
     async def _close_answer(self) -> None:
-        answer, self._answer = self._answer, None
+        answer, self._answer, self._flowing = self._answer, None, None
         if answer is not None:
             await answer.close()
 

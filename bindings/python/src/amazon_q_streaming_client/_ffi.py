@@ -292,6 +292,7 @@ op_wait = _bind(
     _blocking, "aq_op_wait", _status, _handle, POINTER(POINTER(Event)), POINTER(Error)
 )
 op_free = _bind(_quick, "aq_op_free", None, _handle)
+op_set_userdata = _bind(_quick, "aq_op_set_userdata", None, _handle, c_void_p)
 
 # token.h
 token_start = _bind(
@@ -364,5 +365,5 @@ exchange_receive = _bind(
     _helper, "aqpy_exchange_receive", _status, _handle, _handle, POINTER(Error)
 )
 client_step = _bind(
-    _helper, "aqpy_client_step", py_object, _handle, POINTER(_status), POINTER(Error)
+    _helper, "aqpy_client_step", py_object, _handle, c_int, POINTER(_status), POINTER(Error)
 )

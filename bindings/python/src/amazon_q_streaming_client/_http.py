@@ -31,7 +31,7 @@ from ._native import (
     Operation,
     Request,
 )
-from ._pump import Pump, make_pump
+from ._pump import Pump, Reader, make_pump
 
 __all__ = ["NativeTransport", "SyncNativeTransport"]
 
@@ -163,12 +163,12 @@ class NativeBody(httpx.AsyncByteStream, httpx.SyncByteStream):
 
 
 class AsyncNativeBody(NativeBody):
-    def __init__(self, operation: HttpOperation, request: httpx.Request, pump: Pump) -> None:
+    def __init__(self, operation: HttpOperation, request: httpx.Request, reader: Reader) -> None:
         super().__init__(operation, request)
-        self._pump = pump
+        self._reader = reader
 
     def drain(self) -> Awaitable[tuple[int, list[EventTuple]]]:
-        return self._pump.drain(self._operation)
+        return self._reader.drain()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         status = ffi.OK
@@ -181,7 +181,7 @@ class AsyncNativeBody(NativeBody):
                 yield piece
 
     async def aclose(self) -> None:
-        self._pump.end(self._operation)
+        await self._reader.close()
 
 
 class NativeTransport(httpx.AsyncBaseTransport):
@@ -217,8 +217,9 @@ class NativeTransport(httpx.AsyncBaseTransport):
         try:
             pump = self._pump_here()
             operation = _start(pump.client, request, body)
-            _status, events = await pump.drain(operation)
-            return _response(events[0], AsyncNativeBody(operation, request, pump))
+            reader = Reader(operation, pump)
+            _status, events = await reader.drain()
+            return _response(events[0], AsyncNativeBody(operation, request, reader))
         except Failure as failure:
             raise _to_httpx(failure, request) from failure
         except BaseException:
@@ -226,15 +227,16 @@ class NativeTransport(httpx.AsyncBaseTransport):
                 operation.close()
             raise
 
-    async def send(self, exchange: Exchange, timeout: httpx.Timeout) -> Optional[AsyncNativeAnswer]:
+    async def send(self, exchange: Exchange, timeout: httpx.Timeout) -> Optional[Reader]:
         """As AsyncSender.send, without the cost of httpx."""
         operation: Optional[ExchangeOperation] = None
         try:
             pump = self._pump_here()
             operation = _start_exchange(pump.client, exchange, timeout)
+            reader = Reader(operation, pump)
             while not operation.receive():
-                await pump.wait(operation.key)
-            return AsyncNativeAnswer(operation, pump)
+                await reader.news()
+            return reader
         except BaseException as error:
             if operation is not None:
                 operation.close()
@@ -250,22 +252,6 @@ class NativeTransport(httpx.AsyncBaseTransport):
 
 
 _OTHER_LOOP = "client: is in use in another event loop that is running, make one for each"
-
-
-class AsyncNativeAnswer:
-    """An answer to an exchange's request that httpx does not see."""
-
-    def __init__(self, operation: ExchangeOperation, pump: Pump) -> None:
-        self._operation = operation
-        self._pump = pump
-
-    def drain(self) -> Awaitable[tuple[int, list[EventTuple]]]:
-        """As AsyncAnswer.drain."""
-        return self._pump.drain(self._operation)
-
-    async def close(self) -> None:
-        """End it. Who waits in drain is woken, and told."""
-        self._pump.end(self._operation)
 
 
 class SyncNativeBody(NativeBody):
@@ -386,7 +372,7 @@ class SyncNativeTransport(httpx.BaseTransport):
 
 
 class NativeAnswer:
-    """As AsyncNativeAnswer."""
+    """An answer to an exchange's request that httpx does not see."""
 
     def __init__(self, operation: ExchangeOperation, transport: SyncNativeTransport) -> None:
         self._operation = operation
@@ -593,7 +579,7 @@ class AsyncSender:
 
     async def send(
         self, exchange: Exchange, timeout: Timeouts = NOT_GIVEN
-    ) -> Union[AsyncAnswer, AsyncNativeAnswer, None]:
+    ) -> Union[AsyncAnswer, Reader, None]:
         """The answer; None if there is none, which the exchange has been told."""
         wanted = self._timeout if timeout is NOT_GIVEN else _checked(timeout)
         if isinstance(self._http, NativeTransport):

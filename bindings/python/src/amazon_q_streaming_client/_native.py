@@ -130,7 +130,7 @@ class Bell:
 class Client(_Handle):
     """An aq_client. Settings are the library's (docs/settings.md); their values beat every other."""
 
-    __slots__ = ("_bell", "_interrupted")
+    __slots__ = ("_bell", "_interrupted", "_logs")
 
     def __init__(
         self,
@@ -156,7 +156,8 @@ class Client(_Handle):
         options.settings = array
         options.setting_count = len(pairs)
         options.user_agent = ffi.borrowed(agent)
-        if log.isEnabledFor(logging.DEBUG):
+        self._logs = log.isEnabledFor(logging.DEBUG)
+        if self._logs:
             options.log_level = ffi.CLIENT_LOG_DEBUG
         self._check(
             ffi.client_new(ffi.byref(options), ffi.byref(self._address), ffi.byref(self._error))
@@ -188,12 +189,15 @@ class Client(_Handle):
         """To be watched for readability; then step."""
         return int(ffi.client_fd(self._live))
 
-    def step(self) -> list[int]:
-        """Do what can be done; the keys (Operation.key) of those that have something to report."""
-        ready: list[int] = ffi.client_step(self._live, self._status, self._error)
+    def step(self) -> list[tuple[int, int, list[EventTuple]]]:
+        """Do what can be done; what operations have to report: their keys, status and events.
+
+        The events are there if the operation wanted them; otherwise, OK means that it can be drained.
+        """
+        ready: list[Any] = ffi.client_step(self._live, BATCH, self._status, self._error)
         if self._status.value == ffi.E_FORKED:
             raise Failure.of(self._error)
-        if log.isEnabledFor(logging.DEBUG):
+        if self._logs:
             self._log()
         return ready
 
@@ -217,12 +221,13 @@ class Client(_Handle):
 class Operation(_Handle):
     """An aq_op of a client."""
 
-    __slots__ = ("_client", "_exchange")
+    __slots__ = ("wanted", "_client", "_exchange")
 
     def __init__(self, client: Client) -> None:
         super().__init__()
         self._client = client  # must outlive it
         self._exchange: Optional[Exchange] = None  # that it feeds; must outlive it, too
+        self.wanted = ffi.c_int32()
 
     @property
     def _live(self) -> Any:
@@ -251,6 +256,10 @@ class Operation(_Handle):
         bell.wait()
         self._live
         self._client.step()
+
+    def _offer(self) -> None:
+        """From now on a step brings its events along, once each time that `wanted` is set."""
+        ffi.op_set_userdata(self._live, ffi.byref(self.wanted))
 
     def drain(self) -> tuple[int, list[EventTuple]]:
         """What has arrived, and OK, AGAIN or END; raises only after the events before were handed out."""
@@ -304,6 +313,7 @@ class HttpOperation(Operation):
                 ffi.byref(self._error),
             )
         )
+        self._offer()
 
     def feed(self, exchange: Exchange) -> None:
         """From now on drain() yields the exchange's events, and the body never enters Python."""
@@ -337,7 +347,10 @@ class ExchangeOperation(Operation):
         assert self._exchange is not None
         status = ffi.exchange_receive(self._exchange._live, self._live, self._error)
         self._check(status)
-        return bool(status != ffi.AGAIN)
+        if status == ffi.AGAIN:
+            return False
+        self._offer()
+        return True
 
 
 class Exchange(_Handle):

@@ -1,17 +1,70 @@
 # SPDX-License-Identifier: Apache-2.0
 """Waiting for the library in an event loop: one watcher of its descriptor serves every stream.
 
-asyncio watches the descriptor with add_reader. In trio the first task that has to wait watches for all of
-them, and passes the role on when it leaves, also when it is cancelled. Nothing here starts a thread.
+Each time the descriptor is readable, one call of the library brings what has come for all streams whose readers
+wait. asyncio watches with add_reader. In trio the first task that has to wait watches for all of them, and
+passes the role on when it leaves, also when it is cancelled. Nothing here starts a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Callable, Optional
+import os
+import weakref
+from collections import deque
+from typing import Any, Awaitable, Callable, Generator, Optional
 
 from . import _ffi as ffi
 from ._native import Client, EventTuple, Failure, Operation
+
+_NOTHING: list[EventTuple] = []
+
+
+class Reader:
+    """Reads one operation in an event loop, one task at a time."""
+
+    __slots__ = ("operation", "wakeup", "_pump", "_status", "_events", "_step")
+
+    def __init__(self, operation: Operation, pump: Pump) -> None:
+        self.operation = operation
+        self.wakeup: Any = None  # of the task that waits; the pump's affair
+        self._pump = pump
+        self._status = ffi.OK  # that the library had after this step
+        self._step = 0
+        self._events = _NOTHING  # and these, which nobody has taken yet
+
+    def take(self) -> Optional[tuple[int, list[EventTuple]]]:
+        """As Operation.drain; None if there is nothing yet: then await news()."""
+        events, self._events = self._events, _NOTHING
+        if not events and not (self._status == ffi.AGAIN and self._step == self._pump.steps):
+            self._step = self._pump.steps
+            self._status, events = self.operation.drain()
+        if events or self._status != ffi.AGAIN:
+            return self._status, events
+        return None
+
+    def news(self) -> Awaitable[None]:
+        """Until take() may have something, or wait() be over; too early is harmless."""
+        return self._pump.wait(self)
+
+    async def drain(self) -> tuple[int, list[EventTuple]]:
+        """take(), waiting until there is something."""
+        while True:
+            taken = self.take()
+            if taken is not None:
+                return taken
+            await self.news()
+
+    def bring(self, status: int, events: list[EventTuple], step: int) -> None:
+        """What a step has for it, which waits."""
+        self._status, self._events, self._step = status, events, step
+
+    async def close(self) -> None:
+        """End it. Who waits is woken, and told by take."""
+        key = self.operation.key
+        self.operation.close()
+        self._status, self._events = ffi.OK, _NOTHING
+        self._pump.wake(key)
 
 
 class Pump:
@@ -19,26 +72,18 @@ class Pump:
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.steps = 1  # of the client, and whatever else is a reason to ask it again
         self._fd = client.fileno()
-        self._waiters: dict[int, Any] = {}  # key of an operation -> who waits for it
+        self._waiting: dict[int, Reader] = {}  # by the key of their operation
+        _pumps.add(self)
 
-    async def drain(self, operation: Operation) -> tuple[int, list[EventTuple]]:
-        """As Operation.drain, but waits until there is something: never AGAIN with nothing."""
-        while True:
-            status, events = operation.drain()
-            if events or status != ffi.AGAIN:
-                return status, events
-            await self.wait(operation.key)
-
-    async def wait(self, key: int) -> None:
-        """Until the operation may have something; returning too early is harmless."""
+    def wait(self, reader: Reader) -> Awaitable[None]:
+        """Until something was brought to it, or it is woken."""
         raise NotImplementedError
 
-    def end(self, operation: Operation) -> None:
-        """Who waits for it is woken, and told by drain."""
-        key = operation.key
-        operation.close()
-        self._wake(key)
+    def wake(self, key: int) -> None:
+        """Let the task that waits for this operation look again, soon."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """End the client, from any loop. Whoever waits is woken, and told by drain."""
@@ -55,8 +100,22 @@ class Pump:
         """Does its event loop run, here or in another thread?"""
         raise NotImplementedError
 
-    def _wake(self, key: int) -> None:
-        raise NotImplementedError
+    def _step(self) -> list[Reader]:
+        """Step the client, and bring those that wait what has come for them."""
+        ready = self.client.step()
+        step = self.steps = self.steps + 1
+        readers = []
+        for key, status, events in ready:
+            reader = self._waiting.pop(key, None)
+            if reader is not None:
+                reader.bring(status, events, step)
+                readers.append(reader)
+        return readers
+
+    def _wake_all(self) -> None:
+        self.steps += 1  # they have to ask the library
+        for key in list(self._waiting):
+            self.wake(key)
 
     def _close(self) -> None:
         raise NotImplementedError
@@ -66,6 +125,85 @@ class Pump:
         raise NotImplementedError
 
 
+_pumps: weakref.WeakSet[Pump] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """In the child the library refuses to work; those that read shall ask it and hear so."""
+    for pump in _pumps:
+        pump.steps += 1
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+class Wakeup:
+    """What a task of asyncio waits for, as it would for a future, but over and over.
+
+    A future lets its task run in the loop's next turn, which costs more than all else that is done for an event. This
+    can run it at once, where the loop has found the descriptor readable. The methods are what a task asks of
+    any future that is not of asyncio's own class.
+    """
+
+    __slots__ = ("_asyncio_future_blocking", "_loop", "_reader", "_waiting", "_run", "_context", "_error")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, reader: Reader, waiting: dict[int, Reader]
+    ) -> None:
+        self._asyncio_future_blocking = False
+        self._loop = loop
+        self._reader = reader
+        self._waiting = waiting
+        self._run: Optional[Callable[[Wakeup], object]] = None  # the task that waits
+        self._context: Any = None  # and in which it runs
+        self._error: Optional[BaseException] = None
+
+    def __await__(self) -> Generator[Wakeup, None, None]:
+        operation = self._reader.operation
+        self._error = None
+        self._waiting[operation.key] = self._reader
+        operation.wanted.value = 1
+        self._asyncio_future_blocking = True
+        try:
+            yield self
+        except BaseException:
+            operation.wanted.value = 0
+            self._waiting.pop(operation.key, None)
+            raise
+
+    def wake_now(self) -> None:
+        """Only from a callback of the loop: then no other task is running."""
+        run, self._run = self._run, None
+        if run is not None:
+            self._context.run(run, self)
+
+    def wake_soon(self) -> None:
+        run, self._run = self._run, None
+        if run is not None and not self._loop.is_closed():
+            self._loop.call_soon(run, self, context=self._context)
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        return self._loop
+
+    def add_done_callback(self, run: Callable[[Wakeup], object], *, context: Any) -> None:
+        self._run, self._context = run, context
+
+    def done(self) -> bool:
+        return self._run is None
+
+    def cancel(self, msg: Optional[object] = None) -> bool:
+        if self._run is None:
+            return False
+        self._error = asyncio.CancelledError() if msg is None else asyncio.CancelledError(msg)
+        self.wake_soon()
+        return True
+
+    def result(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+
 class AsyncioPump(Pump):
     """The watch is left in place between waits: the next one mostly comes at once."""
 
@@ -73,37 +211,42 @@ class AsyncioPump(Pump):
         super().__init__(client)
         self._loop = loop
         self._watching = False
+        self._ready: deque[Reader] = deque()  # whose tasks run now
 
-    async def wait(self, key: int) -> None:
+    def wait(self, reader: Reader) -> Awaitable[None]:
         if not self._watching:
             self._loop.add_reader(self._fd, self._readable)
             self._watching = True
-        waiter = self._waiters[key] = self._loop.create_future()
-        try:
-            await waiter
-        finally:
-            if self._waiters.get(key) is waiter:
-                del self._waiters[key]
+        wakeup: Optional[Wakeup] = reader.wakeup
+        if wakeup is None:
+            wakeup = reader.wakeup = Wakeup(self._loop, reader, self._waiting)
+        return wakeup
 
     def _readable(self) -> None:
-        if not self._waiters:  # nobody reads now: no reason to spin
+        if not self._waiting:  # nobody reads now: no reason to spin
             self._unwatch()
             return
         try:
-            for key in self.client.step():
-                self._wake(key)
+            self._ready.extend(self._step())
         except Failure:  # in a forked child; each of them will see it itself
             self._unwatch()
             self._wake_all()
+        else:
+            self._run_ready()
 
-    def _wake(self, key: int) -> None:
-        waiter = self._waiters.pop(key, None)
-        if waiter is not None and not waiter.done() and not self._loop.is_closed():
-            waiter.set_result(None)
+    def _run_ready(self) -> None:
+        ready = self._ready
+        try:
+            while ready:
+                ready.popleft().wakeup.wake_now()
+        finally:
+            if ready:  # the program is being interrupted; should it go on, so do they
+                self._loop.call_soon(self._run_ready)
 
-    def _wake_all(self) -> None:
-        for key in list(self._waiters):
-            self._wake(key)
+    def wake(self, key: int) -> None:
+        reader = self._waiting.pop(key, None)
+        if reader is not None:
+            reader.wakeup.wake_soon()
 
     def _unwatch(self) -> None:
         if self._watching and not self._loop.is_closed():
@@ -132,42 +275,49 @@ class TrioPump(Pump):
         super().__init__(client)
         self._trio: Any = trio
         self._run = trio.lowlevel.current_trio_token()
-        self._watching: Optional[int] = None  # key of the operation whose task watches for all
+        self._watching: Optional[Reader] = None  # whose task watches for all
 
-    async def wait(self, key: int) -> None:
-        if self._watching is not None:
-            waiter = self._waiters[key] = self._trio.Event()
-            try:
-                await waiter.wait()
-            finally:
-                if self._waiters.get(key) is waiter:
-                    del self._waiters[key]
-        else:
-            await self._watch(key)
+    async def wait(self, reader: Reader) -> None:
+        operation = reader.operation
+        key = operation.key
+        self._waiting[key] = reader
+        operation.wanted.value = 1
+        try:
+            if self._watching is None:
+                await self._watch(reader, key)
+            else:
+                reader.wakeup = self._trio.Event()
+                await reader.wakeup.wait()
+        except BaseException:
+            operation.wanted.value = 0
+            self._waiting.pop(key, None)
+            raise
 
-    async def _watch(self, own: int) -> None:
+    async def _watch(self, own: Reader, key: int) -> None:
         self._watching = own
         try:
-            ready: list[int] = []
-            while own not in ready and not self.client.closed:
+            while self._waiting.get(key) is own:
                 await self._trio.lowlevel.wait_readable(self._fd)
-                ready = self.client.step()
-                for key in ready:
-                    if key != own:
-                        self._wake(key)
-        except self._trio.ClosedResourceError:  # see _wake
+                for reader in self._step():
+                    if reader is not own:
+                        reader.wakeup.set()
+        except self._trio.ClosedResourceError:  # see wake
             pass
         finally:
             self._watching = None
-            if self._waiters:
-                self._wake(next(iter(self._waiters)))  # it will watch
+            others = (other for other, reader in self._waiting.items() if reader is not own)
+            successor = next(others, None)
+            if successor is not None:
+                self.wake(successor)  # it will watch
 
-    def _wake(self, key: int) -> None:
-        waiter = self._waiters.pop(key, None)
-        if waiter is not None:
-            waiter.set()
-        elif key == self._watching:
+    def wake(self, key: int) -> None:
+        reader = self._waiting.pop(key, None)
+        if reader is None:
+            return
+        if reader is self._watching:
             self._trio.lowlevel.notify_closing(self._fd)
+        else:
+            reader.wakeup.set()
 
     def is_here(self) -> bool:
         if running_loop() is not None:
@@ -185,14 +335,9 @@ class TrioPump(Pump):
         return True
 
     def _close(self) -> None:
-        if not self.is_here():  # the loop has ended, and all that waited with it
-            self.client.close()
-            return
-        if self._watching is not None:
-            self._wake(self._watching)
-        self.client.close()
-        for key in list(self._waiters):
-            self._wake(key)
+        if self.is_here():
+            self._wake_all()  # before its descriptor is closed, which one of them watches
+        self.client.close()  # if the loop has ended, all that waited has with it
 
     def _call_soon(self, call: Callable[[], None]) -> None:
         self._run.run_sync_soon(call)
