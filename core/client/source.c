@@ -176,14 +176,25 @@ aq_status source_replace(const struct source_login *login, struct aq_str expecte
     return store_commit(login->store, &change, 1, err);
 }
 
-static aq_status source_load(struct aq_client *client, const struct source *source,
-                             struct source_login *ret, struct aq_error *err)
+/* A token server hands over what meets the wish; any other store is read. */
+static aq_status source_read(struct source_login *login, const struct aq_token_wish *wish,
+                             struct aq_error *err)
 {
-    bool changed;
+    AUTO(buf) struct buf json = BUF(AQ_STORE_VALUE_MAX);
+    struct aq_str key = login->source->token_key;
+    aq_status st = store_grants(login->store) ? store_grant(login->store, key, wish, &json, err)
+                                              : store_get(login->store, key, &json, err);
+    return st == AQ_OK ? source_take(login, &json, err) : st;
+}
+
+static aq_status source_load(struct aq_client *client, const struct source *source,
+                             const struct aq_token_wish *wish, struct source_login *ret,
+                             struct aq_error *err)
+{
     *ret = (struct source_login){ .source = source, .json = BUF(AQ_STORE_VALUE_MAX) };
     aq_status st = source_store(client, source, &ret->store, err);
     if (st == AQ_OK) {
-        st = source_reload(ret, &changed, err);
+        st = source_read(ret, wish, err);
     }
     if (st != AQ_OK) {
         source_login_done(ret);
@@ -229,8 +240,8 @@ static aq_status source_not_logged_in(const struct aq_client *client, struct aq_
 
 /* The better of two: the one that expires later. Problems count only if there is no login at all.
  */
-static aq_status source_choose(struct aq_client *client, struct source_login *ret,
-                               struct aq_error *err)
+static aq_status source_choose(struct aq_client *client, const struct aq_token_wish *wish,
+                               struct source_login *ret, struct aq_error *err)
 {
     struct aq_error problem = { 0 };
     const struct plugin *plugin;
@@ -241,7 +252,11 @@ static aq_status source_choose(struct aq_client *client, struct source_login *re
     }
     for (size_t i = 0; i < CLIENT_STORES; i++) {
         struct source_login candidate;
-        aq_status st = source_load(client, &sources[i], &candidate, err);
+        aq_status st = source_load(client, &sources[i], wish, &candidate, err);
+        if (st == AQ_AGAIN) {
+            source_login_done(ret);
+            return st;
+        }
         if (st == AQ_OK && found && candidate.token.expires_at_s <= ret->token.expires_at_s) {
             source_login_done(&candidate);
         } else if (st == AQ_OK) {
@@ -262,15 +277,16 @@ static aq_status source_choose(struct aq_client *client, struct source_login *re
                           : source_not_logged_in(client, AQ_STR("auto"), err);
 }
 
-aq_status source_find(struct aq_client *client, struct source_login *ret, struct aq_error *err)
+aq_status source_find(struct aq_client *client, const struct aq_token_wish *wish,
+                      struct source_login *ret, struct aq_error *err)
 {
     struct aq_str wanted = settings_get(&client->settings, SETTINGS_SOURCE).text;
     if (str_eq(wanted, AQ_STR("auto"))) {
-        return source_choose(client, ret, err);
+        return source_choose(client, wish, ret, err);
     }
     for (size_t i = 0; i < CLIENT_STORES; i++) {
         if (str_eq(wanted, sources[i].name)) {
-            aq_status st = source_load(client, &sources[i], ret, err);
+            aq_status st = source_load(client, &sources[i], wish, ret, err);
             return st == AQ_E_NOTFOUND ? source_not_logged_in(client, wanted, err) : st;
         }
     }

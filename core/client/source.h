@@ -29,9 +29,13 @@ void source_login_done(struct source_login *login);
  * Find the login that the settings ask for; with "auto", the one that expires last, the first row
  * of the table winning a tie.
  *
- * Returns AQ_OK, AQ_E_NOT_LOGGED_IN, or what stood in the way of reading.
+ * wish  what a store that is a token server is asked for; other stores are read
+ *
+ * Returns AQ_OK, AQ_E_NOT_LOGGED_IN, or what stood in the way of reading; from a token server also
+ * AQ_AGAIN (ask again at once) and what grant returns.
  */
-aq_status source_find(struct aq_client *client, struct source_login *ret, struct aq_error *err);
+aq_status source_find(struct aq_client *client, const struct aq_token_wish *wish,
+                      struct source_login *ret, struct aq_error *err);
 
 /* Seconds until the token expires; negative if it has. */
 int64_t source_remaining_s(const struct source_login *login);

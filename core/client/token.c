@@ -14,6 +14,7 @@ enum {
     MIN_VALID_S = 60,              /* a token this close to its end counts as expired */
     ADVISORY_S = 15 * 60,          /* refresh in good time, if it costs nobody anything */
     ADVISORY_US = 3 * 1000 * 1000, /* how long a caller with a valid token is kept waiting */
+    GRANT_US = 30 * 1000 * 1000,   /* how long a token server is given */
 };
 
 enum token_state {
@@ -29,7 +30,9 @@ struct token_op {
     enum token_state state;
     bool advisory; /* the caller has a valid token already: hurry, and fail in silence */
     bool warned;   /* AQ_EVENT_WARNING is pending in `warning` */
+    bool insisted; /* a token server was told to replace the token that was refused */
     uint64_t hurry_until_us;
+    uint64_t granted_until_us; /* when a token server has had its time; 0: it was not asked yet */
 
     struct buf rejected; /* the access token that was refused; empty: none was */
     struct source_login login;
@@ -50,6 +53,50 @@ static bool token_is_enough(const struct token_op *t)
     return source_remaining_s(&t->login) > token_needed_s(t);
 }
 
+/* ---- token servers ---- */
+
+/* A token that was refused may have been replaced long ago: force comes second. */
+static struct aq_token_wish token_wish(const struct token_op *t)
+{
+    bool force = (t->options.flags & AQ_TOKEN_FORCE_REFRESH) && (!t->rejected.len || t->insisted);
+    bool stay = t->options.flags & AQ_TOKEN_NO_REFRESH;
+    return (struct aq_token_wish){
+        .struct_size = sizeof(struct aq_token_wish),
+        .flags = (force ? AQ_WISH_FORCE : 0) | (stay ? AQ_WISH_NO_REFRESH : 0),
+        .min_valid_s = t->options.min_valid_s,
+    };
+}
+
+static aq_status token_await_grant(struct token_op *t, struct aq_error *err)
+{
+    uint64_t now_us = clock_now_us();
+    if (t->granted_until_us == 0) {
+        t->granted_until_us = now_us + GRANT_US;
+    }
+    if (now_us >= t->granted_until_us) {
+        return error_set(err, AQ_E_REFRESH,
+                         "login: the store did not hand a token over within 30 s, try again");
+    }
+    op_wake_at(&t->op, now_us);
+    return AQ_AGAIN;
+}
+
+/* The server has done what it could; whether that is enough for the caller is seen at the end. */
+static aq_status token_granted(struct token_op *t, struct aq_error *err)
+{
+    if (t->rejected.len && !t->insisted && (t->options.flags & AQ_TOKEN_FORCE_REFRESH)) {
+        t->insisted = true;
+        return AQ_OK;
+    }
+    if (source_remaining_s(&t->login) <= 0) {
+        return error_set(err, AQ_E_EXPIRED,
+                         "store '%s': handed a token over that has expired, compare the clocks",
+                         t->login.store->plugin->info.name);
+    }
+    t->state = TOKEN_READY;
+    return AQ_OK;
+}
+
 /* ---- load ---- */
 
 static aq_status token_decide(struct token_op *t, struct aq_error *err)
@@ -68,6 +115,9 @@ static aq_status token_decide(struct token_op *t, struct aq_error *err)
     if (t->rejected.len && !str_eq_secret(t->login.token.access_token, buf_str(&t->rejected))) {
         t->options.flags &= ~AQ_TOKEN_FORCE_REFRESH; /* somebody else has seen to it */
     }
+    if (store_grants(t->login.store)) {
+        return token_granted(t, err);
+    }
     t->advisory = token_is_enough(t) && !(t->options.flags & AQ_TOKEN_FORCE_REFRESH);
     if (t->advisory && (remaining_s > ADVISORY_S || t->login.token.refresh_token.len == 0)) {
         t->state = TOKEN_READY;
@@ -81,7 +131,14 @@ static aq_status token_decide(struct token_op *t, struct aq_error *err)
 
 static aq_status token_load(struct token_op *t, struct aq_error *err)
 {
-    aq_status st = source_find(t->op.client, &t->login, err);
+    const struct aq_token_wish wish = token_wish(t);
+    source_login_done(&t->login);
+    buf_clear(&t->profile_arn);
+    aq_status st = source_find(t->op.client, &wish, &t->login, err);
+    if (st == AQ_AGAIN) {
+        return token_await_grant(t, err);
+    }
+    op_wake_at(&t->op, CLOCK_NEVER);
     if (st == AQ_OK) {
         st = source_profile(&t->login, &t->profile_arn, err);
     }

@@ -81,22 +81,16 @@ aq_status host_breach(const struct host_table *h, struct aq_error *err, const ch
                      loader_kind_name(h->plugin->info.kind), h->plugin->info.name, what);
 }
 
-/* A plugin fails for reasons of its own, of a store's or of the network; what a login or an answer
- * of the service means is not for it to say. */
-static bool host_status_is_known(aq_status st)
-{
-    return st >= AQ_E_LIMIT && strcmp(aq_status_name(st), "AQ_E_UNKNOWN") != 0;
-}
-
-aq_status host_result(struct host_table *h, const char *function, aq_status most, aq_status st,
-                      struct aq_error *err)
+/* least: the last of the groups of statuses that the function may return */
+static aq_status host_judge(struct host_table *h, const char *function, aq_status least,
+                            aq_status most, aq_status st, struct aq_error *err)
 {
     if (h->breach) {
         const char *breach = h->breach;
         h->breach = NULL;
         return host_breach(h, err, "%s", breach);
     }
-    if (st > most || !host_status_is_known(st)) {
+    if (st > most || st < least || strcmp(aq_status_name(st), "AQ_E_UNKNOWN") == 0) {
         return host_breach(h, err, "%s returned %ld (%s)", function, (long)st, aq_status_name(st));
     }
     if (st >= 0) {
@@ -114,6 +108,19 @@ aq_status host_result(struct host_table *h, const char *function, aq_status most
     err->http = said.http;
     err->flags = said.flags;
     return st;
+}
+
+/* A plugin fails for reasons of its own, of a store's or of the network; what a login or an answer
+ * of the service means is not for it to say. */
+aq_status host_result(struct host_table *h, const char *function, aq_status most, aq_status st,
+                      struct aq_error *err)
+{
+    return host_judge(h, function, AQ_E_LIMIT, most, st, err);
+}
+
+aq_status host_result_grant(struct host_table *h, aq_status st, struct aq_error *err)
+{
+    return host_judge(h, "grant", AQ_E_NOT_SAVED, AQ_AGAIN, st, err);
 }
 
 /* ---- settings ---- */

@@ -50,6 +50,9 @@ struct host_value {
 aq_status host_result(struct host_table *h, const char *function, aq_status most, aq_status st,
                       struct aq_error *err);
 
+/* The same for grant, which may also say what is wrong with the login. */
+aq_status host_result_grant(struct host_table *h, aq_status st, struct aq_error *err);
+
 /* AQ_E_PLUGIN with a text that names the plugin and says how it broke its contract. */
 aq_status host_breach(const struct host_table *h, struct aq_error *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -42,19 +42,25 @@ void store_abandon(struct store *s)
     *s = (struct store){ 0 };
 }
 
-aq_status store_get(struct store *s, struct aq_str key, struct buf *out, struct aq_error *err)
+/* get and grant: one value, or why there is none. wish is NULL for get. */
+static aq_status store_fetch(struct store *s, struct aq_str key, const struct aq_token_wish *wish,
+                             struct buf *out, struct aq_error *err)
 {
+    const struct aq_store_ops *ops = &s->plugin->store;
     struct host_sink sink = { .key = key, .value = out };
     buf_clear(out);
     error_clear(err);
     s->host.sink = &sink;
-    aq_status st = s->plugin->store.get(s->self, key, &sink, err);
+    aq_status st =
+        wish ? ops->grant(s->self, key, wish, &sink, err) : ops->get(s->self, key, &sink, err);
     s->host.sink = NULL;
     if (st != AQ_E_NOTFOUND || s->host.breach) { /* that one needs no text */
-        st = host_result(&s->host, "get", AQ_OK, st, err);
+        st = wish ? host_result_grant(&s->host, st, err)
+                  : host_result(&s->host, "get", AQ_OK, st, err);
     }
     if (st == AQ_OK && !sink.filled) {
-        return host_breach(&s->host, err, "get returned '%.*s' without a value", AQ_STR_ARG(key));
+        return host_breach(&s->host, err, "%s returned '%.*s' without a value",
+                           wish ? "grant" : "get", AQ_STR_ARG(key));
     }
     if (buf_status(out) != AQ_OK && st != AQ_E_PLUGIN) { /* whatever the plugin made of it */
         st = buf_status(out) == AQ_E_NOMEM
@@ -66,6 +72,22 @@ aq_status store_get(struct store *s, struct aq_str key, struct buf *out, struct 
         buf_clear(out);
     }
     return st;
+}
+
+aq_status store_get(struct store *s, struct aq_str key, struct buf *out, struct aq_error *err)
+{
+    return store_fetch(s, key, NULL, out, err);
+}
+
+bool store_grants(const struct store *s)
+{
+    return s->plugin->store.grant != NULL;
+}
+
+aq_status store_grant(struct store *s, struct aq_str key, const struct aq_token_wish *wish,
+                      struct buf *out, struct aq_error *err)
+{
+    return store_fetch(s, key, wish, out, err);
 }
 
 aq_status store_commit(struct store *s, const struct aq_change *changes, uint32_t count,

@@ -26,6 +26,13 @@ bool store_is_open(const struct store *s);
 
 /* Replace the content of out by the value. */
 aq_status store_get(struct store *s, struct aq_str key, struct buf *out, struct aq_error *err);
+
+/* True if the store is a token server: ask it for tokens with store_grant. */
+bool store_grants(const struct store *s);
+
+/* As store_get, for a token that meets the wish. AQ_AGAIN: not there yet, call it again. */
+aq_status store_grant(struct store *s, struct aq_str key, const struct aq_token_wish *wish,
+                      struct buf *out, struct aq_error *err);
 aq_status store_commit(struct store *s, const struct aq_change *changes, uint32_t count,
                        struct aq_error *err);
 

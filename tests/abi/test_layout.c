@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The layout of what crosses the plugin border, as it was when minor 0 was published. Structs may
+ * The layout of what crosses the plugin border, as it was when it was published. Structs may
  * grow at their end; a number in this file never changes on a platform with 64-bit pointers.
  */
 #include <setjmp.h>
@@ -79,6 +79,9 @@ static void the_store_table_keeps_its_places(void **state)
     AT(aq_store_ops, lock, 48);
     AT(aq_store_ops, unlock, 56);
     AT(aq_store_ops, can_save, 64);
+    AT(aq_store_ops, grant, 72);
+    AT(aq_token_wish, flags, 4);
+    AT(aq_token_wish, min_valid_s, 8);
     AT(aq_change, expect, 16);
     AT(aq_change, action, 20);
     AT(aq_change, expected, 24);

@@ -137,19 +137,31 @@ static void fake_close(void *self)
     free(self);
 }
 
-static aq_status fake_get(void *self, struct aq_str key, void *sink, struct aq_error *err)
+static aq_status hand_over(const struct instance *self, struct aq_str key, void *sink)
 {
-    const struct aq_host *host = ((const struct instance *)self)->host;
-    aq_status st = planned(FAKE_GET, err);
+    const struct aq_host *host = self->host;
     const char *value = find(key.ptr, key.len);
-    if (st != AQ_OK) {
-        return st;
-    }
     if (!value) {
         return AQ_E_NOTFOUND;
     }
     return host->put(host->ctx, sink, key,
                      (struct aq_bytes){ (const uint8_t *)value, strlen(value) });
+}
+
+static aq_status fake_get(void *self, struct aq_str key, void *sink, struct aq_error *err)
+{
+    aq_status st = planned(FAKE_GET, err);
+    return st == AQ_OK ? hand_over(self, key, sink) : st;
+}
+
+static struct aq_token_wish last_wish;
+
+static aq_status fake_grant(void *self, struct aq_str key, const struct aq_token_wish *wish,
+                            void *sink, struct aq_error *err)
+{
+    last_wish = *wish;
+    aq_status st = planned(FAKE_GRANT, err);
+    return st == AQ_OK ? hand_over(self, key, sink) : st;
 }
 
 static aq_status fake_list(void *self, void *sink, struct aq_error *err)
@@ -236,4 +248,16 @@ void fake_store_install(struct aq_client *client)
     assert_int_equal(loader_adopt("fake", &plugin, AQ_PLUGIN_STORE, &client->store_plugin, &err),
                      AQ_OK);
     client->has_store_plugin = true;
+}
+
+void fake_store_serve(struct aq_client *client)
+{
+    client->store_plugin.store.grant = fake_grant;
+    client->store_plugin.store.lock = NULL;
+    client->store_plugin.store.unlock = NULL;
+}
+
+struct aq_token_wish fake_store_wish(void)
+{
+    return last_wish;
 }

@@ -11,6 +11,7 @@ enum fake_call {
     FAKE_LOCK,
     FAKE_CAN_SAVE,
     FAKE_COMMIT,
+    FAKE_GRANT,
     FAKE_CALLS,
 };
 
@@ -21,6 +22,12 @@ void fake_store_reset(void);
 
 /* Give this client the store, as if it had been loaded. */
 void fake_store_install(struct aq_client *client);
+
+/* Make the client's store a token server: it hands over what the rows say, whatever the wish. */
+void fake_store_serve(struct aq_client *client);
+
+/* The wish of the last grant. */
+struct aq_token_wish fake_store_wish(void);
 
 /* Let the next calls but `skip` fail, `times` times. AQ_E_TIMEOUT from a commit: it was done. */
 void fake_store_fail(enum fake_call call, int skip, int times, aq_status status);

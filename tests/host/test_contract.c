@@ -146,6 +146,48 @@ static void what_get_does_wrong_yields_an_error_and_no_value(void **state)
     }
 }
 
+static void what_grant_does_wrong_yields_an_error_and_no_value(void **state)
+{
+    static const struct deed deeds[] = {
+        { "get-nothing", AQ_E_PLUGIN, "grant returned 'k' without a value" },
+        { "get-other-key", AQ_E_PLUGIN, "put was given another key" },
+        { "get-twice", AQ_E_PLUGIN, "put was called twice for one key" },
+        { "get-long", AQ_E_LIMIT, "store 'evil': the value of 'k' is too long" },
+        { "grant-end", AQ_E_PLUGIN, "grant returned 2 (AQ_END)" },
+        { "grant-service", AQ_E_PLUGIN, "grant returned -50 (AQ_E_AUTH)" },
+        { "grant-silent", AQ_E_REFRESH, "store 'evil': failed without saying why (AQ_E_REFRESH)" },
+        { "grant-login", AQ_E_LOGIN_NEEDED, "evil: sign in again" },
+    };
+    const struct aq_token_wish wish = { .struct_size = sizeof(wish) };
+    (void)state;
+    for (size_t i = 0; i < COUNT(deeds); i++) {
+        struct opened o;
+        struct buf value = BUF(AQ_STORE_VALUE_MAX);
+        struct aq_error err;
+        opened_begin(&o, deeds[i].name, &err);
+        assert_true(store_grants(&o.store));
+        aq_status st = store_grant(&o.store, AQ_STR("k"), &wish, &value, &err);
+        check_error(&deeds[i], "store", st, &err);
+        assert_int_equal(value.len, 0);
+        buf_done(&value);
+        opened_end(&o);
+    }
+}
+
+static void a_token_server_may_ask_to_be_asked_again(void **state)
+{
+    struct opened o;
+    struct buf value = BUF(AQ_STORE_VALUE_MAX);
+    const struct aq_token_wish wish = { .struct_size = sizeof(wish) };
+    struct aq_error err;
+    (void)state;
+    opened_begin(&o, "grant-again", &err);
+    assert_int_equal(store_grant(&o.store, AQ_STR("k"), &wish, &value, &err), AQ_AGAIN);
+    assert_int_equal(value.len, 0); /* whatever was handed over meanwhile */
+    buf_done(&value);
+    opened_end(&o);
+}
+
 static void a_key_that_is_not_found_has_no_value_whatever_was_handed_over(void **state)
 {
     struct opened o;
@@ -447,6 +489,8 @@ int main(void)
         cmocka_unit_test(a_store_that_does_no_evil_works),
         cmocka_unit_test(a_store_that_opens_in_no_allowed_way_is_refused),
         cmocka_unit_test(what_get_does_wrong_yields_an_error_and_no_value),
+        cmocka_unit_test(what_grant_does_wrong_yields_an_error_and_no_value),
+        cmocka_unit_test(a_token_server_may_ask_to_be_asked_again),
         cmocka_unit_test(a_key_that_is_not_found_has_no_value_whatever_was_handed_over),
         cmocka_unit_test(a_sink_is_closed_when_its_get_is_over),
         cmocka_unit_test(only_lock_may_say_later_and_nothing_else_counts_as_done),

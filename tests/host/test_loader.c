@@ -49,6 +49,30 @@ static void a_plugin_is_found_by_name_in_the_plugin_path(void **state)
     plugin_done(&plugin);
 }
 
+static void a_store_of_an_older_minor_version_works_without_the_newer_functions(void **state)
+{
+    struct settings s = choose("minor0", NULL, 0);
+    struct plugin plugin = { 0 };
+    struct store store = { 0 };
+    struct log log = { 0 };
+    struct buf value = BUF(16);
+    struct aq_error err;
+    (void)state;
+    assert_int_equal(loader_load(&s, AQ_PLUGIN_STORE, &plugin, &err), AQ_OK);
+    assert_int_equal(plugin.info.abi_minor, 0);
+    assert_null(plugin.store.grant);
+    assert_int_equal(store_open(&plugin, &s, (struct settings_value){ 0 }, &log, &store, &err),
+                     AQ_OK);
+    assert_false(store_grants(&store));
+    assert_int_equal(store_get(&store, AQ_STR("k"), &value, &err), AQ_OK);
+    assert_string_equal((char *)value.ptr, "0");
+    buf_done(&value);
+    store_close(&store);
+    plugin_done(&plugin);
+    log_done(&log);
+    settings_done(&s);
+}
+
 static void a_plugin_is_found_by_its_absolute_path(void **state)
 {
     struct plugin plugin = { 0 };
@@ -272,6 +296,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plugin_is_found_by_name_in_the_plugin_path),
+        cmocka_unit_test(a_store_of_an_older_minor_version_works_without_the_newer_functions),
         cmocka_unit_test(a_plugin_is_found_by_its_absolute_path),
         cmocka_unit_test(the_plugin_path_may_begin_at_home_but_must_be_absolute),
         cmocka_unit_test(every_bad_plugin_is_refused_with_its_reason),

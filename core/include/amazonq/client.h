@@ -236,8 +236,8 @@ AQ_API aq_status aq_op_drain(struct aq_op *op, struct aq_event *events, uint32_t
                              uint32_t stride, uint32_t *ret_len, struct aq_error *err);
 
 /**
- * Tell whether aq_op_next may block in a store (at most 10 s a call). Such operations belong on a
- * client of their own in a worker thread when the program has an event loop.
+ * Tell whether aq_op_next may block in a store (at most 10 s a call; 1 s in a token server). Such
+ * operations belong on a client of their own in a worker thread when the program has an event loop.
  *
  * @return 1 or 0
  * Threads: the client's.  Since: 0.1

@@ -46,7 +46,7 @@ extern "C" {
 #endif
 
 /** Grows by one whenever something is appended to a table or struct of this ABI. */
-#define AQ_PLUGIN_ABI_MINOR 0u
+#define AQ_PLUGIN_ABI_MINOR 1u
 
 /* What a plugin is; also the first half of its file name, "store-sqlite.so". */
 #define AQ_PLUGIN_STORE 1
@@ -70,8 +70,8 @@ struct aq_host {
     /** The host's monotonic clock, in microseconds. All deadlines are on this clock. */
     uint64_t (*now_us)(void *ctx);
 
-    /** Stores: hand over one result of get or list, within that call. get: once, with the key that
-     * was asked for. value is copied into memory that is wiped. */
+    /** Stores: hand over one result of get, grant or list, within that call. get and grant: once,
+     * with the key that was asked for. value is copied into memory that is wiped. */
     aq_status (*put)(void *ctx, void *sink, struct aq_str key, struct aq_bytes value);
 
     /** Transports: the call that was started with this cookie has something to read. */

@@ -11,6 +11,10 @@
  *
  *     open -> get | list | lock -> get -> can_save -> commit -> unlock -> close
  *
+ * A store that is itself a token server, such as the broker of another machine or container, keeps
+ * no login of its own and has nothing to be refreshed here. It has one more function, grant, and is
+ * asked for tokens through that one alone.
+ *
  * Calls are synchronous. They may block, within the limits said at each; event loops run them in a
  * worker thread. Keys and values are secrets unless the key says otherwise: wipe every copy.
  */
@@ -44,6 +48,17 @@ struct aq_change {
     int32_t action; /* AQ_CHANGE_... */
     struct aq_bytes expected;
     struct aq_bytes value;
+};
+
+/* Bits of aq_token_wish.flags. */
+#define AQ_WISH_FORCE 0x1u      /* a new token, even if the one that is there is valid */
+#define AQ_WISH_NO_REFRESH 0x2u /* the token that is there, or AQ_E_EXPIRED */
+
+/** What is wanted of a token that a token server hands over. */
+struct aq_token_wish {
+    uint32_t struct_size;
+    uint32_t flags;      /* AQ_WISH_... */
+    int64_t min_valid_s; /* seconds it must still be valid; 0: as long as is usual */
 };
 
 /* Bits of aq_store_ops.traits: what a caller may know before it opens the store. */
@@ -116,6 +131,21 @@ struct aq_store_ops {
      * @return AQ_OK, or the error commit would return, with a text that says what to do
      */
     aq_status (*can_save)(void *self, struct aq_error *err);
+
+    /**
+     * Optional, since minor 1. For token servers: hand the value of key, which is that of a token,
+     * to host->put(sink), refreshed by whoever keeps the login so that it meets the wish. Where it
+     * is there, the core asks for tokens through it and not through get, and never refreshes one.
+     * The value needs no refresh_token. Blocks at most 1 s; returns early when a signal comes.
+     *
+     * @param wish  valid during the call
+     * @return as get; AQ_AGAIN (not there yet; called again with the same key and wish until it is,
+     *         or 30 s have passed; a call with another one, or none for a second, gives it up);
+     *         or what the server says of the login: AQ_E_NOT_LOGGED_IN, AQ_E_LOGIN_NEEDED,
+     *         AQ_E_REFRESH (temporary), AQ_E_EXPIRED, AQ_E_NOT_SAVED
+     */
+    aq_status (*grant)(void *self, struct aq_str key, const struct aq_token_wish *wish, void *sink,
+                       struct aq_error *err);
 };
 
 #define AQ_STORE_OPS .struct_size = sizeof(struct aq_store_ops)

@@ -124,6 +124,23 @@ static aq_status evil_get(void *ptr, struct aq_str key, void *sink, struct aq_er
     return AQ_OK;
 }
 
+/* Its deeds beside those of get. */
+static aq_status evil_grant(void *ptr, struct aq_str key, const struct aq_token_wish *wish,
+                            void *sink, struct aq_error *err)
+{
+    struct evil *self = ptr;
+    (void)wish;
+    if (does(self, "grant-login")) {
+        return fail(err, AQ_E_LOGIN_NEEDED, "evil: sign in again");
+    }
+    evil_hand_over(self, key, sink);
+    return does(self, "grant-again")     ? AQ_AGAIN
+           : does(self, "grant-end")     ? AQ_END
+           : does(self, "grant-service") ? AQ_E_AUTH
+           : does(self, "grant-silent")  ? AQ_E_REFRESH
+                                         : AQ_OK;
+}
+
 static aq_status evil_list(void *self, void *sink, struct aq_error *err)
 {
     (void)self;
@@ -167,9 +184,10 @@ static const struct aq_setting settings[] = {
 };
 
 static const struct aq_store_ops ops = {
-    AQ_STORE_OPS,      .open = evil_open,     .close = evil_close,
-    .get = evil_get,   .list = evil_list,     .commit = evil_commit,
-    .lock = evil_lock, .unlock = evil_unlock, .can_save = evil_can_save,
+    AQ_STORE_OPS,        .open = evil_open,     .close = evil_close,
+    .get = evil_get,     .list = evil_list,     .commit = evil_commit,
+    .lock = evil_lock,   .unlock = evil_unlock, .can_save = evil_can_save,
+    .grant = evil_grant,
 };
 
 static const struct aq_plugin plugin = {
