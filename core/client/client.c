@@ -279,22 +279,21 @@ void client_sync(struct aq_client *client)
     client_arm(client, deadline_us);
 }
 
-static void client_drain_fd(int fd)
+/* Whether there was something to drain. */
+static bool client_drain_fd(int fd)
 {
     uint64_t count;
-    ssize_t ignored = read(fd, &count, sizeof(count)); /* EAGAIN: nothing there, as good */
-    (void)ignored;
+    return read(fd, &count, sizeof(count)) == sizeof(count);
 }
 
 /* What made the client's own descriptors readable is being seen to. */
 static void client_clear_fds(struct aq_client *client)
 {
     if (client->woken) {
-        client_drain_fd(client->wake_fd);
-        client->woken = false;
+        client->woken = !client_drain_fd(client->wake_fd);
     }
-    if (client->armed_us != CLOCK_NEVER && client->armed_us <= clock_now_us()) {
-        client_drain_fd(client->timer_fd);
+    /* The clock may be a little ahead of the timer; then it is about to fire, and stays armed. */
+    if (client->armed_us <= clock_now_us() && client_drain_fd(client->timer_fd)) {
         client->armed_us = CLOCK_NEVER;
     }
 }
