@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "curl_fault.h"
 #include "fault.h"
 #include "loop.h"
 #include "transport.h"
@@ -11,6 +12,9 @@
 /* libcurl's own limit comes after ours and only serves to share the time between addresses. */
 #define CURL_CONNECT_SLACK_MS 1000L
 #define CURL_CONNECT_MAX_MS (24L * 3600L * 1000L)
+
+/* Most that is held for one call; then its connection is not read any more. */
+#define BODY_MAX_BYTES (256u * 1024u)
 
 static uint64_t deadline_after(const struct call *call, uint32_t timeout_ms)
 {
@@ -241,6 +245,7 @@ static struct call *call_new(struct transport *transport, const struct aq_reques
     call->transport = transport;
     call->cookie = cookie;
     call->awaited = true;
+    call->body.max = BODY_MAX_BYTES;
     call->head.max = request->max_header_bytes ? request->max_header_bytes : HEAD_DEFAULT_MAX_BYTES;
     call->connect_timeout_ms = request->connect_timeout_ms;
     call->first_byte_timeout_ms = request->first_byte_timeout_ms;
@@ -315,7 +320,7 @@ aq_status call_response(struct call *call, struct aq_response *ret, struct aq_er
 
 static void plan_resume(struct call *call)
 {
-    if (call->paused && !call->in_resume && body_len(&call->body) <= BODY_MAX_BYTES / 2) {
+    if (call->paused && !call->in_resume && body_len(&call->body) <= call->body.max / 2) {
         call->in_resume = true;
         TAILQ_INSERT_TAIL(&call->transport->resume, call, resume_link);
         loop_wake(&call->transport->loop);
@@ -341,11 +346,12 @@ aq_status call_read(struct call *call, uint8_t *buf, size_t cap, size_t *ret_len
 static void set_fault(struct call *call, CURLcode code)
 {
     if (code == CURLE_OUT_OF_MEMORY && call->phase == CALL_SENDING) {
-        code = FAULT_TOO_LARGE; /* what libcurl before 8.6 says of a line beyond its own limit */
+        code =
+            CURL_FAULT_TOO_LARGE; /* what libcurl before 8.6 says of a line beyond its own limit */
     }
     if (call->error.status == AQ_OK && code != CURLE_OK) {
-        fault_from_curl(&call->error, &call->transport->options, call->easy, code,
-                        call->outgoing.origin, call->head.complete);
+        curl_fault(&call->error, &call->transport->options, call->easy, code, call->outgoing.origin,
+                   call->head.complete);
     }
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "fault.h"
 #include "memory.h"
 
 #define FIRST_SIZE 2048u
@@ -127,7 +128,7 @@ static bool str_same(struct aq_str a, struct aq_str b)
 static const char *add_framing(struct framing *framing, const struct aq_header *field)
 {
     if (str_is(field->name, "content-encoding") && !str_is(field->value, "identity")) {
-        return "the answer is encoded, which was not asked for";
+        return FAULT_ENCODED;
     }
     if (str_is(field->name, "transfer-encoding")) {
         if (framing->chunked || !str_is(field->value, "chunked")) {
@@ -189,7 +190,7 @@ static aq_status finish(struct head *head, const char **ret_what)
 aq_status head_add(struct head *head, const char *line, size_t len, const char **ret_what)
 {
     if (len > head->max - head->received) {
-        *ret_what = "the header of the answer is too large";
+        *ret_what = FAULT_HEAD_TOO_LARGE;
         return AQ_E_LIMIT;
     }
     head->received += (uint32_t)len;
@@ -210,7 +211,7 @@ aq_status head_add(struct head *head, const char *line, size_t len, const char *
         return AQ_E_PROTOCOL;
     }
     if (head->count == HEAD_MAX_FIELDS) {
-        *ret_what = "the header of the answer has too many fields";
+        *ret_what = FAULT_HEAD_TOO_MANY;
         return AQ_E_LIMIT;
     }
     *ret_what = "out of memory";

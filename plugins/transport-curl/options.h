@@ -7,15 +7,14 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
-#define OPTIONS_COUNT 7u
+#include "settings.h"
+#include "trust.h"
 
-extern const struct aq_setting options_settings[OPTIONS_COUNT];
+extern const struct aq_setting options_settings[SETTINGS_COMMON_COUNT];
 
 /* Strings are borrowed from the host, as long as the instance is open; NULL is "not set". */
 struct options {
-    const char *ca_bundle;
-    const char *ca_dir;
-    bool default_trust; /* neither is set: what libcurl was built with */
+    struct trust trust;
     const char *https_proxy;
     const char *all_proxy;
     const char *no_proxy;

@@ -3,98 +3,19 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "fault.h"
 #include "memory.h"
+#include "request.h"
 
 /* libcurl adds these by itself unless they are named without a value. */
 static const char *const unwanted[] = { "Accept:", "Content-Type:", "Expect:" };
 #define UNWANTED_COUNT (sizeof(unwanted) / sizeof(unwanted[0]))
 
-/* Framing and the connection are the transport's business. */
-static const char *const reserved[] = { "connection",
-                                        "expect",
-                                        "keep-alive",
-                                        "proxy-connection",
-                                        "te",
-                                        "trailer",
-                                        "transfer-encoding",
-                                        "upgrade",
-                                        "http2-settings",
-                                        "proxy-authenticate",
-                                        "proxy-authorization" };
-#define RESERVED_COUNT (sizeof(reserved) / sizeof(reserved[0]))
-
-static const struct aq_header *header_at(const struct aq_request *request, uint32_t index)
-{
-    return (const void *)((const char *)request->headers + (size_t)index * request->header_stride);
-}
-
-static bool str_is(struct aq_str s, const char *lower)
-{
-    return s.len == strlen(lower) && strncasecmp(s.ptr, lower, s.len) == 0;
-}
-
-static bool is_visible(struct aq_str s, char except)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] <= ' ' || s.ptr[i] > '~' || s.ptr[i] == except) {
-            return false;
-        }
-    }
-    return s.len > 0;
-}
-
-static bool is_one_line(struct aq_str s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] == '\r' || s.ptr[i] == '\n' || s.ptr[i] == '\0') {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* libcurl computes the length; the caller may have done so, too. */
 static bool is_left_out(const struct aq_header *header)
 {
-    return str_is(header->name, "content-length");
-}
-
-static aq_status check_header(const struct aq_header *header, struct aq_error *err)
-{
-    if (!is_visible(header->name, ':')) {
-        return fault_set(err, AQ_E_INVALID, "request header", "the name is malformed, correct it");
-    }
-    if (!is_one_line(header->value)) {
-        return fault_set(err, AQ_E_INVALID, "request header",
-                         "the value is not one line, correct it");
-    }
-    for (size_t i = 0; i < RESERVED_COUNT; i++) {
-        if (str_is(header->name, reserved[i])) {
-            return fault_set(err, AQ_E_INVALID, reserved[i],
-                             "this header belongs to the transport, leave it out");
-        }
-    }
-    return AQ_OK;
-}
-
-static aq_status check(const struct aq_request *request, struct aq_error *err)
-{
-    if (!is_visible(request->method, ':')) {
-        return fault_set(err, AQ_E_INVALID, "request", "the method is malformed, correct it");
-    }
-    if (!is_visible(request->url, '\\')) {
-        return fault_set(err, AQ_E_INVALID, "request", "the URL is malformed, correct it");
-    }
-    for (uint32_t i = 0; i < request->header_count; i++) {
-        aq_status st = check_header(header_at(request, i), err);
-        if (st != AQ_OK) {
-            return st;
-        }
-    }
-    return AQ_OK;
+    return request_is(header->name, "content-length");
 }
 
 /* "Name: value", or "Name;" which is libcurl's way to say that the value is empty. */
@@ -117,7 +38,7 @@ static size_t text_size(const struct aq_request *request)
 {
     size_t size = request->url.len + 1 + request->method.len + 1;
     for (uint32_t i = 0; i < request->header_count; i++) {
-        const struct aq_header *header = header_at(request, i);
+        const struct aq_header *header = request_header(request, i);
         size += header->name.len + sizeof(": ") + header->value.len;
     }
     for (size_t i = 0; i < UNWANTED_COUNT; i++) {
@@ -147,7 +68,7 @@ static aq_status copy_text(struct outgoing *outgoing, const struct aq_request *r
         line->next = line + 1;
     }
     for (uint32_t i = 0; i < request->header_count; i++) {
-        const struct aq_header *header = header_at(request, i);
+        const struct aq_header *header = request_header(request, i);
         if (!is_left_out(header)) {
             line->data = at;
             at = add_line(at, header);
@@ -204,7 +125,7 @@ aq_status outgoing_init(struct outgoing *outgoing, const struct aq_request *requ
                         struct aq_error *err)
 {
     *outgoing = (struct outgoing){ 0 };
-    aq_status st = check(request, err);
+    aq_status st = request_check(request, err);
     if (st != AQ_OK) {
         return st;
     }
@@ -214,16 +135,11 @@ aq_status outgoing_init(struct outgoing *outgoing, const struct aq_request *requ
     return find_origin(outgoing, err);
 }
 
-static bool takes_body(const char *method)
-{
-    return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
-           strcmp(method, "PATCH") == 0;
-}
-
 static CURLcode apply_method(const struct outgoing *outgoing, CURL *easy)
 {
+    const struct aq_str method = { outgoing->method, strlen(outgoing->method) };
     CURLcode code = CURLE_OK;
-    if (outgoing->body_len || takes_body(outgoing->method)) {
+    if (outgoing->body_len || request_takes_body(method)) {
         code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
         if (code == CURLE_OK) {
             code =

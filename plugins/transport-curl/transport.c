@@ -7,6 +7,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "curl_fault.h"
 #include "fault.h"
 
 /* libcurl wants to be initialised once in a process; it is never undone. */
@@ -160,7 +161,7 @@ static void report_ready(struct transport *transport)
 static aq_status fail(struct transport *transport, CURLMcode code, struct aq_error *err)
 {
     struct call *call;
-    transport->failed = fault_from_multi(err, code);
+    transport->failed = curl_fault_multi(err, code);
     TAILQ_FOREACH(call, &transport->calls, link)
     {
         call_fail(call, err);

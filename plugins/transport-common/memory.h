@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Freeing what may have held a token or a prompt. */
-#ifndef TRANSPORT_CURL_MEMORY_H
-#define TRANSPORT_CURL_MEMORY_H
+#ifndef TRANSPORT_COMMON_MEMORY_H
+#define TRANSPORT_COMMON_MEMORY_H
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 
 #include "memory.h"
 
-#define FIRST_SIZE (16u * 1024u) /* what libcurl hands over at once */
+#define FIRST_SIZE 4096u
 
 /* Make room for len bytes at the end: by moving to the front, else by growing. */
 static aq_status make_room(struct body *body, size_t len)
@@ -41,7 +41,7 @@ aq_status body_put(struct body *body, const void *bytes, size_t len)
     if (len == 0) {
         return AQ_OK;
     }
-    if (used && (used >= BODY_MAX_BYTES || len > BODY_MAX_BYTES - used)) {
+    if (used && (used >= body->max || len > body->max - used)) {
         return AQ_AGAIN;
     }
     aq_status st = make_room(body, len);

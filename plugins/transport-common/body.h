@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes of a response that have arrived and wait to be read; wiped when freed. */
-#ifndef TRANSPORT_CURL_BODY_H
-#define TRANSPORT_CURL_BODY_H
+#ifndef TRANSPORT_COMMON_BODY_H
+#define TRANSPORT_COMMON_BODY_H
 
 #include <amazonq/plugin.h>
 
-/* Most that is held for one call; then its connection is not read any more. */
-#define BODY_MAX_BYTES (256u * 1024u)
-
-/* Zero-initialised is empty. The bytes are data[begin] ... data[end - 1]. */
+/* Zero-initialised, but for max, is empty. The bytes are data[begin] ... data[end - 1]. */
 struct body {
+    size_t max; /* that are held at once */
     uint8_t *data;
     size_t begin;
     size_t end;

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "curl_fault.h"
+
+#include <stdio.h>
+
+#include "fault.h"
+
+struct meaning {
+    CURLcode code;
+    aq_status status;
+    const char *what;
+};
+
+static const struct meaning meanings[] = {
+    { CURLE_COULDNT_RESOLVE_PROXY, AQ_E_NETWORK, FAULT_NO_PROXY_NAME },
+    { CURLE_COULDNT_RESOLVE_HOST, AQ_E_NETWORK, FAULT_NO_NAME },
+    { CURLE_COULDNT_CONNECT, AQ_E_NETWORK, FAULT_NO_CONNECTION },
+    { CURLE_PROXY, AQ_E_NETWORK, FAULT_PROXY },
+    { CURLE_SSL_CONNECT_ERROR, AQ_E_TLS, FAULT_HANDSHAKE },
+    { CURLE_SSL_CIPHER, AQ_E_TLS, "no common TLS cipher, the peer must offer a modern one" },
+    { CURLE_GOT_NOTHING, AQ_E_NETWORK, FAULT_CLOSED },
+    { CURLE_SEND_ERROR, AQ_E_NETWORK, "connection lost while sending, try again" },
+    { CURLE_SEND_FAIL_REWIND, AQ_E_NETWORK, FAULT_CLOSED },
+    { CURLE_ABORTED_BY_CALLBACK, AQ_E_NETWORK, FAULT_CLOSED },
+    { CURLE_RECV_ERROR, AQ_E_NETWORK, FAULT_LOST },
+    { CURLE_HTTP2_STREAM, AQ_E_NETWORK, FAULT_RESET },
+    { CURLE_HTTP2, AQ_E_PROTOCOL, FAULT_BROKEN_HTTP2 },
+    { CURLE_PARTIAL_FILE, AQ_E_TRUNCATED, FAULT_CUT_OFF },
+    { CURLE_WEIRD_SERVER_REPLY, AQ_E_PROTOCOL, "the answer is not valid HTTP" },
+    { CURLE_UNSUPPORTED_PROTOCOL, AQ_E_PROTOCOL, "the answer is not HTTP/1.1 or HTTP/2" },
+    { CURLE_BAD_CONTENT_ENCODING, AQ_E_PROTOCOL, FAULT_ENCODED },
+    { CURLE_OPERATION_TIMEDOUT, AQ_E_TIMEOUT,
+      "no connection in time, check the network or the proxy" },
+    { CURL_FAULT_TOO_LARGE, AQ_E_LIMIT, FAULT_HEAD_TOO_LARGE },
+    { CURLE_OUT_OF_MEMORY, AQ_E_NOMEM, "out of memory" },
+};
+
+/* The peer's certificate is not good enough, or what is trusted cannot be read: it could when the
+ * instance was opened, so it is damaged, or gone since. */
+static aq_status trust_fault(struct aq_error *err, const struct options *options, CURL *easy,
+                             CURLcode code, const char *origin)
+{
+    char trust[sizeof(err->text)];
+    long reason = 0;
+    int count = options_name_trust(options, easy, trust, sizeof(trust));
+    if (code == CURLE_SSL_CACERT_BADFILE) {
+        return fault_trust(err, origin, trust, count);
+    }
+    curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &reason);
+    return fault_certificate(err, origin, reason, trust, count);
+}
+
+static const struct meaning *find_meaning(CURLcode code)
+{
+    for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
+        if (meanings[i].code == code) {
+            return &meanings[i];
+        }
+    }
+    return NULL;
+}
+
+static int32_t os_error(CURL *easy)
+{
+    long sys = 0;
+    curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &sys);
+    return (int32_t)sys;
+}
+
+aq_status curl_fault(struct aq_error *err, const struct options *options, CURL *easy, CURLcode code,
+                     const char *origin, bool has_head)
+{
+    long tunnel = 0;
+    curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
+    if (tunnel >= 300 && !has_head) {
+        return fault_tunnel(err, origin, tunnel);
+    }
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE) {
+        return trust_fault(err, options, easy, code, origin);
+    }
+    const struct meaning *meaning = find_meaning(code);
+    if (!meaning) {
+        char what[64];
+        snprintf(what, sizeof(what), "libcurl reports error %d, try again", (int)code);
+        return fault_set(err, AQ_E_NETWORK, origin, what);
+    }
+    aq_status st = meaning->status;
+    if (has_head && st == AQ_E_NETWORK) {
+        st = fault_set(err, AQ_E_TRUNCATED, origin, FAULT_CUT_OFF);
+    } else if (st == AQ_E_PROTOCOL || st == AQ_E_LIMIT) {
+        st = fault_in_answer(err, st, origin, meaning->what);
+    } else {
+        st = fault_set(err, st, origin, meaning->what);
+    }
+    err->sys = os_error(easy);
+    return st;
+}
+
+aq_status curl_fault_multi(struct aq_error *err, CURLMcode code)
+{
+    if (code == CURLM_OUT_OF_MEMORY) {
+        return fault_set(err, AQ_E_NOMEM, "transport-curl", "out of memory");
+    }
+    char what[64];
+    snprintf(what, sizeof(what), "libcurl reports error %d for all requests, make a new client",
+             (int)code);
+    return fault_set(err, AQ_E_NETWORK, "transport-curl", what);
+}

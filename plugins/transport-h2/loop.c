@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "loop.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "fault.h"
+
+static void clear_wake(struct watch *watch, uint32_t events)
+{
+    uint64_t count;
+    struct loop *loop = (struct loop *)((char *)watch - offsetof(struct loop, wake));
+    (void)events;
+    loop->woken = read(watch->fd, &count, sizeof(count)) < 0;
+}
+
+aq_status loop_init(struct loop *loop, const struct aq_host *host, struct aq_error *err)
+{
+    *loop = (struct loop){ .host = host, .wake.on_event = clear_wake };
+    loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    loop->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (loop->epoll_fd < 0 || loop->wake.fd < 0 || !loop_watch(loop, &loop->wake, EPOLLIN)) {
+        int sys = errno;
+        loop_done(loop);
+        fault_set(err, AQ_E_NETWORK, "transport-h2",
+                  "no more file descriptors, raise the limit (ulimit -n)");
+        err->sys = sys;
+        return AQ_E_NETWORK;
+    }
+    return AQ_OK;
+}
+
+void loop_done(struct loop *loop)
+{
+    if (loop->epoll_fd >= 0) {
+        close(loop->epoll_fd);
+    }
+    if (loop->wake.fd >= 0) {
+        close(loop->wake.fd);
+    }
+}
+
+bool loop_watch(struct loop *loop, struct watch *watch, uint32_t events)
+{
+    struct epoll_event event = { .events = events, .data.ptr = watch };
+    if (watch->events == events) {
+        return true;
+    }
+    if (epoll_ctl(loop->epoll_fd, watch->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, watch->fd,
+                  &event) < 0) {
+        return false;
+    }
+    watch->events = events;
+    return true;
+}
+
+void loop_unwatch(struct loop *loop, struct watch *watch)
+{
+    if (!watch->events) {
+        return;
+    }
+    if (!loop->abandoned) {
+        epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+    }
+    watch->events = 0;
+    for (int i = 0; i < loop->batch_len; i++) {
+        if (loop->batch[i].data.ptr == watch) {
+            loop->batch[i].data.ptr = NULL;
+        }
+    }
+}
+
+void loop_wake(struct loop *loop)
+{
+    const uint64_t one = 1;
+    if (!loop->woken) {
+        loop->woken = write(loop->wake.fd, &one, sizeof(one)) == sizeof(one);
+    }
+}
+
+void loop_run(struct loop *loop)
+{
+    loop->batch_len = epoll_wait(loop->epoll_fd, loop->batch, LOOP_EVENTS, 0);
+    for (int i = 0; i < loop->batch_len; i++) {
+        struct watch *watch = loop->batch[i].data.ptr;
+        if (watch) {
+            watch->on_event(watch, loop->batch[i].events);
+        }
+    }
+    loop->batch_len = 0;
+}
