@@ -77,6 +77,6 @@ packages_install() {
 }
 
 # What building and the stand-in service need.
-PACKAGES_BUILD=(build-essential ca-certificates cmake ninja-build pkg-config libcurl4-openssl-dev
-    libdeflate-dev libjson-c-dev libsqlite3-dev)
+PACKAGES_BUILD=(build-essential ca-certificates cmake ninja-build pkg-config libc-ares-dev
+    libcurl4-openssl-dev libdeflate-dev libjson-c-dev libnghttp2-dev libsqlite3-dev libssl-dev)
 PACKAGES_SERVICE=(python3 python3-h2 python3-hypercorn python3-trustme)

@@ -17,7 +17,7 @@ static const struct meaning meanings[] = {
     { CURLE_COULDNT_CONNECT, AQ_E_NETWORK, FAULT_NO_CONNECTION },
     { CURLE_PROXY, AQ_E_NETWORK, FAULT_PROXY },
     { CURLE_SSL_CONNECT_ERROR, AQ_E_TLS, FAULT_HANDSHAKE },
-    { CURLE_SSL_CIPHER, AQ_E_TLS, "no common TLS cipher, the peer must offer a modern one" },
+    { CURLE_SSL_CIPHER, AQ_E_TLS, FAULT_NO_CIPHER },
     { CURLE_GOT_NOTHING, AQ_E_NETWORK, FAULT_CLOSED },
     { CURLE_SEND_ERROR, AQ_E_NETWORK, "connection lost while sending, try again" },
     { CURLE_SEND_FAIL_REWIND, AQ_E_NETWORK, FAULT_CLOSED },

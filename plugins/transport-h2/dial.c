@@ -148,9 +148,7 @@ static void advance(struct dial *dial, uint64_t now_us)
 static void advance_and_tell(struct dial *dial)
 {
     advance(dial, loop_now_us(dial->loop));
-    if (dial->state != DIAL_BUSY) {
-        dial->on_done(dial);
-    }
+    dial->on_change(dial);
 }
 
 static void attempt_ready(struct watch *watch, uint32_t events)
@@ -161,7 +159,7 @@ static void attempt_ready(struct watch *watch, uint32_t events)
     (void)events;
     if (getsockopt(watch->fd, SOL_SOCKET, SO_ERROR, &sys, &len) == 0 && sys == 0) {
         end(dial, DIAL_DONE, watch->fd);
-        dial->on_done(dial);
+        dial->on_change(dial);
         return;
     }
     dial->sys = sys;
@@ -177,14 +175,14 @@ static void resolved(struct resolve *resolve)
 }
 
 void dial_start(struct dial *dial, struct loop *loop, const char *host, uint16_t port,
-                bool loopback_only, void (*on_done)(struct dial *dial))
+                bool loopback_only, void (*on_change)(struct dial *dial))
 {
     *dial = (struct dial){ .loop = loop,
                            .loopback_only = loopback_only,
                            .state = DIAL_BUSY,
                            .fd = -1,
                            .name_us = LOOP_NEVER,
-                           .on_done = on_done };
+                           .on_change = on_change };
     if (resolve_start(&dial->resolve, loop, host, port, resolved) != AQ_OK) {
         end(dial, DIAL_NO_MEMORY, -1);
         return;

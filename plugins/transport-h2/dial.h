@@ -31,8 +31,8 @@ struct dial {
     struct resolve resolve;
     bool loopback_only; /* connect to this machine alone */
     enum dial_state state;
-    int fd;  /* DIAL_DONE: the caller's to close */
-    int sys; /* errno of the last attempt that failed */
+    int fd;           /* DIAL_DONE: the caller's to close */
+    int sys;          /* errno of the last attempt that failed */
     uint64_t name_us; /* until then IPv6 addresses are waited for */
     uint64_t next_us; /* when the next attempt starts beside those under way */
     unsigned used_v6; /* addresses that were tried */
@@ -40,12 +40,12 @@ struct dial {
     bool skipped; /* an address of another machine */
     struct dial_attempt attempts[DIAL_MAX_ATTEMPTS];
     unsigned attempt_count;
-    void (*on_done)(struct dial *dial); /* it is not busy any more; never from dial_start */
+    void (*on_change)(struct dial *dial); /* it is over, or has another deadline */
 };
 
-/* Start. If dial->state is something else than DIAL_BUSY on return, it is over already. */
+/* Start; on_change is not called from here. */
 void dial_start(struct dial *dial, struct loop *loop, const char *host, uint16_t port,
-                bool loopback_only, void (*on_done)(struct dial *dial));
+                bool loopback_only, void (*on_change)(struct dial *dial));
 
 /* When dial_expire wants to be called; LOOP_NEVER. */
 uint64_t dial_deadline_us(const struct dial *dial);

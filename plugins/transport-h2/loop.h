@@ -19,7 +19,7 @@ struct watch {
 
 struct loop {
     const struct aq_host *host;
-    int epoll_fd; /* what the host waits on */
+    int epoll_fd;      /* what the host waits on */
     struct watch wake; /* an eventfd inside it: work that did not come from the network */
     bool woken;        /* the eventfd is readable */
     bool abandoned;    /* in a forked child: the epoll set belongs to the parent */

@@ -56,8 +56,7 @@ static ares_ssize_t quiet_receive(ares_socket_t fd, void *buf, size_t cap, int f
 
 static ares_ssize_t quiet_send(ares_socket_t fd, const struct iovec *parts, int count, void *data)
 {
-    const struct msghdr message = { .msg_iov = (struct iovec *)parts,
-                                    .msg_iovlen = (size_t)count };
+    const struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count };
     (void)data;
     return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
@@ -85,20 +84,14 @@ static void update_deadline(struct resolve *resolve)
     struct timeval left;
     resolve->deadline_us = LOOP_NEVER;
     if (ares_timeout(resolve->channel, NULL, &left)) {
-        resolve->deadline_us = loop_now_us(resolve->loop) + (uint64_t)left.tv_sec * 1000000u +
-                               (uint64_t)left.tv_usec;
+        resolve->deadline_us =
+            loop_now_us(resolve->loop) + (uint64_t)left.tv_sec * 1000000u + (uint64_t)left.tv_usec;
     }
-}
-
-static unsigned count_done(const struct resolve *resolve)
-{
-    return (unsigned)resolve->v6.done + (unsigned)resolve->v4.done;
 }
 
 /* Let c-ares work; its callbacks only take notes, so that whoever is told may end it. */
 static void process(struct resolve *resolve, ares_socket_t readable, ares_socket_t writable)
 {
-    unsigned before = count_done(resolve);
     ares_process_fd(resolve->channel, readable, writable);
     if (resolve->starved) {
         resolve->v6.done = true;
@@ -106,9 +99,7 @@ static void process(struct resolve *resolve, ares_socket_t readable, ares_socket
         resolve->v4.no_memory = true;
     }
     update_deadline(resolve);
-    if (count_done(resolve) != before) {
-        resolve->on_news(resolve);
-    }
+    resolve->on_change(resolve);
 }
 
 static void socket_ready(struct watch *watch, uint32_t events)
@@ -227,8 +218,8 @@ static bool open_channel(struct resolve *resolve)
     };
     pthread_once(&ares_once, init_ares);
     if (ares_ready != ARES_SUCCESS ||
-        ares_init_options(&resolve->channel, &options,
-                          ARES_OPT_FLAGS | ARES_OPT_SOCK_STATE_CB) != ARES_SUCCESS) {
+        ares_init_options(&resolve->channel, &options, ARES_OPT_FLAGS | ARES_OPT_SOCK_STATE_CB) !=
+            ARES_SUCCESS) {
         resolve->channel = NULL;
         return false;
     }
@@ -237,12 +228,12 @@ static bool open_channel(struct resolve *resolve)
 }
 
 aq_status resolve_start(struct resolve *resolve, struct loop *loop, const char *host, uint16_t port,
-                        void (*on_news)(struct resolve *resolve))
+                        void (*on_change)(struct resolve *resolve))
 {
     char service[8];
     struct ares_addrinfo_hints hints = { .ai_flags = ARES_AI_NUMERICSERV | ARES_AI_NOSORT,
                                          .ai_socktype = SOCK_STREAM };
-    *resolve = (struct resolve){ .loop = loop, .deadline_us = LOOP_NEVER, .on_news = on_news };
+    *resolve = (struct resolve){ .loop = loop, .deadline_us = LOOP_NEVER, .on_change = on_change };
     TAILQ_INIT(&resolve->sockets);
     if (read_address(resolve, host, port)) {
         return AQ_OK;

@@ -37,13 +37,13 @@ struct resolve {
     uint64_t deadline_us; /* when c-ares wants to be called; LOOP_NEVER */
     struct resolve_answer v6;
     struct resolve_answer v4;
-    void (*on_news)(struct resolve *resolve); /* an answer is done; never from resolve_start */
+    void (*on_change)(struct resolve *resolve); /* an answer may be done, or the deadline moved */
 };
 
 /* Ask for the addresses of host, a name or an address as text; answers that are known at once are
- * done on return. on_news may call resolve_stop. AQ_E_NOMEM. */
+ * done on return, without a call of on_change, which may call resolve_stop. AQ_E_NOMEM. */
 aq_status resolve_start(struct resolve *resolve, struct loop *loop, const char *host, uint16_t port,
-                        void (*on_news)(struct resolve *resolve));
+                        void (*on_change)(struct resolve *resolve));
 
 /* Ask again, or give up, when the deadline has passed. */
 void resolve_expire(struct resolve *resolve, uint64_t now_us);

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +24,13 @@ static struct {
     int count;
 } server;
 
+const struct subject subject =
+#if AQ_TEST_HTTP2_ALONE
+    { true, "HTTP/2", 1024u * 1024u };
+#else
+    { false, "HTTP/1.1", 256u * 1024u };
+#endif
+
 uint64_t now_ms(void)
 {
     struct timespec now;
@@ -32,9 +40,10 @@ uint64_t now_ms(void)
 
 static void run_server(const char *const *listeners, int in, int out)
 {
-    const char *argv[MAX_LISTENERS + 4] = { AQ_TEST_PYTHON, AQ_TEST_SERVER, server.directory };
+    const char *argv[MAX_LISTENERS + 5] = { AQ_TEST_PYTHON, AQ_TEST_SERVER, server.directory,
+                                            subject.http2_alone ? "h2" : "http/1.1" };
     for (int i = 0; listeners[i]; i++) {
-        argv[3 + i] = listeners[i];
+        argv[4 + i] = listeners[i];
     }
     dup2(in, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
@@ -113,7 +122,7 @@ const char *server_url(const char *listener, const char *path)
     static char urls[4][128];
     static unsigned next;
     bool plain = strcmp(listener, "plain") == 0 || strcmp(listener, "second") == 0 ||
-                 strcmp(listener, "rude") == 0;
+                 strcmp(listener, "rude") == 0 || strcmp(listener, "http1") == 0;
     char *url = urls[next++ % 4];
     snprintf(url, sizeof(urls[0]), "%s:%d%s", plain ? "http://127.0.0.1" : "https://localhost",
              server_port(listener), path);
@@ -148,7 +157,7 @@ void client_open(struct client *client, const struct plugin_setting *settings)
 {
     struct aq_error err = { 0 };
     const struct plugin_setting trusting[] = { { "ca_bundle", server_file("ca.pem") }, { 0 } };
-    plugin_host_load(&client->host, "transport-curl", settings ? settings : trusting);
+    plugin_host_load(&client->host, TRANSPORT, settings ? settings : trusting);
     client->host.ready = exchange_ready;
     client->ops = client->host.plugin->transport;
     client->self = NULL;
@@ -347,6 +356,14 @@ const char *exchange_header(const struct exchange *exchange, const char *name)
     }
     fail_msg("no header '%s'", name);
     return NULL;
+}
+
+void assert_request(const char *path, const char *head)
+{
+    const char *seen = server_text("head", path);
+    if (strcasecmp(seen, head) != 0) {
+        fail_msg("'%s' instead of '%s'", seen, head);
+    }
 }
 
 void assert_body(const struct exchange *exchange, const char *text)

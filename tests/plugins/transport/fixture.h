@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the tests of transport-curl share: a peer (server.py in a process of its own), an instance
- * of the plugin, and requests that are driven to their end. Anything unexpected fails the test;
+ * What the tests of transports share: a peer (server.py in a process of its own), an instance of
+ * the plugin, and requests that are driven to their end. Anything unexpected fails the test;
  * nothing waits longer than ten seconds.
+ *
+ * Each test is built once for each transport, AQ_TEST_TRANSPORT is its name. A case holds for all
+ * of them unless it says for which.
  */
 #ifndef AQ_TESTS_TRANSPORT_FIXTURE_H
 #define AQ_TESTS_TRANSPORT_FIXTURE_H
@@ -19,6 +22,17 @@
 
 #include "host.h"
 
+/* The transport that is being tested. */
+
+#define TRANSPORT "transport-" AQ_TEST_TRANSPORT     /* its file */
+#define TRANSPORT_KEY "transport." AQ_TEST_TRANSPORT /* of its settings */
+
+extern const struct subject {
+    bool http2_alone;     /* it speaks nothing else, and many calls share a connection */
+    const char *protocol; /* what it speaks to "plain" and "tls" */
+    size_t held_bytes;    /* of a response that is not read */
+} subject;
+
 /* The peer. */
 
 /* Start server.py with these listeners, a list that ends with NULL; exits if that fails. */
@@ -28,7 +42,7 @@ int server_stop(void **state); /* a group teardown of cmocka */
 /* The path of a file in the test's own directory. The string is static. */
 const char *server_file(const char *name);
 
-/* "https://localhost:PORT/PATH"; "http" and 127.0.0.1 for plain, second and rude. A ring of
+/* "https://localhost:PORT/PATH"; "http" and 127.0.0.1 for plain, second, http1 and rude. A ring of
  * static strings. */
 const char *server_url(const char *listener, const char *path);
 int server_port(const char *listener);
@@ -102,6 +116,10 @@ void exchange_run(struct exchange *exchange, struct client *client, const char *
 
 /* The value of a response header, which must be there. A static string. */
 const char *exchange_header(const struct exchange *exchange, const char *name);
+
+/* What the peer saw of the last request for that path: "METHOD PATH PROTOCOL|name: value|...".
+ * HTTP/2 has its names in lower case, so case does not count. */
+void assert_request(const char *path, const char *head);
 
 void assert_body(const struct exchange *exchange, const char *text);
 void assert_failed(const struct exchange *exchange, aq_status status, const char *part_of_text);

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Peers for the transport tests: well-behaved, broken and hostile ones, on ports of their own.
 
-    server.py DIRECTORY LISTENER...
+    server.py DIRECTORY PROTOCOL LISTENER...
 
 writes ca.pem, good.pem (key and certificate for localhost) and the certificates that vouch for
 themselves into DIRECTORY, prints "NAME PORT" for every listener, then "ready 0"; it ends with its
-standard input. The path of a request chooses what happens to it. Commands on standard input, one
-answer line each:
+standard input. PROTOCOL is what the listeners speak that do not name another one, http/1.1 or h2.
+The path of a request chooses what happens to it. Commands on standard input, one answer line each:
 
     connections NAME    connections accepted by that listener so far
     requests PATH       complete requests for that path so far, over all listeners
@@ -17,6 +17,7 @@ answer line each:
     head PATH           head of the last request for that path, lines joined with "|"; for a proxy,
                         the path is CONNECT
     body PATH           length of its body
+    resets CODE         streams that were reset with this code so far
     go                  let one waiting response continue
 """
 
@@ -34,6 +35,7 @@ import warnings
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -54,6 +56,7 @@ heard = collections.Counter()
 requests = collections.Counter()
 heads = {}
 bodies = {}
+resets = collections.Counter()
 go = threading.Semaphore(0)
 
 
@@ -95,6 +98,8 @@ class Request:
                 break
             lines.append(line.rstrip(b"\r\n").decode("latin-1"))
         self.head = "|".join(lines)
+        if lines[0].count(" ") != 2:
+            raise EOFError
         self.method, self.path = lines[0].split(" ")[:2]
         self.name = plain_path(self.path)[1:]
         self.fields = {}
@@ -362,106 +367,270 @@ def serve_h1(sock):
 
 # HTTP/2, by the same paths.
 
+OK = [(":status", "200"), ("x-answer", "h2")]
+
+
+class H2Stream:
+    """One request over HTTP/2, answered by a thread of its own."""
+
+    def __init__(self, session, number, fields, body):
+        self.session = session
+        self.number = number
+        fields = dict(fields)
+        self.method, self.path = fields.pop(":method"), fields.pop(":path")
+        self.name = plain_path(self.path)[1:]
+        self.body = body
+        fields.pop(":scheme")
+        fields = {"host": fields.pop(":authority"), **fields}
+        self.head = "|".join(["%s %s HTTP/2" % (self.method, self.path)]
+                             + [("%s: %s" % field).rstrip() for field in fields.items()])
+
+    def respond(self, fields=OK, end=False):
+        self.session.call("send_headers", self.number, fields, end_stream=end)
+
+    def send(self, data, end=False):
+        """Send as the window allows."""
+        while True:
+            room = self.session.wait_for_window(self.number) if data else 0
+            piece, data = data[:room], data[room:]
+            self.session.call("send_data", self.number, piece, end_stream=end and not data)
+            if not data:
+                break
+
+    def reset(self, code):
+        self.session.call("reset_stream", self.number, error_code=code)
+
+    def answer(self, body, *fields):
+        body = b"" if self.method == "HEAD" else body
+        self.respond(OK + list(fields), end=not body)
+        if body:
+            self.send(body, end=True)
+
+
+def h2_echo(stream):
+    stream.respond([(":status", "200"), ("x-answer", "Mixed Case"), ("x-empty", ""),
+                    ("content-length", str(len(stream.body)))], end=not stream.body)
+    if stream.body:
+        stream.send(stream.body, end=True)
+
+
+def h2_stream(stream):
+    stream.respond()
+    for number in range(5):
+        go.acquire()
+        stream.send(b"piece %d" % number)
+    stream.session.call("send_headers", stream.number, [("x-trailer", "ignored")], end_stream=True)
+
+
+def h2_trickle(stream):
+    stream.respond(OK + [("content-type", EVENTS)])
+    stream.send(b"first")
+
+
+def h2_big(stream):
+    stream.answer(b"x" * BIG)
+
+
+def h2_redirect(stream):
+    status, location = redirect(stream.path)
+    stream.respond([(":status", status), ("location", location)], end=True)
+
+
+def h2_interim(stream):
+    stream.respond([(":status", "103"), ("link", "</a>")])
+    stream.answer(b"ok")
+
+
+def h2_silent(stream):
+    pass
+
+
+def h2_half_head(stream):
+    block = b"\x88\x40\x06x-slow"  # ":status: 200", and the name of a field
+    stream.session.write(struct.pack(">I", len(block))[1:] + b"\x01\x00"
+                         + struct.pack(">I", stream.number) + block)
+
+
+def h2_cut_length(stream):
+    stream.respond(OK + [("content-length", "100")])
+    stream.send(b"only this")
+    stream.session.close()
+
+
+def h2_short_length(stream):
+    stream.respond(OK + [("content-length", "100")])
+    stream.send(b"only this", end=True)
+
+
+def h2_goodbye(stream):
+    stream.respond()
+    stream.send(b"only this")
+    stream.session.close()
+
+
+def h2_reset(stream):
+    stream.respond()
+    stream.send(b"only this")
+    go.acquire()
+    stream.reset(2)
+
+
+def h2_reset_at_once(stream):
+    stream.reset(2)
+
+
+def h2_refused(stream):
+    stream.reset(7)
+
+
+def h2_close(stream):
+    stream.session.close()
+
+
+def h2_last(stream):
+    stream.answer(b"ok")
+    stream.session.close()
+
+
+def h2_close_second(stream):
+    with lock:
+        first = requests["/" + stream.name] == 1
+    if first:
+        stream.answer(b"ok")
+    else:
+        stream.session.close()
+
+
+def h2_gzip(stream):
+    stream.answer(b"\x1f\x8b", ("content-encoding", "gzip"))
+
+
+def h2_gzip_bomb(stream):
+    stream.answer(GZIP_BOMB, ("content-encoding", "gzip"))
+
+
+def h2_identity(stream):
+    stream.answer(b"ok", ("content-encoding", "identity"))
+
+
+def h2_switch(stream):
+    stream.respond([(":status", "101")])
+
+
+def h2_garbage(stream):
+    stream.session.write(b"\xff" * 64)
+
+
+def h2_bomb(stream):
+    stream.answer(b"ok", *[("x-bomb-%d" % i, "b" * 1000) for i in range(100)])
+
+
+def h2_fields_256(stream):
+    stream.answer(b"ok", *[("x-%d" % i, "1") for i in range(255)])
+
+
+def h2_fields_257(stream):
+    stream.answer(b"ok", *[("x-%d" % i, "1") for i in range(256)])
+
+
+def h2_fields_10000(stream):
+    stream.answer(b"ok", *[("x-%d" % i, "1") for i in range(10000)])
+
+
+def h2_trailer_bomb(stream):
+    stream.respond()
+    stream.send(b"ok")
+    stream.session.call("send_headers", stream.number,
+                        [("x-bomb-%d" % i, "b" * 1000) for i in range(100)], end_stream=True)
+
+
+def h2_interim_bomb(stream):
+    for _ in range(65536):
+        stream.respond([(":status", "103"), ("x-bomb", "b" * 1000)])
+
+
+def h2_ok(stream):
+    stream.answer(b"ok")
+
 
 class H2Session:
     def __init__(self, sock):
         self.sock = sock
-        self.h2 = h2.connection.H2Connection(
-            h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
-        self.pending = {}
-        self.bodies = collections.Counter()
+        self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(
+            client_side=False, header_encoding="utf-8", validate_outbound_headers=False))
+        self.changed = threading.Condition()  # guards h2; a window has grown, or all is over
+        self.over = False
+        self.bodies = collections.defaultdict(bytes)
         self.heads = {}
-        self.h2.initiate_connection()
-        self.flush()
+        self.call("initiate_connection")
 
-    def flush(self):
-        self.sock.sendall(self.h2.data_to_send())
+    def call(self, method, *args, **kwargs):
+        """Do something with the connection and send what comes of it."""
+        with self.changed:
+            if self.over:
+                raise EOFError
+            getattr(self.h2, method)(*args, **kwargs)
+            self.sock.sendall(self.h2.data_to_send())
 
-    def respond(self, stream, whole_path):
-        ok = [(":status", "200"), ("x-answer", "h2")]
-        path = plain_path(whole_path)
-        if path == "/redirect":
-            status, location = redirect(whole_path)
-            self.h2.send_headers(stream, [(":status", status), ("location", location)],
-                                 end_stream=True)
-        elif path == "/refused":
-            self.h2.reset_stream(stream, error_code=7)
-        elif path == "/reset":
-            self.h2.send_headers(stream, ok)
-            self.h2.send_data(stream, b"only this")
-            self.flush()
-            go.acquire()
-            self.h2.reset_stream(stream, error_code=2)
-        elif path == "/reset-at-once":
-            self.h2.reset_stream(stream, error_code=2)
-        elif path == "/goodbye":
-            self.h2.send_headers(stream, ok)
-            self.h2.send_data(stream, b"only this")
-            self.flush()
-            raise EOFError
-        elif path == "/garbage":
-            self.flush()
-            self.sock.sendall(b"\xff" * 64)
-        elif path == "/silent":
-            pass
-        elif path == "/bomb":
-            self.h2.send_headers(stream, ok + [("x-bomb-%d" % i, "b" * 1000) for i in range(100)])
-        elif path == "/gzip":
-            self.h2.send_headers(stream, ok + [("content-encoding", "gzip")])
-        elif path == "/gzip-bomb":
-            self.h2.send_headers(stream, ok + [("content-encoding", "gzip")])
-            self.pending[stream] = BIG
-        elif path == "/trickle":
-            self.h2.send_headers(stream, ok + [("content-type", EVENTS)])
-            self.h2.send_data(stream, b"first")
-        elif path == "/big":
-            self.h2.send_headers(stream, ok)
-            self.pending[stream] = BIG
-        else:
-            self.h2.send_headers(stream, ok)
-            self.h2.send_data(stream, b"ok", end_stream=True)
+    def write(self, data):
+        with self.changed:
+            self.sock.sendall(data)
 
-    def pump(self):
-        for stream in list(self.pending):
-            while self.pending[stream]:
-                room = min(self.h2.local_flow_control_window(stream),
-                           self.h2.max_outbound_frame_size, self.pending[stream])
-                if room <= 0:
-                    break
-                self.pending[stream] -= room
-                self.h2.send_data(stream, b"x" * room, end_stream=self.pending[stream] == 0)
-                self.flush()
-            if not self.pending[stream]:
-                del self.pending[stream]
+    def close(self):
+        with self.changed:
+            self.over = True
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+    def wait_for_window(self, stream):
+        with self.changed:
+            self.changed.wait_for(lambda: self.over or self.h2.local_flow_control_window(stream))
+            if self.over:
+                raise EOFError
+            return min(self.h2.local_flow_control_window(stream), self.h2.max_outbound_frame_size)
+
+    def run_handler(self, stream):
+        try:
+            globals().get("h2_" + stream.name.replace("-", "_"), h2_ok)(stream)
+        except (EOFError, OSError, h2.exceptions.ProtocolError):
+            pass  # the client has reset the stream, or is gone
+
+    def take(self, event):
+        if isinstance(event, h2.events.RequestReceived):
+            self.heads[event.stream_id] = event.headers
+        elif isinstance(event, h2.events.DataReceived):
+            self.bodies[event.stream_id] += event.data
+            self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        elif isinstance(event, h2.events.StreamReset):
+            with lock:
+                resets[event.error_code] += 1
+                lock.notify_all()
+        elif isinstance(event, h2.events.StreamEnded):
+            stream = H2Stream(self, event.stream_id, self.heads.pop(event.stream_id),
+                              self.bodies.pop(event.stream_id, b""))
+            record("/" + stream.name, stream.head, stream.body)
+            threading.Thread(target=self.run_handler, args=(stream,), daemon=True).start()
 
     def run(self):
-        while True:
+        data = self.sock.recv(65536)
+        while data:
+            with self.changed:
+                for event in self.h2.receive_data(data):
+                    self.take(event)
+                self.changed.notify_all()
+                self.sock.sendall(self.h2.data_to_send())
             data = self.sock.recv(65536)
-            if not data:
-                return
-            for event in self.h2.receive_data(data):
-                if isinstance(event, h2.events.RequestReceived):
-                    self.heads[event.stream_id] = dict(event.headers)
-                elif isinstance(event, h2.events.DataReceived):
-                    self.bodies[event.stream_id] += len(event.data)
-                    self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-                elif isinstance(event, h2.events.StreamReset):
-                    self.pending.pop(event.stream_id, None)
-                elif isinstance(event, h2.events.StreamEnded):
-                    head = self.heads[event.stream_id]
-                    lines = ["%s: %s" % field for field in head.items()]
-                    record(plain_path(head[":path"]), "|".join(lines),
-                           b"x" * self.bodies[event.stream_id])
-                    self.respond(event.stream_id, head[":path"])
-            self.pump()
-            self.flush()
 
 
 def serve_h2(sock):
+    session = H2Session(sock)
     try:
-        H2Session(sock).run()
-    except (EOFError, OSError):
+        session.run()
+    except (EOFError, OSError, h2.exceptions.ProtocolError):
         pass
+    finally:
+        with session.changed:
+            session.over = True
+            session.changed.notify_all()
 
 
 # A proxy that only knows CONNECT.
@@ -609,21 +778,25 @@ def listen(name, serve, context=None):
     threading.Thread(target=accept, args=(name, listener, serve, context), daemon=True).start()
 
 
-def start(directory, names):
+def start(directory, protocol, names):
     ca = trustme.CA()
     ca.cert_pem.write_to_path(directory + "/ca.pem")
     good = ca.issue_cert("localhost", "127.0.0.1")
     good.private_key_and_cert_chain_pem.write_to_path(directory + "/good.pem")
     long_ago = datetime.datetime(2020, 1, 1)
+    serve = serve_h2 if protocol == "h2" else serve_h1
     listeners = {
-        "plain": lambda: (serve_h1,),
-        "second": lambda: (serve_h1,),
-        "second-tls": lambda: (serve_h1, tls(good)),  # no ALPN
+        "plain": lambda: (serve,),
+        "second": lambda: (serve,),
+        "second-tls": lambda: (serve, tls(good, [protocol])),
+        "no-alpn": lambda: (serve_h1, tls(good)),
+        "http1": lambda: (serve_h1,),
+        "http1-tls": lambda: (serve_h1, tls(good, ["http/1.1"])),
         "silent": lambda: (serve_silent,),
         "proxy": lambda: (serve_proxy,),
         "rude": lambda: (serve_rude,),
-        "rude-tls": lambda: (serve_rude, tls(good)),
-        "tls": lambda: (serve_h1, tls(good, ["http/1.1"])),
+        "rude-tls": lambda: (serve_rude, tls(good, [protocol])),
+        "tls": lambda: (serve, tls(good, [protocol])),
         "h2": lambda: (serve_h2, tls(good, ["h2"])),
         "h1-as-h2": lambda: (blurt(answer(b"ok")), tls(good, ["h2"])),
         "h2-as-h1": lambda: (blurt(SETTINGS_FRAME), tls(good, ["http/1.1"])),
@@ -663,6 +836,8 @@ def command(words):
         return heard[words[1]]
     if words[0] == "head":
         return heads.get(words[1], "")
+    if words[0] == "resets":
+        return resets[int(words[1])]
     if words[0] == "body":
         return bodies.get(words[1], -1)
     if words[0] == "go":
@@ -673,7 +848,7 @@ def command(words):
 
 def main():
     warnings.simplefilter("ignore", DeprecationWarning)  # TLS 1.1 is what we want
-    start(sys.argv[1], sys.argv[2:])
+    start(sys.argv[1], sys.argv[2], sys.argv[3:])
     for name, port in ports.items():
         print(name, port)
     print("ready 0", flush=True)

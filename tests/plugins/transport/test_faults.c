@@ -14,8 +14,14 @@ struct fault {
     aq_status status;
     const char *text;
     bool head;
-    bool go; /* the peer waits for it before it breaks off */
+    bool go;                           /* the peer waits for it before it breaks off */
+    enum { ALL, NOT_H2, ONLY_H2 } who; /* transports that get to see it */
 };
+
+static bool concerns_us(const struct fault *fault)
+{
+    return fault->who == ALL || (fault->who == ONLY_H2) == subject.http2_alone;
+}
 
 /* A line of /proc/self/status, in KiB. */
 static long memory_kib(const char *name)
@@ -94,7 +100,9 @@ static void run_all(const struct fault *faults, size_t count)
     forget_peak();
     long before = memory_kib("VmRSS:");
     for (size_t i = 0; i < count; i++) {
-        run(&faults[i]);
+        if (concerns_us(&faults[i])) {
+            run(&faults[i]);
+        }
     }
     long growth = memory_kib("VmHWM:") - before;
     print_message("%zu faults, memory grew by %ld KiB\n", count, growth);
@@ -106,14 +114,14 @@ static void run_all(const struct fault *faults, size_t count)
 static void a_body_that_is_cut_off_is_truncated_and_never_an_end(void **state)
 {
     static const struct fault faults[] = {
-        { "plain", "/cut-length", AQ_E_TRUNCATED, "cut off", true, false },
-        { "plain", "/cut-chunk", AQ_E_TRUNCATED, "cut off", true, false },
-        { "plain", "/reset", AQ_E_TRUNCATED, "cut off", true, true },
-        { "tls", "/cut-length", AQ_E_TRUNCATED, "cut off", true, false },
-        { "tls", "/cut-chunk", AQ_E_TRUNCATED, "cut off", true, false },
-        { "tls", "/reset", AQ_E_TRUNCATED, "cut off", true, true },
-        { "h2", "/reset", AQ_E_TRUNCATED, "cut off", true, true },
-        { "h2", "/goodbye", AQ_E_TRUNCATED, "cut off", true, false },
+        { "plain", "/cut-length", AQ_E_TRUNCATED, "cut off", true, false, ALL },
+        { "plain", "/cut-chunk", AQ_E_TRUNCATED, "cut off", true, false, NOT_H2 },
+        { "plain", "/reset", AQ_E_TRUNCATED, "cut off", true, true, ALL },
+        { "tls", "/cut-length", AQ_E_TRUNCATED, "cut off", true, false, ALL },
+        { "tls", "/cut-chunk", AQ_E_TRUNCATED, "cut off", true, false, NOT_H2 },
+        { "tls", "/reset", AQ_E_TRUNCATED, "cut off", true, true, ALL },
+        { "h2", "/reset", AQ_E_TRUNCATED, "cut off", true, true, ALL },
+        { "h2", "/goodbye", AQ_E_TRUNCATED, "cut off", true, false, ALL },
     };
     (void)state;
     run_all(faults, sizeof(faults) / sizeof(faults[0]));
@@ -122,9 +130,9 @@ static void a_body_that_is_cut_off_is_truncated_and_never_an_end(void **state)
 static void no_answer_at_all_is_a_network_error(void **state)
 {
     static const struct fault faults[] = {
-        { "plain", "/close", AQ_E_NETWORK, "before an answer came", false, false },
-        { "tls", "/close", AQ_E_NETWORK, "before an answer came", false, false },
-        { "h2", "/reset-at-once", AQ_E_NETWORK, "reset", false, false },
+        { "plain", "/close", AQ_E_NETWORK, "before an answer came", false, false, ALL },
+        { "tls", "/close", AQ_E_NETWORK, "before an answer came", false, false, ALL },
+        { "h2", "/reset-at-once", AQ_E_NETWORK, "reset", false, false, ALL },
     };
     (void)state;
     run_all(faults, sizeof(faults) / sizeof(faults[0]));
@@ -133,11 +141,11 @@ static void no_answer_at_all_is_a_network_error(void **state)
 static void encoded_answers_are_refused(void **state)
 {
     static const struct fault faults[] = {
-        { "plain", "/gzip", AQ_E_PROTOCOL, "encoded", false, false },
-        { "plain", "/gzip-transfer", AQ_E_PROTOCOL, "transfer encoding", false, false },
-        { "plain", "/gzip-bomb", AQ_E_PROTOCOL, "encoded", false, false },
-        { "h2", "/gzip", AQ_E_PROTOCOL, "encoded", false, false },
-        { "h2", "/gzip-bomb", AQ_E_PROTOCOL, "encoded", false, false },
+        { "plain", "/gzip", AQ_E_PROTOCOL, "encoded", false, false, ALL },
+        { "plain", "/gzip-transfer", AQ_E_PROTOCOL, "transfer encoding", false, false, NOT_H2 },
+        { "plain", "/gzip-bomb", AQ_E_PROTOCOL, "encoded", false, false, ALL },
+        { "h2", "/gzip", AQ_E_PROTOCOL, "encoded", false, false, ALL },
+        { "h2", "/gzip-bomb", AQ_E_PROTOCOL, "encoded", false, false, ALL },
     };
     (void)state;
     run_all(faults, sizeof(faults) / sizeof(faults[0]));
@@ -158,11 +166,13 @@ static void the_identity_encoding_is_no_encoding(void **state)
 static void answers_that_are_not_http_are_errors(void **state)
 {
     static const struct fault faults[] = {
-        { "plain", "/garbage", AQ_E_PROTOCOL, "HTTP", false, false },
-        { "plain", "/switch", AQ_E_PROTOCOL, "status line", false, false },
-        { "h2", "/garbage", AQ_E_NETWORK, "before an answer came", false, false },
-        { "h1-as-h2", "/ok", AQ_E_NETWORK, "", false, false },
-        { "h2-as-h1", "/ok", AQ_E_PROTOCOL, "", false, false },
+        { "plain", "/garbage", AQ_E_PROTOCOL, "HTTP", false, false, ALL },
+        { "plain", "/switch", AQ_E_PROTOCOL, "status line", false, false, NOT_H2 },
+        { "plain", "/switch", AQ_E_PROTOCOL, "broken HTTP/2", false, false, ONLY_H2 },
+        { "h2", "/garbage", AQ_E_NETWORK, "before an answer came", false, false, NOT_H2 },
+        { "h2", "/garbage", AQ_E_PROTOCOL, "broken HTTP/2", false, false, ONLY_H2 },
+        { "h1-as-h2", "/ok", AQ_E_NETWORK, "", false, false, NOT_H2 },
+        { "h2-as-h1", "/ok", AQ_E_PROTOCOL, "", false, false, NOT_H2 },
     };
     (void)state;
     run_all(faults, sizeof(faults) / sizeof(faults[0]));
@@ -171,28 +181,31 @@ static void answers_that_are_not_http_are_errors(void **state)
 static void a_status_line_that_is_not_one_is_an_error(void **state)
 {
     static const struct fault faults[] = {
-        { "plain", "/status-of-two-digits", AQ_E_PROTOCOL, "", false, false },
-        { "plain", "/status-of-four-digits", AQ_E_PROTOCOL, "", false, false },
-        { "plain", "/status-with-a-letter", AQ_E_PROTOCOL, "", false, false },
-        { "plain", "/status-099", AQ_E_PROTOCOL, "", false, false },
-        { "plain", "/status-600", AQ_E_PROTOCOL, "", false, false },
-        { "plain", "/no-status", AQ_E_PROTOCOL, "", false, false },
-        { "plain", "/two-status-lines", AQ_E_PROTOCOL, "", false, false },
+        { "plain", "/status-of-two-digits", AQ_E_PROTOCOL, "", false, false, ALL },
+        { "plain", "/status-of-four-digits", AQ_E_PROTOCOL, "", false, false, ALL },
+        { "plain", "/status-with-a-letter", AQ_E_PROTOCOL, "", false, false, ALL },
+        { "plain", "/status-099", AQ_E_PROTOCOL, "", false, false, ALL },
+        { "plain", "/status-600", AQ_E_PROTOCOL, "", false, false, ALL },
+        { "plain", "/no-status", AQ_E_PROTOCOL, "", false, false, ALL },
+        { "plain", "/two-status-lines", AQ_E_PROTOCOL, "", false, false, ALL },
     };
     (void)state;
+    if (subject.http2_alone) {
+        skip(); /* HTTP/1.1 in the raw */
+    }
     run_all(faults, sizeof(faults) / sizeof(faults[0]));
 }
 
 static void headers_beyond_the_limit_end_the_call(void **state)
 {
     static const struct fault faults[] = {
-        { "plain", "/bomb", AQ_E_LIMIT, "header", false, false },
-        { "plain", "/long-line", AQ_E_LIMIT, "header", false, false },
-        { "plain", "/interim-bomb", AQ_E_LIMIT, "header", false, false },
-        { "plain", "/trailer-bomb", AQ_E_LIMIT, "header", true, false },
-        { "plain", "/fields-257", AQ_E_LIMIT, "too many fields", false, false },
-        { "plain", "/fields-10000", AQ_E_LIMIT, "too", false, false },
-        { "h2", "/bomb", AQ_E_LIMIT, "header", false, false },
+        { "plain", "/bomb", AQ_E_LIMIT, "header", false, false, ALL },
+        { "plain", "/long-line", AQ_E_LIMIT, "header", false, false, NOT_H2 },
+        { "plain", "/interim-bomb", AQ_E_LIMIT, "header", false, false, ALL },
+        { "plain", "/trailer-bomb", AQ_E_LIMIT, "header", true, false, ALL },
+        { "plain", "/fields-257", AQ_E_LIMIT, "too many fields", false, false, ALL },
+        { "plain", "/fields-10000", AQ_E_LIMIT, "too", false, false, ALL },
+        { "h2", "/bomb", AQ_E_LIMIT, "header", false, false, ALL },
     };
     (void)state;
     run_all(faults, sizeof(faults) / sizeof(faults[0]));
@@ -207,6 +220,9 @@ static void a_header_that_drips_in_for_ever_meets_the_first_byte_timeout(void **
     struct client client;
     struct exchange e;
     (void)state;
+    if (subject.http2_alone) {
+        skip(); /* HTTP/1.1 in the raw */
+    }
     for (size_t i = 0; i < 2; i++) {
         client_open(&client, NULL);
         exchange_run(&e, &client, server_url("plain", paths[i]), &ask);
@@ -221,39 +237,45 @@ static void a_header_that_drips_in_for_ever_meets_the_first_byte_timeout(void **
 static void framing_that_can_be_read_in_two_ways_is_an_error(void **state)
 {
     static const struct fault faults[] = {
-        { "plain", "/length-then-chunks", AQ_E_PROTOCOL, "two lengths", false, false },
-        { "plain", "/chunks-then-length", AQ_E_PROTOCOL, "two lengths", false, false },
-        { "plain", "/two-lengths", AQ_E_PROTOCOL, "two lengths", false, false },
-        { "plain", "/list-of-lengths", AQ_E_PROTOCOL, "", false, false },
-        { "plain", "/negative-length", AQ_E_PROTOCOL, "", false, false },
-        { "plain", "/signed-length", AQ_E_PROTOCOL, "", false, false },
-        { "plain", "/hexadecimal-length", AQ_E_PROTOCOL, "", false, false },
-        { "plain", "/no-length", AQ_E_PROTOCOL, "", false, false },
-        { "plain", "/endless-length", AQ_E_PROTOCOL, "", false, false },
-        { "plain", "/chunked-twice", AQ_E_PROTOCOL, "transfer encoding", false, false },
-        { "plain", "/chunked-two-fields", AQ_E_PROTOCOL, "transfer encoding", false, false },
-        { "plain", "/unknown-coding", AQ_E_PROTOCOL, "transfer encoding", false, false },
-        { "plain", "/blank-before-colon", AQ_E_PROTOCOL, "", false, false },
-        { "plain", "/no-name", AQ_E_PROTOCOL, "", false, false },
-        { "plain", "/no-colon", AQ_E_PROTOCOL, "", false, false },
-        { "plain", "/nul-in-value", AQ_E_PROTOCOL, "", false, false },
-        { "plain", "/return-in-value", AQ_E_PROTOCOL, "", false, false },
+        { "plain", "/length-then-chunks", AQ_E_PROTOCOL, "two lengths", false, false, ALL },
+        { "plain", "/chunks-then-length", AQ_E_PROTOCOL, "two lengths", false, false, ALL },
+        { "plain", "/two-lengths", AQ_E_PROTOCOL, "two lengths", false, false, ALL },
+        { "plain", "/list-of-lengths", AQ_E_PROTOCOL, "", false, false, ALL },
+        { "plain", "/negative-length", AQ_E_PROTOCOL, "", false, false, ALL },
+        { "plain", "/signed-length", AQ_E_PROTOCOL, "", false, false, ALL },
+        { "plain", "/hexadecimal-length", AQ_E_PROTOCOL, "", false, false, ALL },
+        { "plain", "/no-length", AQ_E_PROTOCOL, "", false, false, ALL },
+        { "plain", "/endless-length", AQ_E_PROTOCOL, "", false, false, ALL },
+        { "plain", "/chunked-twice", AQ_E_PROTOCOL, "transfer encoding", false, false, ALL },
+        { "plain", "/chunked-two-fields", AQ_E_PROTOCOL, "transfer encoding", false, false, ALL },
+        { "plain", "/unknown-coding", AQ_E_PROTOCOL, "transfer encoding", false, false, ALL },
+        { "plain", "/blank-before-colon", AQ_E_PROTOCOL, "", false, false, ALL },
+        { "plain", "/no-name", AQ_E_PROTOCOL, "", false, false, ALL },
+        { "plain", "/no-colon", AQ_E_PROTOCOL, "", false, false, ALL },
+        { "plain", "/nul-in-value", AQ_E_PROTOCOL, "", false, false, ALL },
+        { "plain", "/return-in-value", AQ_E_PROTOCOL, "", false, false, ALL },
     };
     (void)state;
+    if (subject.http2_alone) {
+        skip(); /* HTTP/1.1 in the raw */
+    }
     run_all(faults, sizeof(faults) / sizeof(faults[0]));
 }
 
 static void a_chunk_size_that_overflows_is_an_error_and_allocates_nothing(void **state)
 {
     static const struct fault faults[] = {
-        { "plain", "/chunk-overflow", AQ_E_TRUNCATED, "cut off", true, false },
-        { "plain", "/chunk-overflow-by-one", AQ_E_TRUNCATED, "cut off", true, false },
-        { "plain", "/chunk-of-all-bits", AQ_E_TRUNCATED, "cut off", true, false },
-        { "plain", "/negative-chunk", AQ_E_TRUNCATED, "cut off", true, false },
-        { "plain", "/chunk-without-size", AQ_E_TRUNCATED, "cut off", true, false },
-        { "plain", "/chunk-longer-than-said", AQ_E_TRUNCATED, "cut off", true, false },
+        { "plain", "/chunk-overflow", AQ_E_TRUNCATED, "cut off", true, false, ALL },
+        { "plain", "/chunk-overflow-by-one", AQ_E_TRUNCATED, "cut off", true, false, ALL },
+        { "plain", "/chunk-of-all-bits", AQ_E_TRUNCATED, "cut off", true, false, ALL },
+        { "plain", "/negative-chunk", AQ_E_TRUNCATED, "cut off", true, false, ALL },
+        { "plain", "/chunk-without-size", AQ_E_TRUNCATED, "cut off", true, false, ALL },
+        { "plain", "/chunk-longer-than-said", AQ_E_TRUNCATED, "cut off", true, false, ALL },
     };
     (void)state;
+    if (subject.http2_alone) {
+        skip(); /* HTTP/1.1 in the raw */
+    }
     run_all(faults, sizeof(faults) / sizeof(faults[0]));
 }
 

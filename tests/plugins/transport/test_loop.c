@@ -12,7 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BUFFER_BYTES (256u * 1024u)
 #define BIG_BYTES (8u * 1024u * 1024u)
 
 static const char *const all[] = { "plain", "tls", "h2" };
@@ -90,7 +89,7 @@ static void a_slow_reader_holds_no_more_than_the_buffer(void **state)
         assert_int_equal(e.announced, 1);
         e.stop_reading = false;
         exchange_pull(&e); /* without a step: what was held */
-        assert_in_range(e.body_len, BUFFER_BYTES / 2, BUFFER_BYTES);
+        assert_in_range(e.body_len, subject.held_bytes / 2, subject.held_bytes);
         exchange_until_over(&e);
         assert_int_equal(e.error.status, AQ_OK);
         assert_int_equal(e.body_len, BIG_BYTES);
@@ -122,7 +121,7 @@ static void a_call_that_nobody_reads_neither_holds_up_others_nor_grows(void **st
             assert_body(&e, "ok");
             exchange_finish(&e);
         }
-        assert_true(allocated() - before < 4u * BUFFER_BYTES);
+        assert_true(allocated() - before < 4u * subject.held_bytes);
         exchange_finish(&unread);
         client_close(&client);
     }
@@ -243,7 +242,7 @@ static void without_descriptors_opening_and_connecting_fail_and_nothing_else(voi
     struct aq_error err = { 0 };
     void *self = NULL;
     (void)state;
-    plugin_host_load(&host, "transport-curl", settings);
+    plugin_host_load(&host, TRANSPORT, settings);
     client_open(&client, NULL);
     exchange_start(&e, &client, server_url("plain", "/ok"), NULL);
     struct rlimit before = allow_no_more_descriptors();

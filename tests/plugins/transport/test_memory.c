@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When memory runs out: a request, from open to close, with the n-th allocation of the plugin or of
- * libcurl failing for n = 1, 2, ... until it needs no more. malloc of this program replaces that of
- * libc; who calls it is told by the return address. */
+ * a library of its failing for n = 1, 2, ... until it needs no more. malloc of this program
+ * replaces that of libc; who calls it is told by the return address. */
 #include "fixture.h"
 
 #include <errno.h>
@@ -131,7 +131,7 @@ static aq_status request(const char *url, struct aq_error *ret)
     const struct plugin_setting settings[] = { { "ca_bundle", server_file("ca.pem") }, { 0 } };
     struct client client = { 0 };
     struct exchange e;
-    plugin_host_load(&client.host, "transport-curl", settings);
+    plugin_host_load(&client.host, TRANSPORT, settings);
     client.host.ready = exchange_ready;
     client.ops = client.host.plugin->transport;
     memory.seen = 0;
@@ -187,19 +187,30 @@ static void when_an_allocation_of_the_plugin_fails_so_does_the_call_and_no_more(
     static const char *const all[] = { "plain", "tls", "h2" };
     (void)state;
     for (size_t i = 0; i < 3; i++) {
-        assert_in_range(starve("/transport-curl.so", all[i], false), 5, ALLOCATIONS_MAX);
-        starve("/transport-curl.so", all[i], true);
+        assert_in_range(starve("/" TRANSPORT ".so", all[i], false), 5, ALLOCATIONS_MAX);
+        starve("/" TRANSPORT ".so", all[i], true);
     }
 }
 
-static void when_an_allocation_of_libcurl_fails_so_does_the_call_and_no_more(void **state)
+static void when_an_allocation_of_its_library_fails_so_does_the_call_and_no_more(void **state)
 {
     static const char *const all[] = { "plain", "h2" };
+    const char *library = subject.http2_alone ? "/libnghttp2.so" : "/libcurl.so";
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        assert_in_range(starve("/libcurl.so", all[i], false), 20, ALLOCATIONS_MAX);
-        starve("/libcurl.so", all[i], true);
+        assert_in_range(starve(library, all[i], false), 20, ALLOCATIONS_MAX);
+        starve(library, all[i], true);
     }
+}
+
+static void when_an_allocation_of_the_resolver_fails_so_does_the_call_and_no_more(void **state)
+{
+    (void)state;
+    if (!subject.http2_alone) {
+        skip(); /* libcurl's has threads of its own */
+    }
+    assert_in_range(starve("/libcares.so", "tls", false), 5, ALLOCATIONS_MAX);
+    starve("/libcares.so", "tls", true);
 }
 
 int main(void)
@@ -207,7 +218,8 @@ int main(void)
     static const char *const listeners[] = { "plain", "tls", "h2", NULL };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(when_an_allocation_of_the_plugin_fails_so_does_the_call_and_no_more),
-        cmocka_unit_test(when_an_allocation_of_libcurl_fails_so_does_the_call_and_no_more),
+        cmocka_unit_test(when_an_allocation_of_its_library_fails_so_does_the_call_and_no_more),
+        cmocka_unit_test(when_an_allocation_of_the_resolver_fails_so_does_the_call_and_no_more),
     };
     server_start(listeners);
     return cmocka_run_group_tests(tests, NULL, server_stop);

@@ -125,10 +125,8 @@ static void a_proxy_that_cannot_be_used_is_refused_by_its_setting_before_any_req
     static const char *const bad[] = { "gopher://user:secret@localhost:1", "ftp://localhost",
                                        "http://user:secret@", "http://local host:1",
                                        "http://localhost:secret" };
-    static const char *const good[] = { "localhost",          "localhost:3128",
-                                        "HTTP://localhost",   "https://u:p@localhost:1",
-                                        "socks4://localhost", "socks4a://localhost",
-                                        "socks5://localhost", "socks5h://[::1]:1080" };
+    static const char *const good[] = { "localhost", "localhost:3128", "HTTP://localhost",
+                                        "http://u:p%40@[::1]:1" };
     (void)state;
     for (size_t k = 0; k < 2; k++) {
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -137,10 +135,10 @@ static void a_proxy_that_cannot_be_used_is_refused_by_its_setting_before_any_req
             struct aq_error err = { 0 };
             char text[64];
             void *self = NULL;
-            plugin_host_load(&host, "transport-curl", settings);
+            plugin_host_load(&host, TRANSPORT, settings);
             assert_int_equal(host.plugin->transport->open(&host.args, &self, &err), AQ_E_INVALID);
             assert_null(self);
-            snprintf(text, sizeof(text), "transport.curl.%s: is not ", keys[k]);
+            snprintf(text, sizeof(text), TRANSPORT_KEY ".%s: is not ", keys[k]);
             assert_memory_equal(err.text, text, strlen(text));
             assert_non_null(strstr(err.text, k == 0 ? ", check HTTPS_PROXY" : ", check ALL_PROXY"));
             assert_null(strstr(err.text, "secret"));
@@ -152,6 +150,27 @@ static void a_proxy_that_cannot_be_used_is_refused_by_its_setting_before_any_req
             client_open(&client, settings);
             client_close(&client);
         }
+    }
+}
+
+/* What only libcurl speaks, the other transport refuses by naming it. */
+static void other_kinds_of_proxies_are_for_libcurl(void **state)
+{
+    static const char *const urls[] = { "https://u:p@localhost:1", "socks4://localhost",
+                                        "socks4a://localhost", "socks5://localhost",
+                                        "socks5h://[::1]:1080" };
+    (void)state;
+    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+        const struct plugin_setting settings[] = { { "https_proxy", urls[i] }, { 0 } };
+        struct plugin_host host;
+        struct aq_error err = { 0 };
+        void *self = NULL;
+        plugin_host_load(&host, TRANSPORT, settings);
+        aq_status st = host.plugin->transport->open(&host.args, &self, &err);
+        assert_int_equal(st, subject.http2_alone ? AQ_E_INVALID : AQ_OK);
+        assert_true(st == AQ_OK || strstr(err.text, "use --transport curl, check HTTPS_PROXY"));
+        host.plugin->transport->close(self);
+        plugin_host_done(&host);
     }
 }
 
@@ -185,6 +204,7 @@ int main(void)
         cmocka_unit_test(no_proxy_of_the_environment_is_ignored),
         cmocka_unit_test(a_proxy_that_refuses_is_named_without_its_credentials),
         cmocka_unit_test(a_proxy_that_cannot_be_used_is_refused_by_its_setting_before_any_request),
+        cmocka_unit_test(other_kinds_of_proxies_are_for_libcurl),
         cmocka_unit_test(proxies_are_declared_as_secrets_and_resolved_by_the_host),
     };
     server_start(listeners);

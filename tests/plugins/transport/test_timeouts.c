@@ -95,8 +95,9 @@ static void a_deadline_is_announced_by_interest(void **state)
     struct client client;
     struct exchange e;
     struct aq_interest interest;
+    const struct plugin_setting settings[] = { { "ping_s", "0" }, { 0 } };
     (void)state;
-    client_open(&client, NULL);
+    client_open(&client, settings);
     exchange_start(&e, &client, server_url("plain", "/silent"), &ask);
     while (client_wait(&client, 500)) { /* until it only waits for the answer */
     }

@@ -75,12 +75,37 @@ static void a_peer_that_does_not_choose_a_protocol_is_spoken_to_in_http_1_1(void
     struct client client;
     struct exchange e;
     (void)state;
+    if (subject.http2_alone) {
+        skip();
+    }
     client_open(&client, NULL);
-    exchange_run(&e, &client, server_url("second-tls", "/ok"), NULL);
+    exchange_run(&e, &client, server_url("no-alpn", "/ok"), NULL);
     assert_body(&e, "ok");
     assert_memory_equal(e.response.protocol.ptr, "HTTP/1.1", sizeof("HTTP/1.1"));
     exchange_finish(&e);
     client_close(&client);
+}
+
+static void
+a_peer_without_http2_is_told_nothing_and_the_error_names_the_other_transport(void **state)
+{
+    static const char *const peers[] = { "no-alpn", "http1-tls", "http1" };
+    (void)state;
+    if (!subject.http2_alone) {
+        skip();
+    }
+    for (size_t i = 0; i < 3; i++) {
+        const bool tls = strcmp(peers[i], "http1") != 0;
+        struct client client;
+        struct exchange e;
+        client_open(&client, NULL);
+        exchange_run(&e, &client, server_url(peers[i], "/secret"), NULL);
+        assert_failed(&e, AQ_E_PROTOCOL, "does not offer HTTP/2, use --transport curl");
+        assert_int_equal(e.error.flags, tls ? AQ_ERROR_NOT_SENT : 0);
+        exchange_finish(&e);
+        client_close(&client);
+        assert_int_equal(server_number("requests", "/secret"), 0);
+    }
 }
 
 static void the_default_trust_does_not_include_our_authority(void **state)
@@ -96,7 +121,7 @@ static void refuse_to_open(const char *key, const char *value, const char *text)
     struct plugin_host host;
     struct aq_error err = { 0 };
     void *self = NULL;
-    plugin_host_load(&host, "transport-curl", settings);
+    plugin_host_load(&host, TRANSPORT, settings);
     assert_int_equal(host.plugin->transport->open(&host.args, &self, &err), AQ_E_INVALID);
     assert_null(self);
     assert_string_equal(err.text, text);
@@ -107,28 +132,29 @@ static void a_ca_bundle_that_cannot_be_read_is_named_before_any_request(void **s
 {
     (void)state;
     refuse_to_open("ca_bundle", "/nonexistent",
-                   "transport.curl.ca_bundle: /nonexistent cannot be read: No such file or "
-                   "directory, check AWS_CA_BUNDLE, SSL_CERT_FILE or --ca-bundle");
+                   TRANSPORT_KEY ".ca_bundle: /nonexistent cannot be read: No such file or "
+                                 "directory, check AWS_CA_BUNDLE, SSL_CERT_FILE or --ca-bundle");
     refuse_to_open("ca_bundle", "/etc",
-                   "transport.curl.ca_bundle: /etc cannot be read: Is a directory, check "
-                   "AWS_CA_BUNDLE, SSL_CERT_FILE or --ca-bundle");
+                   TRANSPORT_KEY ".ca_bundle: /etc cannot be read: Is a directory, check "
+                                 "AWS_CA_BUNDLE, SSL_CERT_FILE or --ca-bundle");
 }
 
 static void a_path_cannot_tell_a_terminal_what_to_do(void **state)
 {
     (void)state;
     refuse_to_open("ca_bundle", "/\033]0;x\007\177",
-                   "transport.curl.ca_bundle: /?]0;x?? cannot be read: No such file or directory, "
-                   "check AWS_CA_BUNDLE, SSL_CERT_FILE or --ca-bundle");
+                   TRANSPORT_KEY ".ca_bundle: /?]0;x?? cannot be read: No such file or directory, "
+                                 "check AWS_CA_BUNDLE, SSL_CERT_FILE or --ca-bundle");
 }
 
 static void a_path_that_is_too_long_for_the_text_is_seen_to_be_cut(void **state)
 {
+    static const char key[] = TRANSPORT_KEY ".ca_bundle: ";
     char path[1001] = "/";
     char text[sizeof(((struct aq_error *)NULL)->text)];
     (void)state;
     memset(path + 1, 'x', sizeof(path) - 2);
-    snprintf(text, sizeof(text), "transport.curl.ca_bundle: %.*s", (int)sizeof(text) - 30, path);
+    snprintf(text, sizeof(text), "%s%.*s", key, (int)(sizeof(text) - sizeof(key)), path);
     memcpy(text + sizeof(text) - 4, "...", 4);
     refuse_to_open("ca_bundle", path, text);
 }
@@ -143,7 +169,7 @@ static void a_ca_dir_with_a_name_that_no_directory_can_have_is_refused(void **st
     struct plugin_host host;
     struct aq_error err = { 0 };
     void *self = NULL;
-    plugin_host_load(&host, "transport-curl", settings);
+    plugin_host_load(&host, TRANSPORT, settings);
     assert_int_equal(host.plugin->transport->open(&host.args, &self, &err), AQ_E_INVALID);
     assert_int_equal(err.sys, ENAMETOOLONG);
     plugin_host_done(&host);
@@ -153,14 +179,14 @@ static void a_ca_dir_that_cannot_be_read_is_named_before_any_request(void **stat
 {
     (void)state;
     refuse_to_open("ca_dir", "/nonexistent",
-                   "transport.curl.ca_dir: /nonexistent cannot be read: No such file or "
-                   "directory, check SSL_CERT_DIR");
+                   TRANSPORT_KEY ".ca_dir: /nonexistent cannot be read: No such file or "
+                                 "directory, check SSL_CERT_DIR");
     refuse_to_open("ca_dir", "::",
-                   "transport.curl.ca_dir: :: cannot be read: No such file or "
-                   "directory, check SSL_CERT_DIR");
+                   TRANSPORT_KEY ".ca_dir: :: cannot be read: No such file or "
+                                 "directory, check SSL_CERT_DIR");
     refuse_to_open("ca_dir", "/nonexistent:/etc/passwd",
-                   "transport.curl.ca_dir: /nonexistent:/etc/passwd cannot be read: Not a "
-                   "directory, check SSL_CERT_DIR");
+                   TRANSPORT_KEY ".ca_dir: /nonexistent:/etc/passwd cannot be read: Not a "
+                                 "directory, check SSL_CERT_DIR");
 }
 
 static void fail_with(const char *listener, const struct plugin_setting *settings, aq_status status,
@@ -198,8 +224,8 @@ static void a_ca_bundle_without_certificates_is_named_before_any_request(void **
 {
     (void)state;
     refuse_to_open("ca_bundle", "/etc/passwd",
-                   "transport.curl.ca_bundle: /etc/passwd has no certificate in PEM form, check "
-                   "AWS_CA_BUNDLE, SSL_CERT_FILE or --ca-bundle");
+                   TRANSPORT_KEY ".ca_bundle: /etc/passwd has no certificate in PEM form, check "
+                                 "AWS_CA_BUNDLE, SSL_CERT_FILE or --ca-bundle");
 }
 
 static void a_ca_bundle_whose_certificate_is_damaged_is_named(void **state)
@@ -257,9 +283,9 @@ static void the_environment_changes_nothing(void **state)
 
 int main(void)
 {
-    static const char *const listeners[] = { "tls",     "wrong-name",  "expired",
-                                             "early",   "self-signed", "unknown",
-                                             "old-tls", "second-tls",  NULL };
+    static const char *const listeners[] = { "tls",         "wrong-name", "expired", "early",
+                                             "self-signed", "unknown",    "old-tls", "no-alpn",
+                                             "http1",       "http1-tls",  NULL };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_certificate_for_another_name_is_refused),
         cmocka_unit_test(an_expired_certificate_is_refused),
@@ -268,6 +294,8 @@ int main(void)
         cmocka_unit_test(a_certificate_of_an_unknown_authority_is_refused),
         cmocka_unit_test(tls_1_1_is_refused),
         cmocka_unit_test(a_peer_that_does_not_choose_a_protocol_is_spoken_to_in_http_1_1),
+        cmocka_unit_test(
+            a_peer_without_http2_is_told_nothing_and_the_error_names_the_other_transport),
         cmocka_unit_test(the_default_trust_does_not_include_our_authority),
         cmocka_unit_test(a_ca_bundle_that_cannot_be_read_is_named_before_any_request),
         cmocka_unit_test(a_path_cannot_tell_a_terminal_what_to_do),

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A request as HTTP/2 wants it: checked, copied, and wiped when it is freed. */
+#ifndef TRANSPORT_H2_OUTGOING_H
+#define TRANSPORT_H2_OUTGOING_H
+
+#include <amazonq/plugin.h>
+#include <nghttp2/nghttp2.h>
+
+#include "url.h"
+
+struct outgoing {
+    struct origin origin;
+    char *text; /* names and values of the fields */
+    size_t text_size;
+    nghttp2_nv *fields; /* pseudo-header fields first */
+    size_t field_count;
+    uint8_t *body;
+    size_t body_len;
+    size_t body_sent;
+};
+
+/* Check and copy a request. On failure *outgoing can still be given to outgoing_done. */
+aq_status outgoing_init(struct outgoing *outgoing, const struct aq_request *request,
+                        struct aq_error *err);
+
+/* Copy the next bytes of the body to buf, return how many. */
+size_t outgoing_read(struct outgoing *outgoing, uint8_t *buf, size_t cap);
+
+void outgoing_done(struct outgoing *outgoing);
+
+#endif
