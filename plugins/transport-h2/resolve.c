@@ -186,25 +186,30 @@ static void got_v4(void *data, int status, int timeouts, struct ares_addrinfo *i
     keep_addresses(&resolve->v4, status, info);
 }
 
-/* True if host is an address itself; then there is nothing to ask. */
+/* RFC 6761, 6.3: these names are this machine, whoever is asked. */
+static bool is_localhost(const char *host)
+{
+    static const char name[] = "localhost";
+    size_t len = strlen(host);
+    len -= len && host[len - 1] == '.';
+    return len >= strlen(name) && memcmp(host + len - strlen(name), name, strlen(name)) == 0 &&
+           (len == strlen(name) || host[len - strlen(name) - 1] == '.');
+}
+
+/* True if host is an address itself, or as good as one; then there is nothing to ask. */
 static bool read_address(struct resolve *resolve, const char *host, uint16_t port)
 {
     union resolve_address *v4 = &resolve->v4.addresses[0];
     union resolve_address *v6 = &resolve->v6.addresses[0];
-    if (inet_pton(AF_INET, host, &v4->v4.sin_addr) == 1) {
-        v4->v4.sin_family = AF_INET;
-        v4->v4.sin_port = htons(port);
-        resolve->v4.count = 1;
-    } else if (inet_pton(AF_INET6, host, &v6->v6.sin6_addr) == 1) {
-        v6->v6.sin6_family = AF_INET6;
-        v6->v6.sin6_port = htons(port);
-        resolve->v6.count = 1;
-    } else {
-        return false;
-    }
-    resolve->v4.done = true;
-    resolve->v6.done = true;
-    return true;
+    v4->v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port) };
+    v6->v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(port) };
+    const bool local = is_localhost(host);
+    resolve->v4.count = inet_pton(AF_INET, local ? "127.0.0.1" : host, &v4->v4.sin_addr) == 1;
+    resolve->v6.count = inet_pton(AF_INET6, local ? "::1" : host, &v6->v6.sin6_addr) == 1;
+    const bool known = resolve->v4.count || resolve->v6.count;
+    resolve->v4.done = known;
+    resolve->v6.done = known;
+    return known;
 }
 
 /* A channel lives as long as its question, so that /etc/resolv.conf is read anew for each: the

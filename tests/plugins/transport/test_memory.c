@@ -2,7 +2,7 @@
 /* When memory runs out: a request, from open to close, with the n-th allocation of the plugin or of
  * a library of its failing for n = 1, 2, ... until it needs no more. malloc of this program
  * replaces that of libc; who calls it is told by the return address. */
-#include "fixture.h"
+#include "stall.h"
 
 #include <errno.h>
 #include <link.h>
@@ -108,6 +108,9 @@ static void drive(struct exchange *e)
         client->ops->interest(client->self, &interest);
         struct pollfd poller = { .fd = interest.fd, .events = POLLIN };
         poll(&poller, 1, 10);
+        if (stall_is_possible(&stalls[0])) {
+            stall_answer_names();
+        }
         if (client->ops->step(client->self, &err) != AQ_OK) {
             assert_int_not_equal(err.status, AQ_OK);
             exchange_pull(e);
@@ -156,9 +159,8 @@ static aq_status request(const char *url, struct aq_error *ret)
 }
 
 /* Returns how many allocations a request takes. */
-static unsigned starve(const char *victim, const char *listener, bool from_then_on)
+static unsigned starve(const char *victim, const char *url, bool from_then_on)
 {
-    const char *url = server_url(listener, "/ok");
     struct aq_error err = { 0 };
     assert_int_equal(request(url, &err), AQ_OK); /* whatever is allocated once and for all */
     memory.victim = (struct range){ .name = victim };
@@ -172,13 +174,13 @@ static unsigned starve(const char *victim, const char *listener, bool from_then_
             break;
         }
         if (st != AQ_OK && (st >= 0 || !strstr(err.text, ": "))) {
-            fail_msg("%s, allocation %u: %d '%s'", listener, memory.fail_at, st, err.text);
+            fail_msg("%s, allocation %u: %d '%s'", url, memory.fail_at, st, err.text);
         }
     }
     unsigned needed = memory.seen;
     memory.fail_at = 0;
     assert_int_equal(request(url, &err), AQ_OK);
-    print_message("%s, %s: %u allocations\n", victim, listener, needed);
+    print_message("%s, %s: %u allocations\n", victim, url, needed);
     return needed;
 }
 
@@ -187,8 +189,9 @@ static void when_an_allocation_of_the_plugin_fails_so_does_the_call_and_no_more(
     static const char *const all[] = { "plain", "tls", "h2" };
     (void)state;
     for (size_t i = 0; i < 3; i++) {
-        assert_in_range(starve("/" TRANSPORT ".so", all[i], false), 5, ALLOCATIONS_MAX);
-        starve("/" TRANSPORT ".so", all[i], true);
+        assert_in_range(starve("/" TRANSPORT ".so", server_url(all[i], "/ok"), false), 5,
+                        ALLOCATIONS_MAX);
+        starve("/" TRANSPORT ".so", server_url(all[i], "/ok"), true);
     }
 }
 
@@ -198,19 +201,31 @@ static void when_an_allocation_of_its_library_fails_so_does_the_call_and_no_more
     const char *library = subject.http2_alone ? "/libnghttp2.so" : "/libcurl.so";
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        assert_in_range(starve(library, all[i], false), 20, ALLOCATIONS_MAX);
-        starve(library, all[i], true);
+        assert_in_range(starve(library, server_url(all[i], "/ok"), false), 20, ALLOCATIONS_MAX);
+        starve(library, server_url(all[i], "/ok"), true);
     }
 }
 
+/* One at a time: without any memory c-ares waits for answers that it could not read, until a
+ * timeout. */
 static void when_an_allocation_of_the_resolver_fails_so_does_the_call_and_no_more(void **state)
 {
+    char url[64];
     (void)state;
     if (!subject.http2_alone) {
         skip(); /* libcurl's has threads of its own */
     }
-    assert_in_range(starve("/libcares.so", "tls", false), 5, ALLOCATIONS_MAX);
-    starve("/libcares.so", "tls", true);
+    if (!stall_is_possible(&stalls[0])) {
+        skip(); /* no name server of our own */
+    }
+    snprintf(url, sizeof(url), "http://hungry.example:%d/ok", server_port("plain"));
+    assert_in_range(starve("/libcares.so", url, false), 5, ALLOCATIONS_MAX);
+}
+
+static int stop(void **state)
+{
+    stall_done();
+    return server_stop(state);
 }
 
 int main(void)
@@ -221,6 +236,7 @@ int main(void)
         cmocka_unit_test(when_an_allocation_of_its_library_fails_so_does_the_call_and_no_more),
         cmocka_unit_test(when_an_allocation_of_the_resolver_fails_so_does_the_call_and_no_more),
     };
+    stall_init();
     server_start(listeners);
-    return cmocka_run_group_tests(tests, NULL, server_stop);
+    return cmocka_run_group_tests(tests, NULL, stop);
 }
