@@ -115,7 +115,7 @@ static int write_credential(const struct wishes *w, const struct aq_token *token
                      w->format->name);
         return EXITCODE_OTHER;
     }
-    if (token->expires_at_s - c.now_s < w->token.min_valid_s) {
+    if (token->expires_at.len > 0 && token->expires_at_s - c.now_s < w->token.min_valid_s) {
         report_error("token: new, but not valid as long as --min-valid says, ask for less");
         return EXITCODE_TEMPORARY;
     }

@@ -20,6 +20,18 @@ static bool is_builder_id(const struct aq_token *token)
            (url.len == builder_id_url.len && memcmp(url.ptr, builder_id_url.ptr, url.len) == 0);
 }
 
+/* A token that was handed in alone: it says neither whose it is nor until when. */
+static bool is_anonymous(const struct aq_token *token)
+{
+    return token->start_url.len == 0 && token->expires_at.len == 0;
+}
+
+/* Named only if it is not a program's own: then nobody logged in here. */
+static struct aq_str foreign_store(const struct aq_token *token)
+{
+    return token->flags & AQ_TOKEN_EXTERNAL ? token->store : AQ_STR("");
+}
+
 /* Members, names and order of the first three are the existing CLI's. */
 static void write_json(const struct aq_token *token, bool pretty, struct text *out)
 {
@@ -28,13 +40,16 @@ static void write_json(const struct aq_token *token, bool pretty, struct text *o
     if (!token) {
         json_null(&j, "account");
     } else {
-        json_string(&j, "accountType",
-                    is_builder_id(token) ? AQ_STR("BuilderId") : AQ_STR("IamIdentityCenter"));
+        json_string_or_null(&j, "accountType",
+                            is_anonymous(token)    ? AQ_STR("")
+                            : is_builder_id(token) ? AQ_STR("BuilderId")
+                                                   : AQ_STR("IamIdentityCenter"));
         json_string_or_null(&j, "startUrl", token->start_url);
         json_string_or_null(&j, "region", token->region);
         json_string_if_any(&j, "expires_at", token->expires_at);
         json_string_if_any(&j, "source", token->source);
         json_string_if_any(&j, "profile_arn", token->profile_arn);
+        json_string_if_any(&j, "store", foreign_store(token));
     }
     json_close(&j);
 }
@@ -52,6 +67,8 @@ static void write_plain(const struct aq_token *token, struct text *out)
 {
     if (!token) {
         text_add_literal(out, "Not logged in\n");
+    } else if (is_anonymous(token)) {
+        text_add_literal(out, "Logged in with an access token\n");
     } else if (is_builder_id(token)) {
         text_add_literal(out, "Logged in with Builder ID\n");
     } else {
@@ -60,8 +77,10 @@ static void write_plain(const struct aq_token *token, struct text *out)
     if (token) {
         write_line("Region:  ", token->region, out);
         write_line("Profile: ", token->profile_arn, out);
-        write_line("Expires: ", token->expires_at, out);
+        write_line("Expires: ", token->expires_at.len > 0 ? token->expires_at : AQ_STR("unknown"),
+                   out);
         write_line("Source:  ", token->source, out);
+        write_line("Store:   ", foreign_store(token), out);
     }
 }
 

@@ -18,8 +18,10 @@ static void write_object(struct text *out, const struct credential *c, bool pret
     }
     json_string_if_any(&j, "token_type", token->token_type);
     json_string_if_any(&j, "expires_at", token->expires_at);
-    json_integer(&j, "expires_at_epoch", token->expires_at_s);
-    json_integer(&j, "expires_in", left_s > 0 ? left_s : 0);
+    if (token->expires_at.len > 0) {
+        json_integer(&j, "expires_at_epoch", token->expires_at_s);
+        json_integer(&j, "expires_in", left_s > 0 ? left_s : 0);
+    }
     json_string_if_any(&j, "region", token->region);
     json_string_if_any(&j, "start_url", token->start_url);
     json_string_if_any(&j, "profile_arn", token->profile_arn);
@@ -109,7 +111,7 @@ static void write_exec_credential(struct text *out, const struct credential *c)
     char expires_at[32];
     time_t expires_at_s = (time_t)c->token->expires_at_s;
     struct tm utc;
-    size_t len = gmtime_r(&expires_at_s, &utc)
+    size_t len = c->token->expires_at.len > 0 && gmtime_r(&expires_at_s, &utc)
                      ? strftime(expires_at, sizeof(expires_at), "%Y-%m-%dT%H:%M:%SZ", &utc)
                      : 0;
     struct json j = { .out = out };

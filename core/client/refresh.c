@@ -192,6 +192,10 @@ static aq_status refresh_load_registration(struct refresh *r, struct aq_error *e
     aq_status st = store_get(r->login->store, source->registration_key, &json, err);
     if (st == AQ_OK) {
         st = registration_parse(source->registration_key, buf_str(&json), &r->registration, err);
+        if (st == AQ_E_CORRUPT) {
+            const struct aq_error why = *err;
+            error_set(err, st, "%s, log in again", why.text);
+        }
     }
     if (st == AQ_E_NOTFOUND) { /* unless the token is gone by now, too: then it was a logout */
         bool changed;

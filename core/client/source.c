@@ -130,7 +130,20 @@ static aq_status source_store(struct aq_client *client, const struct source *sou
 
 int64_t source_remaining_s(const struct source_login *login)
 {
-    return login->token.expires_at_s - clock_wall_s();
+    const struct token *token = &login->token;
+    return token->expires_at.len ? token->expires_at_s - clock_wall_s() : INT64_MAX;
+}
+
+/* A row that makes no sense: who can mend it depends on the store. */
+static aq_status source_unreadable(struct source_login *login, struct aq_error *err)
+{
+    const struct aq_error why = *err;
+    if (why.status != AQ_E_CORRUPT) {
+        return why.status;
+    }
+    return store_can_refresh(login->store)
+               ? error_set(err, AQ_E_CORRUPT, "%s, log in again", why.text)
+               : store_refuse_refresh(login->store, AQ_E_CORRUPT, why.text, err);
 }
 
 aq_status source_take(struct source_login *login, struct buf *json, struct aq_error *err)
@@ -139,7 +152,10 @@ aq_status source_take(struct source_login *login, struct buf *json, struct aq_er
     aq_status st = token_parse(login->source->token_key, buf_str(json), &token, err);
     if (st != AQ_OK) {
         token_done(&token);
-        return st;
+        return source_unreadable(login, err);
+    }
+    if (!store_can_refresh(login->store)) { /* theirs to spend */
+        token.refresh_token = AQ_STR("");
     }
     token_done(&login->token);
     buf_done(&login->json);
@@ -299,10 +315,12 @@ aq_status source_profile(const struct source_login *login, struct buf *out, stru
     AUTO(buf) struct buf json = BUF(AQ_STORE_VALUE_MAX);
     struct json_member arn;
     aq_status st = store_get(login->store, login->source->profile_key, &json, err);
-    if (st != AQ_OK) {
-        return st == AQ_E_NOTFOUND ? AQ_OK : st;
+    if (st != AQ_OK && st != AQ_E_NOTFOUND) {
+        return st;
     }
-    if (!json_find(buf_str(&json), AQ_STR("arn"), &arn) || arn.type != JSON_STRING) {
+    bool found = st == AQ_OK ? json_find(buf_str(&json), AQ_STR("arn"), &arn)
+                             : json_find(buf_str(&login->json), AQ_STR("profile_arn"), &arn);
+    if (!found || arn.type != JSON_STRING) {
         return AQ_OK; /* no profile that we could name; the service decides */
     }
     if (buf_reserve(out, arn.value.len)) {

@@ -37,7 +37,7 @@ void source_login_done(struct source_login *login);
 aq_status source_find(struct aq_client *client, const struct aq_token_wish *wish,
                       struct source_login *ret, struct aq_error *err);
 
-/* Seconds until the token expires; negative if it has. */
+/* Seconds until the token expires; negative if it has, INT64_MAX if nobody knows. */
 int64_t source_remaining_s(const struct source_login *login);
 
 /* Make this stored token the login's; json is empty then. On failure nothing has changed. */
@@ -52,7 +52,8 @@ aq_status source_reload(struct source_login *login, bool *ret_changed, struct aq
 aq_status source_replace(const struct source_login *login, struct aq_str expected,
                          struct aq_str value, struct aq_error *err);
 
-/* Append the profile's ARN; nothing if there is none. */
+/* Append the profile's ARN, which a token that was exported brings along; nothing if there is none.
+ */
 aq_status source_profile(const struct source_login *login, struct buf *out, struct aq_error *err);
 
 #endif

@@ -10,11 +10,14 @@
 #include "base/str.h"
 #include "client/refresh.h"
 
+#include <stdio.h>
+
 enum {
     MIN_VALID_S = 60,              /* a token this close to its end counts as expired */
     ADVISORY_S = 15 * 60,          /* refresh in good time, if it costs nobody anything */
     ADVISORY_US = 3 * 1000 * 1000, /* how long a caller with a valid token is kept waiting */
     GRANT_US = 30 * 1000 * 1000,   /* how long a token server is given */
+    SHORTFALL_MAX = 96,            /* bytes of a text */
 };
 
 enum token_state {
@@ -48,9 +51,30 @@ static int64_t token_needed_s(const struct token_op *t)
     return t->options.min_valid_s > 0 ? t->options.min_valid_s : MIN_VALID_S;
 }
 
+static bool token_expiry_is_known(const struct token_op *t)
+{
+    return t->login.token.expires_at.len > 0;
+}
+
 static bool token_is_enough(const struct token_op *t)
 {
-    return source_remaining_s(&t->login) > token_needed_s(t);
+    return token_expiry_is_known(t) ? source_remaining_s(&t->login) > token_needed_s(t)
+                                    : t->options.min_valid_s == 0;
+}
+
+/* Why it is not; for an error. */
+static void token_shortfall(const struct token_op *t, char ret[SHORTFALL_MAX])
+{
+    long long remaining_s = source_remaining_s(&t->login);
+    long long needed_s = token_needed_s(t);
+    if (!token_expiry_is_known(t)) {
+        snprintf(ret, SHORTFALL_MAX, "without an expiry, %lld s are needed", needed_s);
+    } else if (remaining_s <= 0) {
+        struct aq_str at = t->login.token.expires_at;
+        snprintf(ret, SHORTFALL_MAX, "expired at %.*s", at.len < 40 ? (int)at.len : 40, at.ptr);
+    } else {
+        snprintf(ret, SHORTFALL_MAX, "valid for %lld s, %lld s are needed", remaining_s, needed_s);
+    }
 }
 
 /* ---- token servers ---- */
@@ -99,18 +123,38 @@ static aq_status token_granted(struct token_op *t, struct aq_error *err)
 
 /* ---- load ---- */
 
+/* It will not do as it is, and nothing here can refresh it. */
+static aq_status token_is_stuck(const struct token_op *t, struct aq_error *err)
+{
+    char why[SHORTFALL_MAX];
+    struct store *store = t->login.store;
+    if (!(t->options.flags & AQ_TOKEN_FORCE_REFRESH)) {
+        token_shortfall(t, why);
+        return store_refuse_refresh(store, AQ_E_EXPIRED, why, err);
+    }
+    return t->rejected.len
+               ? store_refuse_refresh(store, AQ_E_AUTH, "the service has rejected its token", err)
+               : store_refuse_refresh(store, AQ_E_REFRESH, "another one was asked for", err);
+}
+
+static aq_status token_is_left_alone(struct token_op *t, struct aq_error *err)
+{
+    char why[SHORTFALL_MAX];
+    if (token_is_enough(t)) {
+        t->state = TOKEN_READY;
+        return AQ_OK;
+    }
+    token_shortfall(t, why);
+    return error_set(err, AQ_E_EXPIRED,
+                     "token: %s and refreshing was forbidden, allow it or ask for less", why);
+}
+
 static aq_status token_decide(struct token_op *t, struct aq_error *err)
 {
     int64_t remaining_s = source_remaining_s(&t->login);
-    if (t->options.flags & AQ_TOKEN_NO_REFRESH) {
-        t->state = TOKEN_READY;
-        return token_is_enough(t)
-                   ? AQ_OK
-                   : error_set(err, AQ_E_EXPIRED,
-                               "token: valid for %lld s, %lld s are needed and refreshing was "
-                               "forbidden, allow it or ask for less",
-                               (long long)(remaining_s > 0 ? remaining_s : 0),
-                               (long long)token_needed_s(t));
+    bool refreshable = store_can_refresh(t->login.store);
+    if (refreshable && (t->options.flags & AQ_TOKEN_NO_REFRESH)) {
+        return token_is_left_alone(t, err);
     }
     if (t->rejected.len && !str_eq_secret(t->login.token.access_token, buf_str(&t->rejected))) {
         t->options.flags &= ~AQ_TOKEN_FORCE_REFRESH; /* somebody else has seen to it */
@@ -122,6 +166,9 @@ static aq_status token_decide(struct token_op *t, struct aq_error *err)
     if (t->advisory && (remaining_s > ADVISORY_S || t->login.token.refresh_token.len == 0)) {
         t->state = TOKEN_READY;
         return AQ_OK;
+    }
+    if (!refreshable) {
+        return token_is_stuck(t, err);
     }
     refresh_begin(&t->refresh, &t->op, &t->login, token_needed_s(t), !t->advisory);
     t->hurry_until_us = clock_now_us() + ADVISORY_US;
@@ -225,6 +272,7 @@ static const struct aq_event *token_event(struct token_op *t, const struct token
     struct aq_event *event = op_event(&t->op, AQ_EVENT_TOKEN);
     t->view = (struct aq_token){
         .struct_size = sizeof(t->view),
+        .flags = store_can_refresh(t->login.store) ? 0 : AQ_TOKEN_EXTERNAL,
         .access_token = token->access_token,
         .refresh_token = token->refresh_token,
         .token_type = AQ_STR_INIT("Bearer"),

@@ -99,6 +99,23 @@ aq_status store_commit(struct store *s, const struct aq_change *changes, uint32_
                        err);
 }
 
+bool store_can_refresh(const struct store *s)
+{
+    return s->plugin->store.lock || s->plugin->store.grant ||
+           !(s->plugin->store.traits & AQ_STORE_SHARED);
+}
+
+aq_status store_refuse_refresh(struct store *s, aq_status status, const char *detail,
+                               struct aq_error *err)
+{
+    struct aq_error why;
+    if (store_can_save(s, &why) == AQ_OK) {
+        error_set(&why, status, "store '%s': nothing here can renew it, put a new token there",
+                  s->plugin->info.name);
+    }
+    return error_set(err, status, "%s (%s)", why.text, detail);
+}
+
 aq_status store_lock(struct store *s, struct aq_error *err)
 {
     if (s->locked) {

@@ -36,6 +36,15 @@ aq_status store_grant(struct store *s, struct aq_str key, const struct aq_token_
 aq_status store_commit(struct store *s, const struct aq_change *changes, uint32_t count,
                        struct aq_error *err);
 
+/* Tokens in it can be refreshed, by us or by a token server. If not, somebody else keeps them
+ * fresh: others share the store, and it has no lock under which that could be done here. */
+bool store_can_refresh(const struct store *s);
+
+/* Why not, with `detail` in brackets: the store's own words about its place and what to do there.
+ */
+aq_status store_refuse_refresh(struct store *s, aq_status status, const char *detail,
+                               struct aq_error *err);
+
 /* AQ_OK also when the store has no lock and nobody shares it. */
 aq_status store_lock(struct store *s, struct aq_error *err);
 void store_unlock(struct store *s);

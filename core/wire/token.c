@@ -21,8 +21,7 @@ struct wanted {
 
 static aq_status corrupt(struct aq_str key, const char *problem, struct aq_error *err)
 {
-    return error_set(err, AQ_E_CORRUPT, "stored login '%.*s': %s, log in again", AQ_STR_ARG(key),
-                     problem);
+    return error_set(err, AQ_E_CORRUPT, "stored login '%.*s': %s", AQ_STR_ARG(key), problem);
 }
 
 static bool is_space(char c)
@@ -76,15 +75,13 @@ static aq_status texts_read(struct aq_str key, struct aq_str json, const struct 
     while (json_next(&r, &m)) {
         for (size_t i = 0; i < count; i++) {
             if (json_key_is(&m, wanted[i].key) && !text_read(&m, text, wanted[i].ret)) {
-                return error_set(err, AQ_E_CORRUPT,
-                                 "stored login '%.*s': %s is not a string, log in again",
+                return error_set(err, AQ_E_CORRUPT, "stored login '%.*s': %s is not a string",
                                  AQ_STR_ARG(key), wanted[i].key.ptr);
             }
         }
     }
     if (!json_finish(&r)) {
-        return error_set(err, AQ_E_CORRUPT,
-                         "stored login '%.*s': malformed JSON at byte %zu (%s), log in again",
+        return error_set(err, AQ_E_CORRUPT, "stored login '%.*s': malformed JSON at byte %zu (%s)",
                          AQ_STR_ARG(key), r.at, r.problem);
     }
     return AQ_OK;
@@ -166,7 +163,7 @@ aq_status token_parse(struct aq_str key, struct aq_str json, struct token *ret,
     if (t.start_url.len && !is_url(t.start_url)) {
         return corrupt(key, "start_url is not a URL", err);
     }
-    if (!timestamp_parse(t.expires_at, &t.expires_at_s)) {
+    if (t.expires_at.len && !timestamp_parse(t.expires_at, &t.expires_at_s)) {
         return corrupt(key, "no valid expires_at", err);
     }
     if (!flow_read(flow, &t.flow)) {

@@ -22,10 +22,10 @@ struct token {
     struct buf text;
     struct aq_str access_token;
     struct aq_str refresh_token;
-    struct aq_str expires_at; /* as stored */
+    struct aq_str expires_at; /* as stored; empty: nothing says when it expires */
     struct aq_str region;
     struct aq_str start_url;
-    int64_t expires_at_s;
+    int64_t expires_at_s; /* 0 if that is not known */
     enum token_flow flow;
 };
 
@@ -53,8 +53,9 @@ void registration_done(struct registration *r);
  * Read a stored token. json stays the caller's; what is said in err names `key`, never a value.
  *
  * Returns AQ_OK; AQ_E_NOTFOUND for the JSON value null (the Q CLI reads it as "not logged in");
- * AQ_E_CORRUPT if it is malformed, has no access_token or expires_at, or a token that could not
- * travel in a header; AQ_E_NOMEM.
+ * AQ_E_CORRUPT if it is malformed, has no access_token, an expires_at that is no time, or a token
+ * that could not travel in a header (the text lacks what to do: that depends on the store);
+ * AQ_E_NOMEM.
  */
 aq_status token_parse(struct aq_str key, struct aq_str json, struct token *ret,
                       struct aq_error *err);

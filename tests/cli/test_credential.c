@@ -48,21 +48,46 @@ static void json_has_every_member_in_the_documented_order(void **state)
 static void json_leaves_out_what_is_absent(void **state)
 {
     (void)state;
-    struct aq_token token = { .access_token = AQ_STR_INIT("aoa"), .expires_at_s = 10 };
+    struct aq_token token = { .access_token = AQ_STR_INIT("aoa") };
+    struct credential c = { &token, 20, true };
+    assert_format("json", &c, "{\"access_token\":\"aoa\",\"schema_version\":1}\n");
+}
+
+static void json_of_an_expired_token_is_valid_for_no_more_seconds(void **state)
+{
+    (void)state;
+    struct aq_token token = { .access_token = AQ_STR_INIT("aoa"),
+                              .expires_at = AQ_STR_INIT("1970-01-01T00:00:10Z"),
+                              .expires_at_s = 10 };
     struct credential c = { &token, 20, true };
     assert_format("json", &c,
-                  "{\"access_token\":\"aoa\",\"expires_at_epoch\":10,\"expires_in\":0,"
-                  "\"schema_version\":1}\n");
+                  "{\"access_token\":\"aoa\",\"expires_at\":\"1970-01-01T00:00:10Z\","
+                  "\"expires_at_epoch\":10,\"expires_in\":0,\"schema_version\":1}\n");
+}
+
+static void without_an_expiry_no_format_makes_one_up(void **state)
+{
+    (void)state;
+    struct aq_token token = { .access_token = AQ_STR_INIT("aoa") };
+    struct credential c = { &token, 20, true };
+    assert_format("env", &c, "export Q_ACCESS_TOKEN='aoa'\n");
+    assert_format("fish", &c, "set -gx Q_ACCESS_TOKEN 'aoa'\n");
+    assert_format("exec-credential", &c,
+                  "{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":\"ExecCredential\","
+                  "\"status\":{\"token\":\"aoa\"}}\n");
 }
 
 static void json_pretty_is_the_same_indented(void **state)
 {
     (void)state;
-    struct aq_token token = { .access_token = AQ_STR_INIT("aoa"), .expires_at_s = 10 };
+    struct aq_token token = { .access_token = AQ_STR_INIT("aoa"),
+                              .expires_at = AQ_STR_INIT("then"),
+                              .expires_at_s = 10 };
     struct credential c = { &token, 5, false };
     assert_format("json-pretty", &c,
-                  "{\n  \"access_token\": \"aoa\",\n  \"expires_at_epoch\": 10,\n"
-                  "  \"expires_in\": 5,\n  \"schema_version\": 1\n}\n");
+                  "{\n  \"access_token\": \"aoa\",\n  \"expires_at\": \"then\",\n"
+                  "  \"expires_at_epoch\": 10,\n  \"expires_in\": 5,\n"
+                  "  \"schema_version\": 1\n}\n");
 }
 
 static void json_escapes_everything_that_is_not_plain(void **state)
@@ -175,6 +200,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_has_every_member_in_the_documented_order),
         cmocka_unit_test(json_leaves_out_what_is_absent),
+        cmocka_unit_test(json_of_an_expired_token_is_valid_for_no_more_seconds),
+        cmocka_unit_test(without_an_expiry_no_format_makes_one_up),
         cmocka_unit_test(json_pretty_is_the_same_indented),
         cmocka_unit_test(json_escapes_everything_that_is_not_plain),
         cmocka_unit_test(token_and_header_are_one_line),

@@ -176,8 +176,106 @@ static void refreshing_can_be_forbidden(void **state)
     assert_int_equal(fixture_fetch(f, AQ_TOKEN_NO_REFRESH, 7200), AQ_E_EXPIRED);
     fixture_login(-5, 1);
     assert_int_equal(fixture_fetch(f, AQ_TOKEN_NO_REFRESH, 0), AQ_E_EXPIRED);
-    assert_contains(f->err.text, "valid for 0 s, 60 s are needed");
+    assert_contains(f->err.text, "token: expired at 20");
+    assert_contains(f->err.text, "refreshing was forbidden");
     assert_int_equal(support_requests(), 0);
+}
+
+/* ---- a token whose end is not known ---- */
+
+static void a_token_without_an_expiry_is_handed_out_unless_a_minimum_is_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    fixture_login(3600, 1);
+    fixture_put(TOKEN_KEY, "{\"access_token\":\"access-1\",\"refresh_token\":\"refresh-1\"}");
+    fixture_start(f, 0, 0);
+    assert_int_equal(aq_op_wait(f->op, &f->event, &f->err), AQ_OK);
+    assert_str(f->event->token->access_token, "access-1");
+    assert_int_equal(f->event->token->expires_at.len, 0);
+    assert_int_equal(f->event->token->expires_at_s, 0);
+    fixture_drop(f);
+    assert_int_equal(fixture_fetch(f, AQ_TOKEN_NO_REFRESH, 0), AQ_END);
+    assert_int_equal(fixture_fetch(f, AQ_TOKEN_NO_REFRESH, 60), AQ_E_EXPIRED);
+    assert_contains(f->err.text, "token: without an expiry, 60 s are needed");
+    assert_int_equal(support_requests(), 0);
+
+    fixture_play(f, REFRESH_OK);
+    assert_int_equal(fixture_fetch(f, 0, 60), AQ_END);
+    assert_string_equal(f->access, "access-2");
+}
+
+/* ---- a store that somebody else keeps fresh: shared, and without a lock ---- */
+
+static void somebody_else_keeps_it_fresh(struct fixture *f)
+{
+    f->client->store_plugin.store.lock = NULL;
+    f->client->store_plugin.store.unlock = NULL;
+}
+
+static void a_token_that_somebody_else_keeps_fresh_is_marked_and_has_no_refresh_token(void **state)
+{
+    struct fixture *f = *state;
+    fixture_login(3600, 1);
+    fixture_start(f, 0, 0);
+    assert_int_equal(aq_op_wait(f->op, &f->event, &f->err), AQ_OK);
+    assert_int_equal(f->event->token->flags, 0);
+    fixture_drop(f);
+
+    somebody_else_keeps_it_fresh(f);
+    fixture_start(f, 0, 0);
+    assert_int_equal(aq_op_wait(f->op, &f->event, &f->err), AQ_OK);
+    assert_int_equal(f->event->token->flags, AQ_TOKEN_EXTERNAL);
+    assert_str(f->event->token->access_token, "access-1");
+    assert_int_equal(f->event->token->refresh_token.len, 0);
+}
+
+static void a_token_that_somebody_else_keeps_fresh_brings_its_profile_along(void **state)
+{
+    struct fixture *f = *state;
+    fixture_put(TOKEN_KEY, "{\"access_token\":\"access-1\",\"profile_arn\":\"arn:aws:x\"}");
+    fixture_start(f, 0, 0);
+    assert_int_equal(aq_op_wait(f->op, &f->event, &f->err), AQ_OK);
+    assert_str(f->event->token->profile_arn, "arn:aws:x");
+}
+
+static void
+what_somebody_else_keeps_fresh_is_never_refreshed_and_the_store_says_what_to_do(void **state)
+{
+    struct fixture *f = *state;
+    struct aq_token_options options = AQ_TOKEN_OPTIONS_INIT;
+    fixture_login(3600, 1);
+    somebody_else_keeps_it_fresh(f);
+    assert_int_equal(fixture_fetch(f, 0, 7200), AQ_E_EXPIRED);
+    assert_contains(f->err.text, "store 'fake': nothing here can renew it, put a new token ");
+    assert_contains(f->err.text, " s, 7200 s are needed)");
+    assert_int_equal(fixture_fetch(f, AQ_TOKEN_FORCE_REFRESH, 0), AQ_E_REFRESH);
+    assert_contains(f->err.text, "(another one was asked for)");
+    options.flags = AQ_TOKEN_FORCE_REFRESH;
+    assert_int_equal(token_start(f->client, &options, AQ_STR("access-1"), NULL, &f->op, &f->err),
+                     AQ_OK);
+    assert_int_equal(fixture_finish(f), AQ_E_AUTH);
+    assert_contains(f->err.text, "(the service has rejected its token)");
+    fixture_drop(f);
+
+    fixture_put_token("access-1", "refresh-1", -5);
+    fake_store_fail(FAKE_CAN_SAVE, 0, FAKE_FOR_EVER, AQ_E_READONLY);
+    assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_EXPIRED);
+    assert_contains(f->err.text, "(expired at 20");
+    assert_null(strstr(f->err.text, "nothing here")); /* in the store's own words */
+    assert_int_equal(fixture_fetch(f, AQ_TOKEN_NO_REFRESH, 0), AQ_E_EXPIRED);
+    fixture_put(TOKEN_KEY, "{\"access_token\":\"access-1\",\"expires_at\":\"2020-01-01T00:00:00."
+                           "000000000000000000000000000000000000000000Z\"}");
+    assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_EXPIRED);
+    assert_contains(f->err.text, "(expired at 2020-01-01T00:00:00.00000000000000000000)");
+    fixture_put(TOKEN_KEY, "{\"access_token\":\"access-1\"}");
+    assert_int_equal(fixture_fetch(f, 0, 1), AQ_E_EXPIRED);
+    assert_contains(f->err.text, "(without an expiry, 1 s are needed)");
+    fixture_put(TOKEN_KEY, "{\"access_token\":");
+    assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_CORRUPT);
+    assert_contains(f->err.text, "(stored login 'codewhisperer:odic:token': malformed JSON at");
+    assert_null(strstr(f->err.text, "log in again"));
+    assert_int_equal(support_requests(), 0);
+    assert_int_equal(fake_store_calls(FAKE_COMMIT), 0);
 }
 
 static void options_that_make_no_sense_are_refused(void **state)
@@ -392,6 +490,10 @@ int main(void)
         CASE(a_forced_refresh_that_fails_hands_out_nothing),
         CASE(a_rejected_token_is_replaced_unless_another_one_is_there_already),
         CASE(refreshing_can_be_forbidden),
+        CASE(a_token_without_an_expiry_is_handed_out_unless_a_minimum_is_asked_for),
+        FAKE_CASE(a_token_that_somebody_else_keeps_fresh_is_marked_and_has_no_refresh_token),
+        FAKE_CASE(a_token_that_somebody_else_keeps_fresh_brings_its_profile_along),
+        FAKE_CASE(what_somebody_else_keeps_fresh_is_never_refreshed_and_the_store_says_what_to_do),
         CASE(options_that_make_no_sense_are_refused),
         CASE(a_caller_with_a_valid_token_waits_three_seconds_and_the_answer_is_saved),
         CASE(a_token_that_stops_to_be_enough_while_we_wait_is_waited_for),

@@ -77,6 +77,21 @@ static void null_and_missing_members_are_empty(void **state)
     }
 }
 
+static void without_an_expiry_it_is_not_known_and_never_guessed(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {
+        "{\"access_token\":\"a\"}", "{\"access_token\":\"a\",\"expires_at\":null}",
+        "{\"access_token\":\"eyJhbGciOiJub25lIn0.eyJleHAiOjE3NDg3ODEyOTZ9.\"}", /* a JWT with exp */
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        AUTO(token) struct token t = { 0 };
+        assert_int_equal(parse(cases[i], &t, NULL), AQ_OK);
+        assert_int_equal(t.expires_at.len, 0);
+        assert_int_equal(t.expires_at_s, 0);
+    }
+}
+
 static void both_spellings_of_pkce_are_known(void **state)
 {
     (void)state;
@@ -155,8 +170,6 @@ static void a_token_that_cannot_be_used_is_corrupt(void **state)
     assert_corrupt("{", "malformed JSON at byte 1");
     assert_corrupt(PKCE_TOKEN "}", "something follows the value");
     assert_corrupt("{}", "no access_token");
-    assert_corrupt("{\"access_token\":\"a\"}", "no valid expires_at");
-    assert_corrupt("{\"access_token\":\"a\",\"expires_at\":null}", "no valid expires_at");
     assert_corrupt("{\"access_token\":\"a\",\"expires_at\":\"soon\"}", "no valid expires_at");
     assert_corrupt("{\"access_token\":\"a\",\"expires_at\":1748781296}",
                    "expires_at is not a string");
@@ -187,7 +200,7 @@ static void no_error_repeats_a_value(void **state)
 {
     (void)state;
     static const char *const cases[] = {
-        "{\"access_token\":\"SECRET\"}",
+        "{\"access_token\":\"SECRET\",\"region\":\"SECRET\"}",
         "{\"access_token\":\"SECRET\",\"expires_at\":\"SECRET\"}",
         "{\"access_token\":\"SECRET SECRET\",\"expires_at\":\"2025-06-01T12:34:56Z\"}",
         "{\"access_token\":\"SECRET\",\"refresh_token\":\"SECRET",
@@ -444,6 +457,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_of_the_q_cli_is_read),
         cmocka_unit_test(null_and_missing_members_are_empty),
+        cmocka_unit_test(without_an_expiry_it_is_not_known_and_never_guessed),
         cmocka_unit_test(both_spellings_of_pkce_are_known),
         cmocka_unit_test(escapes_are_decoded_in_keys_and_values),
         cmocka_unit_test(unknown_members_and_white_space_do_not_matter),

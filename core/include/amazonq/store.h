@@ -64,8 +64,8 @@ struct aq_token_wish {
 /* Bits of aq_store_ops.traits: what a caller may know before it opens the store. */
 #define AQ_STORE_PERSISTENT 0x1u /* values survive the process */
 #define AQ_STORE_SHARED \
-    0x2u /* other processes see the same values; without lock, nothing \
-            in it is ever refreshed */
+    0x2u /* other processes see the same values; without lock, nothing in it is ever refreshed: \
+            somebody else keeps it fresh */
 
 /** Functions of a store. Slots marked "required" must not be NULL. */
 struct aq_store_ops {

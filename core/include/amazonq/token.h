@@ -23,8 +23,9 @@ extern "C" {
 /** What is wanted of a token. Zero-initialise, then set struct_size. */
 struct aq_token_options {
     uint32_t struct_size;
-    uint32_t flags;      /* AQ_TOKEN_... */
-    int64_t min_valid_s; /* seconds it must still be valid; 0 means 60 */
+    uint32_t flags; /* AQ_TOKEN_... */
+    int64_t
+        min_valid_s; /* seconds it must still be valid; 0 means 60, or a token that does not say */
 };
 
 #define AQ_TOKEN_OPTIONS_INIT \
@@ -32,16 +33,25 @@ struct aq_token_options {
         sizeof(struct aq_token_options), 0, 0 \
     }
 
-/** A token and where it comes from. Absent texts are empty. Secrets: access_token, refresh_token.
+/* Bits of aq_token.flags. */
+#define AQ_TOKEN_EXTERNAL \
+    0x1u /* somebody else renews it, and may put another one in its place at any time: ask again \
+            for every use, which costs reading a file, rather than keep it */
+
+/**
+ * A token and where it comes from. Absent texts are empty. Secrets: access_token, refresh_token.
+ *
+ * When the token expires may be unknown, if it was handed in without its expiry: then expires_at is
+ * empty and expires_at_s is 0. It is handed out all the same, unless min_valid_s was asked for.
  */
 struct aq_token {
     uint32_t struct_size;
-    uint32_t flags; /* 0 */
+    uint32_t flags; /* AQ_TOKEN_EXTERNAL */
     struct aq_str access_token;
     struct aq_str refresh_token;
     struct aq_str token_type; /* "Bearer" */
     struct aq_str expires_at; /* RFC 3339, UTC, as stored or as written */
-    int64_t expires_at_s;     /* seconds since 1970-01-01 UTC, rounded down */
+    int64_t expires_at_s;     /* seconds since 1970-01-01 UTC, rounded down; 0: not known */
     struct aq_str region;     /* of the sign-in service */
     struct aq_str start_url;
     struct aq_str profile_arn;
@@ -55,6 +65,8 @@ struct aq_token {
  *
  * The operation fails with AQ_E_NOT_LOGGED_IN, AQ_E_LOGIN_NEEDED (only a new login helps),
  * AQ_E_REFRESH (temporary), AQ_E_EXPIRED, AQ_E_NOT_SAVED, or the store's or plugin's own error.
+ * Where somebody else keeps tokens fresh, one that does not last as long as it should is
+ * AQ_E_EXPIRED, and a refresh that is forced AQ_E_REFRESH.
  *
  * @param options  NULL means all defaults
  * @return AQ_OK, AQ_E_INVALID, AQ_E_NOMEM, AQ_E_FORKED
