@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -315,9 +316,35 @@ static struct settings_value settings_find(const struct settings *s, const char 
     return (struct settings_value){ { NULL, 0 }, SETTINGS_NOWHERE };
 }
 
+/* The service manager's directory of credentials has one for us; what cannot be looked at counts,
+ * too: reading it will say what is wrong. */
+static bool settings_has_credential(const struct settings *s)
+{
+    char path[PATH_MAX];
+    struct stat info;
+    struct aq_str dir = settings_env(s, "CREDENTIALS_DIRECTORY");
+    int len = str_starts(dir, AQ_STR("/"))
+                  ? snprintf(path, sizeof(path), "%s/amazonq-token", dir.ptr)
+                  : 0;
+    return len > 0 && (size_t)len < sizeof(path) &&
+           (stat(path, &info) == 0 || (errno != ENOENT && errno != ENOTDIR));
+}
+
+/* Somebody handed a token in, in one of the ways that store-token-file knows. */
+static bool settings_has_token(const struct settings *s)
+{
+    return settings_env(s, "Q_TOKEN_FD,Q_TOKEN_FILE").ptr || settings_has_credential(s);
+}
+
 struct settings_value settings_get(const struct settings *s, enum settings_id id)
 {
-    return settings_find(s, known[id].key, known[id].env, known[id].default_value);
+    struct settings_value value =
+        settings_find(s, known[id].key, known[id].env, known[id].default_value);
+    if (id == SETTINGS_STORE && value.origin == SETTINGS_DEFAULT &&
+        !settings_get(s, SETTINGS_DB).text.len && settings_has_token(s)) {
+        return (struct settings_value){ AQ_STR("token-file"), SETTINGS_ENV };
+    }
+    return value;
 }
 
 struct settings_value settings_get_plugin(const struct settings *s, const char *kind,

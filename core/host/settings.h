@@ -55,7 +55,8 @@ aq_status settings_init(struct settings *s, const struct aq_client_options *opti
                         struct aq_error *err);
 void settings_done(struct settings *s);
 
-/* Value of a setting of the core. */
+/* Value of a setting of the core. Where no store and no database is named, the store is that of a
+ * token that was handed in, if there is one: docs/settings.md. */
 struct settings_value settings_get(const struct settings *s, enum settings_id id);
 
 /* Value of a plugin's setting, "KIND.NAME.KEY"; kind is "store" or "transport". */

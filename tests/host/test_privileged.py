@@ -97,6 +97,8 @@ VARIABLES = {
     "Q_SOURCE": "nowhere",
     "Q_PLUGIN_PATH": "nowhere",
     "Q_DB": "nowhere",
+    "Q_TOKEN_FILE": "nowhere",
+    "Q_TOKEN_FD": "99",
     "Q_TRANSPORT": "nowhere",
     "Q_ENDPOINT_URL": "nowhere",
     "AWS_ENDPOINT_URL_SSO_OIDC": "nowhere",
@@ -121,7 +123,7 @@ def authority(q, service):
     return path
 
 
-@pytest.mark.parametrize("name", ["Q_STORE", "Q_SOURCE", "Q_DB", "Q_TRANSPORT"])
+@pytest.mark.parametrize("name", ["Q_STORE", "Q_SOURCE", "Q_DB", "Q_TOKEN_FILE", "Q_TRANSPORT"])
 def test_a_variable_is_obeyed_by_the_command_and_not_by_the_copy(
     q, users, plain, copy, database, service, authority, name
 ):
@@ -214,6 +216,17 @@ def test_the_users_settings_are_not_read(
     assert plain("chat", "--no-interactive", *flags, "Who?").code != 0
     result = copy.run(*chat(database, service, "--ca-bundle", str(authority)))
     assert (result.code, result.err) == (0, ""), result
+
+
+def test_a_token_that_the_user_hands_in_is_not_read(q, users, plain, copy):
+    token = users / "amazonq-token"
+    token.write_text("of-the-user")
+    give(users)
+    for name, value in (("Q_TOKEN_FILE", token), ("CREDENTIALS_DIRECTORY", users)):
+        q.env[name] = str(value)
+        assert "token-file" in plain("whoami").out
+        assert copy.run("whoami").code == 4
+        del q.env[name]
 
 
 def test_home_and_data_directory_of_the_user_are_not_looked_into(q, users, plain, copy):

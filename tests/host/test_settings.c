@@ -22,8 +22,11 @@ static int make_home(void **state)
     assert_int_equal(mkdir(dir, 0700), 0);
     snprintf(file, sizeof(file), "%s/settings.json", dir);
     setenv("XDG_DATA_HOME", home, 1);
-    unsetenv("Q_STORE");
-    unsetenv("Q_ENDPOINT_URL");
+    const char *const names[] = { "Q_STORE",      "Q_DB",       "Q_ENDPOINT_URL",
+                                  "Q_TOKEN_FILE", "Q_TOKEN_FD", "CREDENTIALS_DIRECTORY" };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        unsetenv(names[i]);
+    }
     return 0;
 }
 
@@ -86,6 +89,63 @@ static void the_callers_value_beats_environment_file_and_default(void **state)
     assert_str(settings_get(&s, SETTINGS_STORE).text, "explicit");
     settings_done(&s);
     unsetenv("Q_STORE");
+}
+
+static void assert_store(const char *expected)
+{
+    struct settings s = open_with(NULL, 0);
+    assert_str(settings_get(&s, SETTINGS_STORE).text, expected);
+    settings_done(&s);
+}
+
+static void a_token_that_is_handed_in_chooses_its_store(void **state)
+{
+    char credential[160];
+    struct aq_client_options options = AQ_CLIENT_OPTIONS_INIT;
+    struct settings s = { 0 };
+    struct aq_error err;
+    (void)state;
+    setenv("Q_TOKEN_FD", "9", 1);
+    assert_store("token-file");
+    unsetenv("Q_TOKEN_FD");
+    setenv("Q_TOKEN_FILE", "/run/secrets/token", 1);
+    assert_store("token-file");
+    options.flags = AQ_CLIENT_NO_ENV;
+    assert_int_equal(settings_init(&s, &options, &err), AQ_OK);
+    assert_str(settings_get(&s, SETTINGS_STORE).text, "sqlite");
+    settings_done(&s);
+    unsetenv("Q_TOKEN_FILE");
+
+    setenv("CREDENTIALS_DIRECTORY", home, 1); /* credentials, but none for us */
+    assert_store("sqlite");
+    snprintf(credential, sizeof(credential), "%s/amazonq-token", home);
+    fclose(fopen(credential, "w"));
+    assert_store("token-file");
+    assert_int_equal(chdir(home), 0);
+    setenv("CREDENTIALS_DIRECTORY", ".", 1);
+    assert_store("sqlite");
+    assert_int_equal(chdir("/"), 0);
+    unlink(credential);
+    setenv("CREDENTIALS_DIRECTORY", "/dev/null", 1);
+    assert_store("sqlite");
+    unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+static void a_store_or_database_that_is_named_beats_a_token_that_is_handed_in(void **state)
+{
+    const struct aq_client_setting db = { AQ_STR_INIT("db"), AQ_STR_INIT("/x.sqlite3") };
+    (void)state;
+    setenv("Q_TOKEN_FILE", "/run/secrets/token", 1);
+    write_file("{\"store\": \"keyring\"}");
+    assert_store("keyring");
+    setenv("Q_STORE", "memory", 1);
+    assert_store("memory");
+    unsetenv("Q_STORE");
+    unlink(file);
+    struct settings s = open_with(&db, 1);
+    assert_str(settings_get(&s, SETTINGS_STORE).text, "sqlite");
+    settings_done(&s);
+    unsetenv("Q_TOKEN_FILE");
 }
 
 static void an_empty_variable_counts_as_not_set(void **state)
@@ -383,6 +443,8 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_home, remove_home)
     const struct CMUnitTest tests[] = {
         CASE(the_callers_value_beats_environment_file_and_default),
+        CASE(a_token_that_is_handed_in_chooses_its_store),
+        CASE(a_store_or_database_that_is_named_beats_a_token_that_is_handed_in),
         CASE(an_empty_variable_counts_as_not_set),
         CASE(a_caller_may_forbid_environment_and_file),
         CASE(an_unknown_key_of_the_caller_is_refused_by_name),
