@@ -188,7 +188,8 @@ def test_a_token_describes_itself_without_its_secret(database: Any) -> None:
     with Login() as login:
         token = login.token()
     assert token.source == "q-cli" and token.store == "sqlite"
-    assert 3500 < token.expires_in <= 3600
+    assert token.expires_in is not None and 3500 < token.expires_in <= 3600
+    assert not token.external
     assert token.access_token not in repr(token) and token.access_token not in repr(login)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Awaitable, Callable, Mapping, Optional, U
 import anyio
 import anyio.to_thread
 
+from . import _ffi as ffi
 from ._errors import QConfigurationError, error_from
 from ._native import Client, Failure, TokenData, fetch_token
 
@@ -52,9 +53,9 @@ class Token:
     """A valid token, and where it comes from. Its repr shows no secret."""
 
     access_token: str = field(repr=False)
-    expires_at: str
-    """RFC 3339, UTC."""
-    expires_at_epoch: int
+    expires_at: Optional[str]
+    """RFC 3339, UTC. None if it is not known."""
+    expires_at_epoch: Optional[int]
     region: Optional[str]
     """Of the sign-in service."""
     start_url: Optional[str]
@@ -62,28 +63,33 @@ class Token:
     source: str
     """Which login: "q-cli", "kiro-cli"."""
     store: str
+    external: bool = False
+    """Somebody else renews it, and may replace it at any time: ask again for every use."""
 
     @property
-    def expires_in(self) -> int:
-        """Seconds from now, by the wall clock."""
-        return self.expires_at_epoch - int(time.time())
+    def expires_in(self) -> Optional[int]:
+        """Seconds from now, by the wall clock. None if it is not known."""
+        epoch = self.expires_at_epoch
+        return None if epoch is None else epoch - int(time.time())
 
     @classmethod
     def _of(cls, data: TokenData) -> Token:
         return cls(
             access_token=Secret(data.access_token),
-            expires_at=data.expires_at,
-            expires_at_epoch=data.expires_at_s,
+            expires_at=data.expires_at or None,
+            expires_at_epoch=data.expires_at_s if data.expires_at else None,
             region=data.region or None,
             start_url=data.start_url or None,
             profile_arn=data.profile_arn or None,
             source=data.source,
             store=data.store,
+            external=bool(data.flags & ffi.TOKEN_EXTERNAL),
         )
 
 
 class Login:
-    """The login of the Amazon Q (or Kiro) command line on this machine, kept alive by the library.
+    """The login of the Amazon Q (or Kiro) command line on this machine, kept alive by the library;
+    or a token that somebody else keeps fresh, in the file that Q_TOKEN_FILE names, say.
 
         login = Login()                 # or Login(db="/path/data.sqlite3")
         token = login.token()           # refreshed if needed; once for all processes that ask
@@ -118,7 +124,7 @@ class Login:
         self._worker: Optional[_Worker] = None
 
     def __repr__(self) -> str:
-        return f"<Login {self._settings.get('store', 'sqlite')}>"
+        return f"<Login {self._settings['store']}>" if "store" in self._settings else "<Login>"
 
     def token(self, *, force_refresh: bool = False) -> Token:
         """A valid token. Blocks while the login is read, and refreshed if that is needed."""
@@ -158,8 +164,9 @@ class Login:
 
     def _fresh(self, force_refresh: bool) -> Optional[Token]:
         last = self._last
-        usable = not force_refresh and last is not None and last.expires_in > self.FRESH_S
-        return last if usable else None
+        if force_refresh or last is None or last.external or last.expires_in is None:
+            return None
+        return last if last.expires_in > self.FRESH_S else None
 
     def _submit(self, force: bool, rejected: Optional[str]) -> concurrent.futures.Future[Token]:
         with self._lock:

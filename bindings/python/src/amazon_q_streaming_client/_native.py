@@ -485,9 +485,10 @@ class TokenData(NamedTuple):
     profile_arn: str
     source: str
     store: str
+    flags: int
 
     def __repr__(self) -> str:
-        return f"<token of {self.source}, valid until {self.expires_at}>"
+        return f"<token of {self.source}, valid until {self.expires_at or 'nobody knows when'}>"
 
 
 def fetch_token(
