@@ -15,6 +15,13 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+/* Where the caller has no wish. */
+enum {
+    CONNECT_TIMEOUT_MS = 10 * 1000,
+    FIRST_BYTE_TIMEOUT_MS = 60 * 1000, /* until the answer begins */
+    IDLE_TIMEOUT_MS = 60 * 1000,       /* the longest pause within it */
+};
+
 const char *aq_version(void)
 {
     return AQ_VERSION;
@@ -219,6 +226,23 @@ aq_status client_transport(struct aq_client *client, struct aq_error *err)
         }
     }
     return st;
+}
+
+aq_status client_send(struct aq_op *op, const struct aq_request *request,
+                      struct transport_call *ret, struct aq_error *err)
+{
+    struct aq_request full = *request;
+    full.struct_size = sizeof(full);
+    full.header_stride = request->header_stride ? request->header_stride : sizeof(struct aq_header);
+    full.connect_timeout_ms =
+        request->connect_timeout_ms ? request->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+    full.first_byte_timeout_ms =
+        request->first_byte_timeout_ms ? request->first_byte_timeout_ms : FIRST_BYTE_TIMEOUT_MS;
+    full.idle_timeout_ms = request->idle_timeout_ms ? request->idle_timeout_ms : IDLE_TIMEOUT_MS;
+    full.max_header_bytes = TRANSPORT_HEADER_BYTES;
+
+    aq_status st = client_transport(op->client, err);
+    return st == AQ_OK ? transport_start(&op->client->transport, &full, op, ret, err) : st;
 }
 
 /* ---- waiting ---- */

@@ -94,6 +94,11 @@ aq_status client_store_plugin(struct aq_client *client, const struct plugin **re
                               struct aq_error *err);
 aq_status client_transport(struct aq_client *client, struct aq_error *err);
 
+/* Start an HTTP request of an operation, which is woken when there is something to read. Sizes are
+ * filled in, and timeouts that are 0. */
+aq_status client_send(struct aq_op *op, const struct aq_request *request,
+                      struct transport_call *ret, struct aq_error *err);
+
 /* Bring the timer and the transport's descriptor up to date; call before the caller may wait. */
 void client_sync(struct aq_client *client);
 

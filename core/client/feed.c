@@ -35,7 +35,7 @@ aq_status feed_read(struct feed *feed, struct aq_bytes *ret, struct aq_error *er
     if (!feed->chunk && !feed_take_chunk(feed)) {
         return error_nomem(err, "request");
     }
-    aq_status st = call_read(&feed->call, feed->chunk, FEED_SIZE, &len, err);
+    aq_status st = transport_read(&feed->call, feed->chunk, FEED_SIZE, &len, err);
     feed->used = len > feed->used ? len : feed->used;
     if (st != AQ_OK) {
         feed_give_chunk(feed);
@@ -54,7 +54,7 @@ aq_status feed_pull(struct feed *feed, struct aq_exchange *x, struct aq_error *e
     case AQ_AGAIN:
         return AQ_AGAIN;
     case AQ_END:
-        call_finish(&feed->call, false);
+        transport_finish(&feed->call);
         return aq_exchange_finish(x, err);
     default:
         return feed_break(feed, x, err);
@@ -64,12 +64,15 @@ aq_status feed_pull(struct feed *feed, struct aq_exchange *x, struct aq_error *e
 aq_status feed_break(struct feed *feed, struct aq_exchange *x, struct aq_error *err)
 {
     const struct aq_error why = *err;
-    call_finish(&feed->call, false);
+    transport_finish(&feed->call);
     return aq_exchange_fail(x, &why, err);
 }
 
 void feed_done(struct feed *feed, bool forked)
 {
     feed_give_chunk(feed);
-    call_finish(&feed->call, forked);
+    if (forked) {
+        transport_forget(&feed->call);
+    }
+    transport_finish(&feed->call);
 }

@@ -3,20 +3,20 @@
 #ifndef AQ_CLIENT_FEED_H
 #define AQ_CLIENT_FEED_H
 
-#include "client/call.h"
+#include "client/client.h"
 
 #include <amazonq/exchange.h>
 
 struct feed {
     struct aq_client *client;
-    struct call call;
+    struct transport_call call;
     uint8_t *chunk; /* FEED_SIZE bytes, or NULL; the exchange borrows them between reads */
     size_t used;    /* of them, at most, since it was taken */
 };
 
 enum { FEED_SIZE = 64 * 1024 }; /* fewer, larger reads cost less (docs/performance.md) */
 
-/* Read the next piece of the body, which is valid until the next call; as call_read. */
+/* Read the next piece of the body, which is valid until the next call; as transport_read. */
 aq_status feed_read(struct feed *feed, struct aq_bytes *ret, struct aq_error *err);
 
 /* Hand the next piece of the body, its end, or what broke it to the exchange. AQ_OK: look at the

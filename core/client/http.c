@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The HTTP operation: a request as the caller made it, and the answer as it came. */
-#include "base/alloc.h"
 #include "base/error.h"
 #include "base/options.h"
 #include "client/feed.h"
 
 #include <amazonq/http.h>
-#include <string.h>
-
-enum { FIRST_BYTE_MS = 60 * 1000 }; /* until the answer begins */
 
 struct http_op {
     struct aq_op op;
@@ -22,7 +18,7 @@ struct http_op {
 static aq_status http_head(struct http_op *h, const struct aq_event **ret, struct aq_error *err)
 {
     struct aq_response response;
-    aq_status st = call_response(&h->feed.call, &response, err);
+    aq_status st = transport_response(&h->feed.call, &response, err);
     if (st == AQ_OK) {
         struct aq_event *event = op_event(&h->op, AQ_EVENT_HEAD);
         event->http = response.status;
@@ -54,7 +50,7 @@ static aq_status http_message(struct http_op *h, const struct aq_event **ret, st
 {
     aq_status st;
     while ((st = aq_exchange_next(h->exchange, clock_now_us(), ret, err)) == AQ_AGAIN) {
-        st = call_is_active(&h->feed.call) ? feed_pull(&h->feed, h->exchange, err) : AQ_AGAIN;
+        st = transport_is_active(&h->feed.call) ? feed_pull(&h->feed, h->exchange, err) : AQ_AGAIN;
         if (st != AQ_OK) {
             return st;
         }
@@ -71,7 +67,7 @@ static aq_status http_next(struct aq_op *op, const struct aq_event **ret, struct
     if (st == AQ_OK || st == AQ_AGAIN) {
         return st;
     }
-    call_finish(&h->feed.call, false);
+    transport_finish(&h->feed.call);
     return op_end(op, st, err);
 }
 
@@ -91,32 +87,20 @@ static const struct op_class http_class = {
 static aq_status http_send(struct http_op *h, const struct aq_http_options *options,
                            struct aq_error *err)
 {
-    const uint32_t count = options->header_count;
-    const size_t stride =
-        options->header_stride ? options->header_stride : sizeof(*options->headers);
-    struct aq_header *headers = alloc_array(count ? count : 1, sizeof(*headers));
-    if (!headers) {
-        return error_nomem(err, "request");
-    }
-    for (uint32_t i = 0; i < count; i++) { /* both are a name and a value */
-        memcpy(&headers[i], (const char *)options->headers + i * stride, sizeof(headers[i]));
-    }
     const struct aq_request request = {
         .method = options->method.len ? options->method
                   : options->body.len ? AQ_STR("POST")
                                       : AQ_STR("GET"),
         .url = options->url,
-        .headers = headers,
-        .header_count = count,
+        .headers = (const struct aq_header *)(const void *)options->headers, /* same members */
+        .header_count = options->header_count,
+        .header_stride = options->header_stride,
         .body = options->body,
         .connect_timeout_ms = options->connect_timeout_ms,
-        .first_byte_timeout_ms =
-            options->first_byte_timeout_ms ? options->first_byte_timeout_ms : FIRST_BYTE_MS,
+        .first_byte_timeout_ms = options->first_byte_timeout_ms,
         .idle_timeout_ms = options->idle_timeout_ms,
     };
-    aq_status st = call_start(&h->feed.call, &h->op, &request, err);
-    alloc_free(headers, (count ? count : 1) * sizeof(*headers));
-    return st;
+    return client_send(&h->op, &request, &h->feed.call, err);
 }
 
 aq_status aq_http_start(struct aq_client *client, const struct aq_http_options *options,

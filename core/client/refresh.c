@@ -48,7 +48,10 @@ bool refresh_must_finish(const struct refresh *r)
 /* It is over, one way or the other. */
 static void refresh_release(struct refresh *r, bool forked)
 {
-    call_finish(&r->call, forked);
+    if (forked) {
+        transport_forget(&r->call);
+    }
+    transport_finish(&r->call);
     r->state = REFRESH_IDLE;
     op_wake_at(r->op, CLOCK_NEVER);
     if (r->op->client->refreshing == r->op) {
@@ -257,7 +260,7 @@ static aq_status refresh_ask(struct refresh *r, struct aq_error *err)
         .body = buf_bytes(&body),
         .total_timeout_ms = TIMEOUT_MS,
     };
-    return call_start(&r->call, r->op, &request, err);
+    return client_send(r->op, &request, &r->call, err);
 }
 
 /* Everything that could fail for want of memory later is had before the token is spent. */
@@ -341,12 +344,12 @@ static aq_status refresh_receive(struct refresh *r, struct aq_error *err)
     aq_status st;
     if (r->http == 0) {
         struct aq_response response;
-        st = call_response(&r->call, &response, err);
+        st = transport_response(&r->call, &response, err);
         if (st != AQ_OK) {
             return st;
         }
         r->http = response.status;
-        buf_add(&r->error_type, call_header(&response, AQ_STR("x-amzn-errortype")));
+        buf_add(&r->error_type, transport_header(&response, AQ_STR("x-amzn-errortype")));
     }
     do {
         size_t len = 0;
@@ -355,7 +358,7 @@ static aq_status refresh_receive(struct refresh *r, struct aq_error *err)
             return error_set(err, AQ_E_LIMIT, "sign-in service: answered more than %d bytes",
                              OIDC_REPLY_MAX);
         }
-        st = call_read(&r->call, r->body.ptr + r->body.len, room, &len, err);
+        st = transport_read(&r->call, r->body.ptr + r->body.len, room, &len, err);
         r->body.len += st == AQ_OK ? len : 0;
     } while (st == AQ_OK);
     return st;
@@ -370,7 +373,7 @@ static aq_status refresh_wait(struct refresh *r, struct aq_error *err)
     if (st != AQ_END) {
         return refresh_call_failed(r, err);
     }
-    call_finish(&r->call, false);
+    transport_finish(&r->call);
     r->answered_s = clock_wall_s();
     r->state = REFRESH_JUDGE;
     return AQ_OK;

@@ -7,7 +7,7 @@
 #ifndef AQ_CLIENT_REFRESH_H
 #define AQ_CLIENT_REFRESH_H
 
-#include "client/call.h"
+#include "client/client.h"
 #include "client/save.h"
 #include "client/source.h"
 
@@ -29,7 +29,7 @@ struct refresh {
     uint64_t started_us;
 
     struct registration registration; /* the one the token was issued to */
-    struct call call;
+    struct transport_call call;
     int32_t http; /* status of the answer; 0 before it came */
     struct buf error_type;
     struct buf body;

@@ -3,25 +3,21 @@
  */
 #include "client/stream.h"
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "base/options.h"
 #include "base/str.h"
 #include "client/feed.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/random.h>
-
-enum { FIRST_BYTE_MS = 60 * 1000 }; /* until the answer begins, unless api.timeout says otherwise */
 
 struct stream_op {
     struct aq_op op;
     struct aq_exchange *exchange;
     struct feed feed;
-    bool has_head;    /* of the response to the current attempt */
-    bool wants_token; /* AQ_EVENT_NEED_TOKEN was reported and not answered */
-    uint32_t timeout_ms;
+    bool has_head;       /* of the response to the current attempt */
+    bool wants_token;    /* AQ_EVENT_NEED_TOKEN was reported and not answered */
+    uint32_t timeout_ms; /* api.timeout; 0: not set */
 };
 
 /* ---- the request ---- */
@@ -33,27 +29,18 @@ static aq_status stream_send(struct stream_op *s, struct aq_error *err)
     if (st != AQ_OK) {
         return st;
     }
-    struct aq_header *headers = alloc_array(out.header_count, sizeof(*headers));
-    if (!headers) {
-        return error_nomem(err, "request");
-    }
-    const char *at = (const char *)out.headers;
-    for (uint32_t i = 0; i < out.header_count; i++, at += out.header_stride) {
-        memcpy(&headers[i], at, sizeof(headers[i])); /* both are a name and a value */
-    }
     const struct aq_request request = {
         .method = out.method,
         .url = out.url,
-        .headers = headers,
+        .headers = (const struct aq_header *)(const void *)out.headers, /* same members */
         .header_count = out.header_count,
+        .header_stride = out.header_stride,
         .body = out.body,
         .first_byte_timeout_ms = s->timeout_ms,
         .idle_timeout_ms = s->timeout_ms,
     };
     s->has_head = false;
-    st = call_start(&s->feed.call, &s->op, &request, err);
-    alloc_free(headers, out.header_count * sizeof(*headers));
-    return st;
+    return client_send(&s->op, &request, &s->feed.call, err);
 }
 
 /* ---- the answer ---- */
@@ -61,7 +48,7 @@ static aq_status stream_send(struct stream_op *s, struct aq_error *err)
 static aq_status stream_head(struct stream_op *s, struct aq_error *err)
 {
     struct aq_response response;
-    aq_status st = call_response(&s->feed.call, &response, err);
+    aq_status st = transport_response(&s->feed.call, &response, err);
     if (st == AQ_OK) {
         s->has_head = true;
         st = aq_exchange_response(s->exchange, response.status,
@@ -92,7 +79,7 @@ static aq_status stream_next(struct aq_op *op, const struct aq_event **ret, stru
         if (st == AQ_OK && event->type != AQ_EVENT_SEND) {
             s->wants_token = event->type == AQ_EVENT_NEED_TOKEN;
             if (s->wants_token || event->type == AQ_EVENT_RETRY) {
-                call_finish(&s->feed.call, false); /* whatever it would still have said */
+                transport_finish(&s->feed.call); /* whatever it would still have said */
             }
             *ret = event;
             return AQ_OK;
@@ -103,9 +90,9 @@ static aq_status stream_next(struct aq_op *op, const struct aq_event **ret, stru
                 st = feed_break(&s->feed, s->exchange, err);
             }
         } else if (st == AQ_AGAIN) {
-            st = call_is_active(&s->feed.call) ? stream_pull(s, err) : AQ_AGAIN;
+            st = transport_is_active(&s->feed.call) ? stream_pull(s, err) : AQ_AGAIN;
         } else { /* over: nothing more is wanted of the connection */
-            call_finish(&s->feed.call, false);
+            transport_finish(&s->feed.call);
         }
         if (st == AQ_AGAIN) {
             op_wake_at(op, aq_exchange_deadline(s->exchange));
@@ -196,7 +183,7 @@ aq_status aq_exchange_new_for(struct aq_client *client, const struct aq_exchange
 static aq_status stream_timeout(const struct aq_client *client, uint32_t *ret, struct aq_error *err)
 {
     struct settings_value value = settings_get(&client->settings, SETTINGS_API_TIMEOUT);
-    int64_t ms = FIRST_BYTE_MS;
+    int64_t ms = 0; /* as usual */
     if (value.text.len && (!str_to_i64(value.text, &ms) || ms < 1 || ms > INT32_MAX)) {
         return error_set(err, AQ_E_INVALID,
                          "setting 'api.timeout': must be a whole number of milliseconds above 0");

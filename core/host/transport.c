@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/str.h"
 
 #include <string.h>
 
@@ -319,6 +320,24 @@ aq_status transport_read(struct transport_call *call, uint8_t *buf, size_t cap, 
     return st;
 }
 
+bool transport_is_active(const struct transport_call *call)
+{
+    return call->handle != NULL;
+}
+
+struct aq_str transport_header(const struct aq_response *response, struct aq_str name)
+{
+    const char *at = (const char *)response->headers;
+    for (uint32_t i = 0; i < response->header_count; i++, at += response->header_stride) {
+        struct aq_header header;
+        memcpy(&header, at, sizeof(header));
+        if (str_eq_nocase(header.name, name)) {
+            return header.value;
+        }
+    }
+    return (struct aq_str){ NULL, 0 };
+}
+
 void transport_finish(struct transport_call *call)
 {
     if (call->handle) {
@@ -327,4 +346,9 @@ void transport_finish(struct transport_call *call)
     if (call->transport) {
         transport_remove(call);
     }
+}
+
+void transport_forget(struct transport_call *call)
+{
+    call->handle = NULL;
 }

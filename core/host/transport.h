@@ -72,7 +72,15 @@ aq_status transport_response(struct transport_call *call, struct aq_response *re
 aq_status transport_read(struct transport_call *call, uint8_t *buf, size_t cap, size_t *ret_len,
                          struct aq_error *err);
 
+bool transport_is_active(const struct transport_call *call);
+
+/* Header of a response by its lower-case name; empty if absent. */
+struct aq_str transport_header(const struct aq_response *response, struct aq_str name);
+
 /* End it; harmless when none is under way. */
 void transport_finish(struct transport_call *call);
+
+/* In a forked child, before that: the plugin's side of it is the parent's. */
+void transport_forget(struct transport_call *call);
 
 #endif
