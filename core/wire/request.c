@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/request.h"
+
+#include "base/error.h"
+#include "base/str.h"
+#include "wire/endpoint.h"
+
+#include <amazonq/version.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { USER_AGENT_MAX = 1024 };
+
+/* --- the token --- */
+
+static aq_status set_token(struct request *r, struct aq_str token, struct aq_error *err)
+{
+    if (!str_is_token(token)) {
+        return error_set(
+            err, AQ_E_INVALID,
+            "access token: not 1 to 16384 printable ASCII characters, export it again");
+    }
+    buf_done(&r->authorization);
+    buf_add(&r->authorization, AQ_STR("Bearer "));
+    buf_add(&r->authorization, token);
+    return buf_status(&r->authorization) == AQ_OK ? AQ_OK : error_nomem(err, "access token");
+}
+
+struct aq_str request_token(const struct request *r)
+{
+    return str_from_offset(buf_str(&r->authorization), sizeof("Bearer ") - 1);
+}
+
+aq_status request_renew_token(struct request *r, struct aq_str token, struct aq_error *err)
+{
+    buf_clear(&r->rejected);
+    buf_add(&r->rejected, request_token(r));
+    return set_token(r, token, err);
+}
+
+bool request_reveals_token(const struct request *r, struct aq_str s)
+{
+    return fault_reveals(s, request_token(r)) || fault_reveals(s, buf_str(&r->rejected));
+}
+
+/* --- making one --- */
+
+static aq_status set_user_agent(struct request *r, struct aq_str user_agent, struct aq_error *err)
+{
+    bool legal = user_agent.len <= USER_AGENT_MAX;
+    for (size_t i = 0; i < user_agent.len; i++) {
+        legal = legal && user_agent.ptr[i] >= 0x20 && user_agent.ptr[i] <= 0x7e;
+    }
+    if (!legal) {
+        return error_set(err, AQ_E_INVALID,
+                         "user agent: not printable ASCII of at most %d characters, change it",
+                         USER_AGENT_MAX);
+    }
+    buf_add(&r->user_agent, user_agent.len ? user_agent : AQ_STR("libamazonq/" AQ_VERSION));
+    return buf_status(&r->user_agent) == AQ_OK ? AQ_OK : error_nomem(err, "user agent");
+}
+
+/* The region that is named, or that of the profile if the service has a built-in endpoint there, or
+ * the default. */
+static struct aq_str service_region(struct aq_str named, struct aq_str profile_arn)
+{
+    if (named.len) {
+        return named;
+    }
+    struct aq_str region = endpoint_region_of_arn(profile_arn);
+    return str_eq(region, AQ_STR("eu-central-1")) ? region : AQ_STR("us-east-1");
+}
+
+static aq_status set_url(struct request *r, const struct aq_exchange_options *options,
+                         struct aq_error *err)
+{
+    bool named = options->flags & AQ_EXCHANGE_ENDPOINT_NAMED;
+    aq_status st =
+        options->endpoint.len
+            ? endpoint_check(AQ_STR("endpoint"), options->endpoint, named, &r->url, err)
+            : endpoint_service(options->region.len ? AQ_STR("region") : AQ_STR("profile"),
+                               service_region(options->region, options->request->profile_arn),
+                               &r->url, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    buf_add_char(&r->url, '/');
+    chat_query(r->call, buf_str(&r->body), &r->url);
+    return buf_status(&r->url) == AQ_OK ? AQ_OK : error_nomem(err, "request");
+}
+
+static aq_status set_body(struct request *r, const struct aq_exchange_options *options,
+                          struct random *random, struct aq_error *err)
+{
+    const struct aq_stream_options *request = options->request;
+    char uuid[RANDOM_UUID_LEN + 1];
+    random_uuid(random, uuid);
+
+    bool send_profile = !(options->flags & AQ_EXCHANGE_NO_PROFILE);
+    struct chat_parts parts = {
+        .body = str_of_bytes(request->body),
+        .prompt = request->prompt,
+        .conversation_id = request->conversation_id.len ? request->conversation_id : str_from(uuid),
+        .model_id = request->model_id,
+        .profile_arn = send_profile ? request->profile_arn : AQ_STR(""),
+        .client_token = str_from(uuid),
+    };
+    r->model_named = request->model_id.len || str_contains(parts.body, AQ_STR("\"modelId\""));
+    return chat_body(r->call, &parts, &r->body, err);
+}
+
+aq_status request_init(struct request *r, const struct aq_exchange_options *options,
+                       struct random *random, struct aq_error *err)
+{
+    r->call = chat_call_find(options->request->call);
+    if (!r->call) {
+        return error_set(err, AQ_E_INVALID, "request: there is no call %d",
+                         (int)options->request->call);
+    }
+    r->opt_out = options->flags & AQ_EXCHANGE_OPT_OUT;
+    random_uuid(random, r->invocation_id);
+
+    aq_status st = set_token(r, options->request->access_token, err);
+    if (st == AQ_OK) {
+        st = set_user_agent(r, options->user_agent, err);
+    }
+    if (st == AQ_OK) {
+        st = set_body(r, options, random, err);
+    }
+    return st == AQ_OK ? set_url(r, options, err) : st;
+}
+
+void request_done(struct request *r)
+{
+    buf_done(&r->url);
+    buf_done(&r->body);
+    buf_done(&r->authorization);
+    buf_done(&r->rejected);
+    buf_done(&r->user_agent);
+}
+
+/* --- sending it --- */
+
+void request_show(struct request *r, const struct retry *retry, struct aq_exchange_request *ret)
+{
+    snprintf(r->attempt_text, sizeof(r->attempt_text), "attempt=%u; max=%u",
+             (unsigned)retry->attempt, (unsigned)retry->max_attempts);
+
+    const struct aq_exchange_header headers[REQUEST_HEADERS] = {
+        { AQ_STR("content-type"), AQ_STR("application/x-amz-json-1.0") },
+        { AQ_STR("x-amz-target"), r->call->target },
+        { AQ_STR("authorization"), buf_str(&r->authorization) },
+        { AQ_STR("x-amzn-codewhisperer-optout"), r->opt_out ? AQ_STR("true") : AQ_STR("false") },
+        { AQ_STR("amz-sdk-invocation-id"), str_from(r->invocation_id) },
+        { AQ_STR("amz-sdk-request"), str_from(r->attempt_text) },
+        { AQ_STR("user-agent"), buf_str(&r->user_agent) },
+        { AQ_STR("x-amz-user-agent"), buf_str(&r->user_agent) },
+    };
+    memcpy(r->headers, headers, sizeof(headers));
+
+    const struct aq_exchange_request request = {
+        .struct_size = ret->struct_size,
+        .header_count = REQUEST_HEADERS,
+        .header_stride = sizeof(struct aq_exchange_header),
+        .method = AQ_STR("POST"),
+        .url = buf_str(&r->url),
+        .headers = r->headers,
+        .body = buf_bytes(&r->body),
+    };
+    size_t size = ret->struct_size < sizeof(request) ? ret->struct_size : sizeof(request);
+    memcpy(ret, &request, size);
+}

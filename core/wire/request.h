@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The request of an exchange: the same in every attempt but for the token. */
+#ifndef AQ_WIRE_REQUEST_H
+#define AQ_WIRE_REQUEST_H
+
+#include "base/buf.h"
+#include "wire/chat.h"
+#include "wire/random.h"
+#include "wire/retry.h"
+
+#include <amazonq/exchange.h>
+
+enum {
+    REQUEST_HEADERS = 8,
+    REQUEST_ATTEMPT_MAX = 48, /* "attempt=1; max=3" */
+};
+
+struct request {
+    const struct chat_call *call;
+    struct buf url;
+    struct buf body;
+    struct buf authorization;
+    struct buf rejected; /* the token before that one, if the service refused it */
+    struct buf user_agent;
+    char invocation_id[RANDOM_UUID_LEN + 1];
+    char attempt_text[REQUEST_ATTEMPT_MAX];
+    struct aq_exchange_header headers[REQUEST_HEADERS];
+    bool opt_out;
+    bool model_named; /* a guess for whole bodies; it only tells "overloaded" from "failed" */
+};
+
+/* Make it, in zeroed memory; request_done gives everything back either way. */
+aq_status request_init(struct request *r, const struct aq_exchange_options *options,
+                       struct random *random, struct aq_error *err);
+void request_done(struct request *r);
+
+/* Another token in place of the one that was refused. */
+aq_status request_renew_token(struct request *r, struct aq_str token, struct aq_error *err);
+
+/* True if s repeats a token that was sent. */
+bool request_reveals_token(const struct request *r, struct aq_str s);
+
+/* The token that is sent. */
+struct aq_str request_token(const struct request *r);
+
+/* What to send in this attempt: views that are valid until the next call. struct_size of *ret is
+ * set, and says how much is written. */
+void request_show(struct request *r, const struct retry *retry, struct aq_exchange_request *ret);
+
+#endif
