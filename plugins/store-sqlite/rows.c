@@ -259,3 +259,25 @@ aq_status rows_apply(sqlite3 *db, const struct place *place, const struct aq_cha
     }
     return rc == SQLITE_DONE ? AQ_OK : fail_sqlite(err, rc, db, place->path);
 }
+
+aq_status rows_check_pages(sqlite3 *db, const struct place *place, const struct aq_change *change,
+                           struct aq_error *err)
+{
+    AUTO_STATEMENT sqlite3_stmt *stmt = NULL;
+    const struct schema_table *table = schema_table_of(change->key);
+    const struct aq_str none = { NULL, 0 };
+
+    aq_status status = prepare(db, place, table, table->check, none, &stmt, err);
+    if (status != AQ_OK) {
+        return status == AQ_E_NOTFOUND ? AQ_OK : status; /* nothing was changed */
+    }
+    int rc = sqlite3_step(stmt);
+    if (rc != SQLITE_ROW) {
+        return fail_sqlite(err, rc, db, place->path);
+    }
+    const char *said = (const char *)sqlite3_column_text(stmt, 0);
+    if (!said) {
+        return out_of_memory(err);
+    }
+    return strcmp(said, "ok") == 0 ? AQ_OK : fail_sqlite(err, SQLITE_CORRUPT, db, place->path);
+}

@@ -15,6 +15,7 @@
         .put = "INSERT INTO " table_name " (key, value) VALUES (?1, ?2) " \
                "ON CONFLICT (key) DO UPDATE SET value = excluded.value", \
         .remove = "DELETE FROM " table_name " WHERE key = ?1", \
+        .check = "PRAGMA quick_check(" table_name ")", \
     }
 
 enum { AUTH_KV, STATE };

@@ -19,6 +19,7 @@ struct schema_table {
     const char *list;
     const char *put;
     const char *remove;
+    const char *check; /* "ok", unless its pages are damaged */
 };
 
 /* All of them; schema_table_count elements. */

@@ -305,6 +305,9 @@ static aq_status apply_all(struct store *s, sqlite3 *db, const struct writing *w
     for (uint32_t i = 0; status == AQ_OK && i < w->count; i++) {
         status = rows_apply(db, &s->place, change_at(w, i), err);
     }
+    for (uint32_t i = 0; status == AQ_OK && i < w->count; i++) {
+        status = rows_check_pages(db, &s->place, change_at(w, i), err);
+    }
     return status;
 }
 

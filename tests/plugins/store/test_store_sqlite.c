@@ -381,6 +381,27 @@ static void only_what_begins_as_a_database_is_called_damaged(void **state)
     assert_text_has(f, "damaged, restore a copy, or move it away and log in again");
 }
 
+/* In such a page SQLite finds what it reads, saves, and then may find nothing any more. */
+static void nothing_is_saved_to_damaged_pages(void **state)
+{
+    enum { FRAGMENTED = 7 }; /* where a page says how many bytes of it are lost between rows */
+    static const char wrong = 60;
+    struct fixture *f = *state;
+    make(f, "INSERT INTO auth_kv VALUES ('" TOKEN_KEY "', 'T')");
+    long page = strtol(ask(f->path, "PRAGMA page_size"), NULL, 10);
+    long root =
+        strtol(ask(f->path, "SELECT rootpage FROM sqlite_master WHERE name = 'auth_kv'"), NULL, 10);
+    int fd = open(f->path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, &wrong, 1, (root - 1) * page + FRAGMENTED), 1);
+    close(fd);
+    assert_int_equal(instance_get(&f->store, TOKEN_KEY), AQ_OK);
+    assert_int_equal(f->store.ops->can_save(f->store.self, &f->store.err), AQ_E_CORRUPT);
+    assert_text_has(f, "damaged, restore a copy, or move it away and log in again");
+    assert_int_equal(instance_put(&f->store, TOKEN_KEY, "new"), AQ_E_CORRUPT);
+    assert_int_equal(instance_get(&f->store, TOKEN_KEY), AQ_OK);
+    assert_string_equal(f->store.value, "T");
+}
+
 static void a_database_cut_or_damaged_anywhere_gives_an_error_or_the_value(void **state)
 {
     struct fixture *f = *state;
@@ -1036,6 +1057,7 @@ int main(void)
         TEST(a_file_that_is_no_database_is_corrupt_and_stays_as_it_is),
         TEST(a_file_too_short_for_a_database_is_called_none),
         TEST(only_what_begins_as_a_database_is_called_damaged),
+        TEST(nothing_is_saved_to_damaged_pages),
         TEST(a_database_cut_or_damaged_anywhere_gives_an_error_or_the_value),
         TEST(what_is_put_is_text_in_the_right_table),
         TEST(removing_removes_and_removing_nothing_is_no_error),
