@@ -66,7 +66,7 @@ struct run {
     bool streams;
     uint32_t max_attempts;
     uint64_t now_us;
-    size_t size;            /* of the input */
+    size_t arrived;         /* the input, and what was fed: frames are longer than their script */
     uint8_t *piece;         /* of the body, lent to x */
     struct aq_str secret;   /* how the token begins */
     struct aq_str rejected; /* how the one before it began */
@@ -162,7 +162,7 @@ static aq_status next(struct run *run)
     aq_status st = aq_exchange_next(run->x, run->now_us, &event, &err);
     PROMISE((st == AQ_OK) == (event != NULL));
     PROMISE(run->over == AQ_OK || st == run->over);
-    PROMISE(live <= MEMORY_BASE + MEMORY_FACTOR * run->size);
+    PROMISE(live <= MEMORY_BASE + MEMORY_FACTOR * run->arrived);
     if (st == AQ_OK) {
         event_check(run, event);
     } else if (st == AQ_AGAIN) {
@@ -237,6 +237,7 @@ static void step_response(struct run *run)
 static void feed(struct run *run, struct aq_bytes bytes)
 {
     drain(run);
+    run->arrived += bytes.len;
     run->piece = malloc(bytes.len + !bytes.len);
     if (bytes.len) {
         memcpy(run->piece, bytes.ptr, bytes.len);
@@ -418,7 +419,7 @@ static void begin(struct run *run)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct run run = { .script = { data, size }, .size = size };
+    struct run run = { .script = { data, size }, .arrived = size };
     live = 0;
     begin(&run);
     while (run.x && run.script.len) {
