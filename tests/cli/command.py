@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run the command as a user does: by itself, in a pipe, on a terminal."""
+"""Run the command as a user does: by itself, in a pipe, on a terminal.
+
+Whatever a test is about, the command logs all it can, and its secrets are looked for in all it says
+and leaves behind (leaks.py). The test sees what it would have said without.
+"""
 
 import json
 import os
 import pty
-import re
 import signal
 import sqlite3
 import subprocess
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
+
+import leaks
 
 BINARY = Path(os.environ["AQ_TEST_BIN"])
 OWN_NAME = BINARY.parent / "amazonq"  # what the file is called; `q` is a link to it
@@ -20,19 +27,10 @@ TOKEN_KEY = "codewhisperer:odic:token"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# What the stand-in's tokens look like (tests/service/qservice/state.py).
-TOKEN = re.compile(r"ao[ar]AAAAA[-\w]{16}")
-
-
-def without_token(err):
-    """What a command said beside its result; in no test may a token be in it."""
-    assert not TOKEN.search(err), "a token was shown on stderr"
-    return err
 
 
 class Result:
     def __init__(self, code, out, err):
-        without_token(err)
         self.code, self.out, self.err = code, out, err
 
     @property
@@ -46,9 +44,11 @@ class Result:
 class Command:
     def __init__(self, home):
         self.home = home
+        self.asked = []  # files that may hold a token, because a test wants it there
         self.data = home / "data"
         self.db = self.data / "amazon-q" / "data.sqlite3"
         self.env = {"PATH": "/usr/bin:/bin", "HOME": str(home), "XDG_DATA_HOME": str(self.data)}
+        self.env["TMPDIR"] = str(home)
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
             if name in os.environ:
                 self.env[name] = os.environ[name]
@@ -63,7 +63,7 @@ class Command:
             "cwd": self.home,
             **options,
         }
-        return subprocess.Popen([program, *args], **values)
+        return leaks.Process([program, *args], **values)
 
     def run(self, *args, input=None, **options):
         """Run it to its end."""
@@ -76,10 +76,7 @@ class Command:
 
     def shell(self, script):
         """Run a shell script in which "$Q" is the command."""
-        env = {**self.env, "Q": str(BINARY)}
-        options = {"env": env, "cwd": self.home, "capture_output": True, "timeout": TIMEOUT_S}
-        done = subprocess.run(["/bin/sh", "-c", script], **options)
-        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+        return self.run("-c", script, program="/bin/sh", env={**self.env, "Q": str(BINARY)})
 
     def on_terminal(self, *args, stdin=False):
         """Run it with stdout, and maybe stdin, on a terminal; err is apart."""
@@ -90,6 +87,7 @@ class Command:
         shown = _read_all(master)
         os.close(master)
         _, err = process.communicate(timeout=TIMEOUT_S)
+        leaks.check_output(process.args, shown)
         return Result(process.returncode, shown.decode().replace("\r\n", "\n"), err.decode())
 
     def row(self, key=TOKEN_KEY):
@@ -116,3 +114,12 @@ def _read_all(fd):
         if not piece:
             return data
         data += piece
+
+
+@contextmanager
+def new_command(prefix):
+    """The command in an empty home, which is gone afterwards and had no secret left in it."""
+    with tempfile.TemporaryDirectory(prefix=prefix) as home:
+        q = Command(Path(home))
+        yield q
+        leaks.check_files(q.home, q.asked)

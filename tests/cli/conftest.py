@@ -2,7 +2,6 @@
 """Fixtures: `q` runs the built command in a home of its own, `service` is the stand-in."""
 
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,15 +9,15 @@ import pytest
 TESTS = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS / "service"), str(TESTS / "reliability")]
 
-from command import Command  # noqa: E402
+from command import new_command  # noqa: E402
 from fixtures import service, service_process  # noqa: E402, F401
 
 
 @pytest.fixture
 def q():
     """The command, in an empty home; nothing it could talk to."""
-    with tempfile.TemporaryDirectory(prefix="q-cli.") as home:
-        yield Command(Path(home))
+    with new_command("q-cli.") as q:
+        yield q
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ class Spy:
 
     def start(self, *args, **options):
         args = ["-f", "-yy", "-s", "65536", "-e", f"trace={CALLS}", "-e", "signal=none",
-                "-o", self.logs, BINARY, *args, "-vv"]  # fmt: skip
+                "-o", self.logs, BINARY, *args]  # fmt: skip
         return self.q.start(*args, program=shutil.which("strace"), **options)
 
     def run(self, *args, **options):
@@ -170,6 +170,7 @@ def test_a_client_secret_is_never_asked_for(spy):
 def test_a_token_for_another_descriptor_is_there_alone(spy):
     path = spy.q.home / "asked"
     spy.allowed.append(path)
+    spy.q.asked.append(path)
     with path.open("wb") as asked:
         code, out, err = spy.run(*EXPORT, f"--output-fd={asked.fileno()}",
                                  pass_fds=[asked.fileno()])  # fmt: skip

@@ -254,9 +254,8 @@ def test_a_reader_that_has_seen_enough_is_no_error_message(online, login, servic
     process = online.start(*CHAT, "?")
     assert process.stdout.readline() == b"a line of text\n"
     process.stdout.close()
-    assert process.stderr.read() == b""
-    process.stderr.close()
-    assert process.wait(30) == 1
+    assert process.communicate(timeout=30) == (b"", b"")
+    assert process.returncode == 1
 
 
 def test_text_is_printed_while_it_comes(online, login, service):
@@ -289,7 +288,7 @@ def test_a_signal_ends_the_wait_for_a_reader(online, login, service):
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 130
     process.stdout.close()
-    process.stderr.close()
+    assert process.communicate(timeout=30) == (b"", b"")
 
 
 def test_a_signal_ends_the_wait_for_a_question(online, login):

@@ -25,6 +25,7 @@ def write_settings(q, **settings):
 def write_script(q, *parts):
     """Write what the transport plays; returns where it logs the requests."""
     log = q.home / "requests.log"
+    q.asked.append(log)
     (q.home / "script").write_text("\n---\n".join("\n".join(part) for part in parts) + "\n")
     settings = {"transport.script.script": f"{q.home}/script", "transport.script.log": str(log)}
     write_settings(q, **settings)

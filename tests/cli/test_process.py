@@ -16,14 +16,14 @@ REFRESH = "CreateToken:refresh_token"
 def strace(q, calls, script):
     """What strace has to say about these system calls of "$Q", run by a shell."""
     log = q.home / "strace.log"
-    command = ["strace", "-f", "-o", log, "-e", f"trace=execve,{calls}", "/bin/sh", "-c", script]
-    env = {**q.env, "Q": str(BINARY)}
-    subprocess.run(command, env=env, capture_output=True, timeout=60, cwd=q.home, check=False)
+    options = ["-f", "-o", log, "-e", f"trace=execve,{calls}", "/bin/sh", "-c", script]
+    q.run(*options, program="strace", env={**q.env, "Q": str(BINARY)})
     return log.read_text().partition(f'"{BINARY}"')[2]
 
 
 def test_all_three_descriptors_closed_is_survived(online, login):
     assert online.shell('"$Q" version <&- >&- 2>&-').code == 1
+    online.asked.append(online.home / "token")
     assert online.shell('"$Q" user export-token --output-fd 9 9>token <&- >&- 2>&-').code == 0
     assert login["access_token"] in (online.home / "token").read_text()
     assert online.shell('"$Q" chat --no-interactive <&-').code == 2

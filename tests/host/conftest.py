@@ -2,7 +2,6 @@
 """Fixtures: `q` runs the built command in a home that other users may look into."""
 
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,12 @@ import pytest
 TESTS = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS / "cli"), str(TESTS / "service")]
 
-from command import Command  # noqa: E402
+from command import new_command  # noqa: E402
 from fixtures import service, service_process  # noqa: E402, F401
 
 
 @pytest.fixture
 def q():
-    with tempfile.TemporaryDirectory(prefix="q-host.") as home:
-        Path(home).chmod(0o755)
-        yield Command(Path(home))
+    with new_command("q-host.") as q:
+        q.home.chmod(0o755)
+        yield q

@@ -2,7 +2,6 @@
 """Fixtures: `new_home` makes homes whose command talks to the stand-in; `online` is one."""
 
 import sys
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,8 +10,9 @@ import pytest
 TESTS = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS / "cli"), str(TESTS / "service")]
 
+from command import new_command  # noqa: E402
 from fixtures import service, service_process  # noqa: E402, F401
-from harness import new_command  # noqa: E402
+from harness import connect  # noqa: E402
 
 
 @pytest.fixture
@@ -21,8 +21,7 @@ def new_home(service):  # noqa: F811
     with ExitStack() as stack:
 
         def make():
-            home = stack.enter_context(tempfile.TemporaryDirectory(prefix="q-reliable."))
-            return new_command(Path(home), service)
+            return connect(stack.enter_context(new_command("q-reliable.")), service)
 
         yield make
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import BINARY, SANITIZED, TOKEN_KEY, Command, without_token
+from command import BINARY, SANITIZED, TOKEN_KEY
 
 HERE = Path(__file__).resolve().parent
 REFRESH = "CreateToken:refresh_token"
@@ -45,11 +45,11 @@ def report(row, injected, times, lost="0"):
             file.write(json.dumps(line) + "\n")
 
 
-def new_command(home, service):
-    q = Command(home)
+def connect(q, service):
+    """The command in a home with a place for spilled answers, and the stand-in for its service."""
     q.env["AWS_ENDPOINT_URL_SSO_OIDC"] = service.url
     q.env["Q_ENDPOINT_URL"] = service.url
-    runtime = home / "run"
+    runtime = q.home / "run"
     runtime.mkdir(mode=0o700)
     q.env["XDG_RUNTIME_DIR"] = str(runtime)
     return q
@@ -84,7 +84,7 @@ def is_alive(q):
 
 def finish(process):
     out, err = process.communicate(timeout=60)
-    return process.returncode, out.decode(), without_token(err.decode())
+    return process.returncode, out.decode(), err.decode()
 
 
 def at_random(chance, longest_s, process):
@@ -97,11 +97,8 @@ def traced(q, call, n, what, args=EXPORT):
     and whether there was an n-th."""
     log = q.home / "strace.log"
     inject = f"inject={call}:{what}:when={n}"
-    command = ["strace", "-f", "-qq", "-o", log, "-e", f"trace={call}", "-e", inject, BINARY, *args]
-    process = subprocess.Popen(
-        command, env=q.env, cwd=q.home, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    end = finish(process)
+    options = ["-f", "-qq", "-o", log, "-e", f"trace={call}", "-e", inject]
+    end = finish(q.start(*options, BINARY, *args, program="strace"))
     return end, len(log.read_text().splitlines()) >= n
 
 

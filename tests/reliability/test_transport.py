@@ -146,7 +146,7 @@ def test_an_endpoint_in_clear_text_is_refused_before_connecting(q):
 def peak(q, *args):
     """Run it to its end: exit code, peak of its memory in KiB, what it said."""
     process = q.start(*args, stdout=subprocess.DEVNULL)
-    said = process.stderr.read().decode()
+    said = process.without_log(process.stderr.read()).decode()
     process.stderr.close()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)

@@ -22,6 +22,7 @@ from fixtures import service, service_process  # noqa: E402, F401
 
 import amazon_q_streaming_client  # noqa: E402
 from amazon_q_streaming_client import QStreamingClient, SyncQStreamingClient  # noqa: E402
+from watch import Watch  # noqa: E402
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -43,6 +44,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     package = Path(amazon_q_streaming_client.__file__).parents[1]
     monkeypatch.setenv("PYTHONPATH", str(package))  # for programs that tests start
     return folder
+
+
+@pytest.fixture(autouse=True)
+def leaks(home: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """No test leaves a secret in the log, in an exception or in a file other than the database."""
+    watch = Watch(monkeypatch)
+    yield watch
+    watch.end(home)
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
+from .canary import secret
+
 BUILDER_ID_URL = "https://view.awsapps.com/start"
 USER_CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 
@@ -147,9 +149,9 @@ class State:
             id=secrets.token_urlsafe(24) + "dXMtZWFzdC0x",
             # As long as the real one, which is a signed document of its own.
             secret="eyJraWQiOiJrZXki."
-            + secrets.token_urlsafe(700)
+            + secret(934)
             + "."
-            + secrets.token_urlsafe(70),
+            + secret(94),
             scopes=list(scopes),
             redirect_uris=list(redirect_uris),
             grant_types=list(grant_types),
@@ -162,7 +164,7 @@ class State:
 
     def add_device(self, client_id, start_url):
         grant = DeviceGrant(
-            device_code=secrets.token_urlsafe(48),
+            device_code=secret(64),
             user_code=_user_code(),
             client_id=client_id,
             start_url=start_url,
@@ -178,7 +180,7 @@ class State:
 
     def add_code(self, client_id, redirect_uri, challenge, scopes):
         code = Code(
-            value=secrets.token_urlsafe(32),
+            value=secret(43),
             client_id=client_id,
             redirect_uri=redirect_uri,
             challenge=challenge,
@@ -190,12 +192,12 @@ class State:
 
     def add_access(self, session, lifetime=None):
         lifetime = self.settings["token_lifetime"] if lifetime is None else lifetime
-        value = "aoaAAAAA" + secrets.token_urlsafe(150) + ":" + secrets.token_urlsafe(72)
+        value = "aoaAAAAA" + secret(200) + ":" + secret(96)
         self.access[value] = Access(value, session, self.now() + lifetime)
         return self.access[value]
 
     def add_refresh(self, session):
-        value = "aorAAAAA" + secrets.token_urlsafe(150) + ":" + secrets.token_urlsafe(72)
+        value = "aorAAAAA" + secret(200) + ":" + secret(96)
         self.refresh[value] = Refresh(value, session)
         return self.refresh[value]
 
