@@ -20,6 +20,8 @@ LONG = int(os.environ.get("AQ_RELIABILITY_ROUNDS", "0"))
 REPORT = os.environ.get("AQ_RELIABILITY_REPORT")
 DAMAGED = 10 * LONG or 20  # databases with random bytes in them
 RUNS = 160  # of failing system calls, unless all are asked for
+KILLS = 2 * LONG  # at least, of each kind of save; ten kinds make 1000 in the long form
+FEW_KILLS = 5
 SECONDS = 10 if os.environ.get("AQ_TEST_SANITIZED") else 1  # for a read, however hostile
 OLD, NEW = "old" * 400, "new" * 1300  # the new one takes a page more
 
@@ -104,7 +106,7 @@ SCHEMA = """
 
 def value_of(path):
     """The value as another program finds it, after whatever happened; None where there is none."""
-    for name in (path, f"{path}-journal"):
+    for name in (path, f"{path}-journal", f"{path}-wal", f"{path}-shm"):
         assert not os.path.exists(name) or os.stat(name).st_mode & 0o77 == 0
     if not path.exists():
         return None
@@ -116,12 +118,12 @@ def value_of(path):
     return row[0] if row else None
 
 
-def calls_of_a_save(prepare, path, names):
+def calls_of_a_save(prepare, path, names, pairs=("k", NEW)):
     """[(name, n)]: each of these system calls between the two markers, counted from the start."""
     log = path.parent / "strace.log"
     prepare(path)
     trace = ",".join(["access", *names])
-    steps, _ = run("save", path, "k", NEW, prefix=tracing(log, trace))
+    steps, _ = run("save", path, *pairs, prefix=tracing(log, trace))
     assert steps["commit"][0] == OK
     seen, calls, markers = {}, [], 0
     for line in log.read_text().splitlines():
@@ -194,21 +196,80 @@ def what_is_wrong(steps, done):
     return None
 
 
-@needs_strace
-@pytest.mark.parametrize("prepare, old", [(a_login, OLD), (nothing, None)], ids=["saved", "made"])
-def test_a_save_killed_before_any_write_leaves_the_old_or_the_new_value(path, prepare, old):
-    killed = 0
-    for call, n in calls_of_a_save(prepare, path, WRITES):
+def grown(path):
+    """Tables of several pages, and free pages between them."""
+    make(path, *(f"INSERT INTO conversations VALUES ({n}, '{NEW}')" for n in range(20)))
+    db = sqlite3.connect(path)
+    db.executemany("INSERT INTO auth_kv VALUES (?, ?)", [(f"a{n}", OLD) for n in range(20)])
+    db.execute("INSERT INTO auth_kv VALUES ('k', ?)", [OLD])
+    db.execute("DELETE FROM conversations WHERE key % 2")
+    db.commit()
+    db.close()
+
+
+def in_wal_mode(prepare):
+    def prepare_wal(path):
+        for name in (f"{path}-wal", f"{path}-shm"):
+            pathlib.Path(name).unlink(missing_ok=True)
         prepare(path)
-        steps, done = run("save", path, "k", NEW, prefix=injecting(path.parent / "log", call, n, "signal=KILL"))
+        db = sqlite3.connect(path)
+        assert db.execute("PRAGMA journal_mode=WAL").fetchone() == ("wal",)
+        db.close()
+
+    return prepare_wal
+
+
+DATABASES = {
+    "none yet": nothing,
+    "one login": a_login,
+    "one login, WAL": in_wal_mode(a_login),
+    "many rows": grown,
+    "many rows, WAL": in_wal_mode(grown),
+}
+CHANGES = {"one change": ["k"], "three changes": ["k", "codewhisperer:odic:token", "auth.idc.region"]}
+
+
+def values_of(path, keys):
+    """What another program finds of these keys, after whatever happened: one value, or several."""
+    value_of(path)
+    if not path.exists():
+        return {None}
+    db = sqlite3.connect(path, timeout=0)
+    tables = [t for (t,) in db.execute("SELECT name FROM sqlite_master")]
+    found = {}
+    for table in {"auth_kv", "state"} & set(tables):
+        found.update(db.execute(f"SELECT key, value FROM {table}"))
+    db.close()
+    return {found.get(key) for key in keys}
+
+
+@needs_strace
+@pytest.mark.parametrize("changes", CHANGES)
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_save_killed_before_any_write_leaves_the_old_or_the_new_values(path, database, changes):
+    prepare, keys = DATABASES[database], CHANGES[changes]
+    pairs = [word for key in keys for word in (key, NEW)]
+    prepare(path)
+    old = values_of(path, keys)
+    places = calls_of_a_save(prepare, path, WRITES, pairs)
+    assert len(places) > 10
+    if LONG:
+        kills = places * -(-KILLS // len(places))
+    else:
+        kills = random.Random(1).sample(places, FEW_KILLS)
+    for call, n in kills:
+        prepare(path)
+        log = path.parent / "log"
+        steps, done = run("save", path, *pairs, prefix=injecting(log, call, n, "signal=KILL"))
         context = (call, n, steps)
-        killed += done.returncode != 0
-        assert "commit" not in steps or value_of(path) == NEW, context
+        assert done.returncode != 0, context  # so it was killed
+        left = values_of(path, keys)
+        assert left in (old, {NEW}), context
+        assert "commit" not in steps or left == {NEW}, context
         again, _ = run("save", path, "k", "third")
-        assert again["before"][1] in (OLD, NEW) or (old is None and again["before"][0] == E_NOTFOUND), context
         assert again["commit"][0] == OK and value_of(path) == "third", (context, again)
-    assert killed > 10
-    report("S3", "writer killed in front of each write, sync, unlink", killed)
+    what = f"writer killed in front of each of {len(places)} writes, syncs, unlinks"
+    report("S3", f"{what}; {changes}, {database}", len(kills))
 
 
 # Damaged and hostile databases. What is to be read is VALUE, or nothing.
