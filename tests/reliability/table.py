@@ -28,6 +28,12 @@ The store alone: its values, its file and its locks under every fault that we co
 | row | injected | times | values lost |
 |---|---|--:|---|
 """
+EXCHANGE = """
+One exchange with the service as the core sees it, step by step beside a model of it.
+
+| row | injected | times | what came of it |
+|---|---|--:|---|
+"""
 NETWORK = """
 The network, on the way to the service: hostile and broken peers on both HTTP versions, with and
 without TLS.
@@ -44,6 +50,7 @@ NAMES = """
 - R8: wrong clocks; R9: logout during a refresh; R11: a stopped lock holder
 - S1: memory; S2: system calls; S3: kills; S4: power; S5: company; S7: journals; S8: damage; S9: modes;
   S10, S13: paths that change; S12: full disks; S14: another SQLite
+- D5: the order of events, and their end
 - T1: redirects; T2: peers that cannot prove who they are; T3: endpoints that may not be shown a
   login; T4: headers without end; T6: stalls, and cancelling; T7: encodings and framing;
   T10: connections lost
@@ -51,12 +58,12 @@ NAMES = """
 """
 
 
-SECTIONS = (("RC", LOGINS), ("S", STORE), ("T", NETWORK))
+SECTIONS = (("RC", LOGINS), ("S", STORE), ("D", EXCHANGE), ("T", NETWORK))
 
 
 def rank(line):
     row = line["row"]
-    return "RCST".index(row[0]), int(row[1:])
+    return "RCSDT".index(row[0]), int(row[1:])
 
 
 def merged(lines):
