@@ -164,7 +164,7 @@ def measure_decoding(build, peers, rounds):
         race("the same", large, PIECE, [ours, *quadratic], 1, PIECES, OURS)
     race("frames, a byte at a time", chat, 1, [ours, *linear], rounds, {AWS_C: BYTES}, OURS)
 
-    said = subprocess.run([build / "tests/test_wire_eventstream"], capture_output=True, text=True,
+    said = subprocess.run([build / "tests/test_wire_eventstream_memory"], capture_output=True, text=True,
                           check=False)
     if f"[       OK ] {OWN_TEST}" in said.stdout + said.stderr:
         measured[ALLOCATIONS] = 0

@@ -13,7 +13,7 @@ WAIT = "echo here; read -r _"
 
 @pytest.fixture
 def leaky(q):
-    """A function that makes a `q` which has read a secret from the database and runs this script."""
+    """A function that makes a `q` which reads a secret from the database and runs this script."""
     q.db.parent.mkdir(parents=True)
     q.db.write_text(canary.secret(200))
 

@@ -11,246 +11,15 @@
  */
 #include "base/str.h"
 #include "wire/eventstream.h"
+#include "wire/exchange_model.h"
 
-#include <amazonq/exchange.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define AT_ONCE 0 /* an outcome that waits for no byte of the body */
 
-enum { TRACES = 5000, EVENTS_MAX = 6, OUTCOMES_MAX = 16, TEXT_MAX = 48 };
-
-/* What aq_exchange_next must say when so many bytes of the body were fed and this time has come. */
-struct outcome {
-    size_t at;
-    uint64_t not_before_us;
-    aq_status status; /* AQ_OK: an event of this type */
-    int32_t type;
-    int32_t http;
-    uint32_t attempt, least_ms, most_ms; /* of AQ_EVENT_RETRY */
-    bool is_text;                        /* of AQ_EVENT_MESSAGE: a known type, or a new one */
-    char text[TEXT_MAX];                 /* payload of a message or a reply */
-};
-
-enum phase {
-    TO_SEND,
-    SENT,      /* the answer may come */
-    ANSWERING, /* its head is here */
-    DECIDED,   /* how it goes on is known, and not yet told */
-    WAITING,   /* for the time of the next attempt */
-    ASKING,    /* for a token */
-    OVER,
-};
-
-struct trace {
-    uint64_t seed;
-    uint64_t random;
-    struct aq_exchange *x;
-    bool streams;
-    enum phase phase;
-    aq_status end; /* once it was told; AQ_OK before */
-
-    uint64_t now_us;
-    uint64_t deadline_us;
-    uint32_t attempt, max_attempts;
-    bool renewed;
-    bool begun; /* the answer was accepted */
-
-    struct outcome outcomes[OUTCOMES_MAX];
-    size_t outcome_count, outcomes_told;
-    struct buf body;
-    size_t fed;
-    uint8_t *lent;
-    unsigned serial; /* of the last message */
-};
-
-/* How often each end was met: a test in which nothing happens must not pass. */
-static unsigned ends[64];
-
-#define CHECK(t, condition) \
-    do { \
-        if (!(condition)) { \
-            fail_msg("AQ_TEST_SEED=%llu AQ_TEST_TRACES=1: %s", (unsigned long long)(t)->seed, \
-                     #condition); \
-        } \
-    } while (0)
-
-/* --- chance --- */
-
-/* splitmix64 */
-static uint64_t next_random(struct trace *t)
-{
-    uint64_t z = t->random += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
-static size_t below(struct trace *t, size_t limit)
-{
-    return (size_t)(next_random(t) % limit);
-}
-
-static bool one_in(struct trace *t, size_t n)
-{
-    return below(t, n) == 0;
-}
-
-/* --- the model --- */
-
-static struct outcome *expect(struct trace *t, size_t at, aq_status status, int32_t type)
-{
-    CHECK(t, t->outcome_count < OUTCOMES_MAX);
-    struct outcome *o = &t->outcomes[t->outcome_count++];
-    *o = (struct outcome){ .at = at, .status = status, .type = type };
-    return o;
-}
-
-static void expect_end(struct trace *t, size_t at, aq_status status)
-{
-    expect(t, at, status, 0);
-}
-
-enum repeat { NEVER, SOON, THROTTLED };
-
-/* The attempt came to nothing: it is repeated, if that can help, or it was the last. */
-static void expect_repetition(struct trace *t, aq_status status, int32_t http, enum repeat repeat,
-                              int64_t named_delay_ms)
-{
-    t->phase = DECIDED;
-    if (repeat == NEVER || t->attempt == t->max_attempts || t->begun) {
-        expect_end(t, AT_ONCE, status);
-        return;
-    }
-    struct outcome *o = expect(t, AT_ONCE, AQ_OK, AQ_EVENT_RETRY);
-    o->http = http;
-    o->attempt = t->attempt;
-    o->most_ms = t->attempt < 5 ? 1000u << (t->attempt - 1) : 10000;
-    o->least_ms = repeat == THROTTLED ? o->most_ms / 2 : 0;
-    if (named_delay_ms >= 0) {
-        o->most_ms = named_delay_ms < 10000 ? (uint32_t)named_delay_ms : 10000;
-        o->least_ms = o->most_ms;
-    }
-}
-
-static void expect_token_wish(struct trace *t, int32_t http)
-{
-    if (t->renewed) {
-        expect_repetition(t, AQ_E_AUTH, http, NEVER, -1);
-        return;
-    }
-    t->phase = DECIDED;
-    expect(t, AT_ONCE, AQ_OK, AQ_EVENT_NEED_TOKEN)->http = http;
-}
-
-static bool text_is(struct aq_str got, const char *want)
-{
-    return got.len == strlen(want) && (got.len == 0 || memcmp(got.ptr, want, got.len) == 0);
-}
-
-static void check_event(struct trace *t, const struct outcome *o, const struct aq_event *e)
-{
-    CHECK(t, e->type == o->type);
-    switch (o->type) {
-    case AQ_EVENT_SEND:
-        t->attempt += t->phase == WAITING;
-        t->phase = SENT;
-        t->outcome_count = t->outcomes_told = 0;
-        break;
-    case AQ_EVENT_RETRY:
-        CHECK(t, e->http == o->http && e->attempt == o->attempt);
-        CHECK(t, e->delay_ms >= o->least_ms && e->delay_ms <= o->most_ms);
-        t->deadline_us = t->now_us + UINT64_C(1000) * e->delay_ms;
-        t->phase = WAITING;
-        expect(t, AT_ONCE, AQ_OK, AQ_EVENT_SEND)->not_before_us = t->deadline_us;
-        break;
-    case AQ_EVENT_NEED_TOKEN:
-        CHECK(t, e->http == o->http);
-        t->phase = ASKING;
-        break;
-    case AQ_EVENT_RESPONSE:
-        CHECK(t, e->http == o->http && text_is(e->request_id, "request-1"));
-        break;
-    case AQ_EVENT_REPLY:
-        CHECK(t, text_is(str_of_bytes(e->payload), o->text));
-        break;
-    default: { /* {"content":"7"} */
-        char number[TEXT_MAX];
-        snprintf(number, sizeof(number), "%u", ++t->serial);
-        CHECK(t, text_is(str_of_bytes(e->payload), o->text));
-        CHECK(t, strstr(o->text, number));
-        CHECK(t, text_is(e->name, o->is_text ? "assistantResponseEvent" : "newEvent"));
-        CHECK(t, text_is(e->text, o->is_text ? number : ""));
-        break;
-    }
-    }
-}
-
-static void give_back(struct trace *t)
-{
-    free(t->lent);
-    t->lent = NULL;
-}
-
-static void check_over(struct trace *t)
-{
-    const struct aq_event *event = NULL;
-    struct aq_error err = { 0 };
-    CHECK(t, aq_exchange_next(t->x, t->now_us, &event, &err) == t->end);
-    CHECK(t, t->end == AQ_END || (err.status == t->end && strstr(err.text, ": ")));
-    CHECK(t, event == NULL && aq_exchange_deadline(t->x) == UINT64_MAX);
-}
-
-/* Hear all that there is to be told now, and no more. */
-static void hear(struct trace *t)
-{
-    for (;;) {
-        const struct outcome *o = &t->outcomes[t->outcomes_told];
-        bool due =
-            t->outcomes_told < t->outcome_count && o->at <= t->fed && o->not_before_us <= t->now_us;
-        const struct aq_event *event = NULL;
-        struct aq_error err = { 0 };
-        if (t->end != AQ_OK) {
-            check_over(t);
-            return;
-        }
-        aq_status st = aq_exchange_next(t->x, t->now_us, &event, &err);
-        CHECK(t, st == (due ? o->status : AQ_AGAIN));
-        CHECK(t, (st == AQ_OK) == (event != NULL));
-        if (st != AQ_OK) {
-            give_back(t);
-        }
-        if (!due) {
-            return;
-        }
-        t->outcomes_told++;
-        if (st == AQ_OK) {
-            check_event(t, o, event);
-        } else {
-            CHECK(t, t->outcomes_told == t->outcome_count);
-            ends[st == AQ_END ? 0 : -st]++;
-            t->end = st;
-            t->phase = OVER;
-        }
-    }
-}
+enum { TRACES = 5000, EVENTS_MAX = 6 };
 
 /* --- what the caller does out of turn --- */
-
-/* A call that does not fit is refused; while it has not heard of a failure, it is ignored. */
-static void check_refused(struct trace *t, aq_status st)
-{
-    bool unheard = t->phase == DECIDED && t->outcomes[t->outcome_count - 1].status < 0;
-    CHECK(t, st == (unheard ? AQ_OK : AQ_E_STATE));
-}
 
 static void disturb(struct trace *t)
 {
@@ -449,7 +218,7 @@ static void add_events(struct trace *t)
 {
     size_t count = below(t, EVENTS_MAX + 1);
     for (size_t i = 0; i < count; i++) {
-        struct outcome *o = expect(t, 0, AQ_OK, AQ_EVENT_MESSAGE);
+        struct outcome *o = expect_event(t, 0, AQ_EVENT_MESSAGE);
         o->is_text = !one_in(t, 3);
         add_event(t, t->serial + (unsigned)i + 1, o->is_text, o->text);
         o->at = t->body.len;
@@ -520,7 +289,7 @@ static void stream(struct trace *t)
     t->fed = 0;
     t->begun = true;
     respond(t, 200, "content-type", "application/vnd.amazon.eventstream", "");
-    expect(t, AT_ONCE, AQ_OK, AQ_EVENT_RESPONSE)->http = 200;
+    expect_event(t, AT_ONCE, AQ_EVENT_RESPONSE)->http = 200;
     add_events(t);
     bool ended = add_end(t);
     if (ended) { /* and the service goes on all the same */
@@ -555,7 +324,7 @@ static void reply(struct trace *t)
     t->fed = 0;
     t->begun = true;
     respond(t, 200, "content-type", "application/json", "");
-    expect(t, AT_ONCE, AQ_OK, AQ_EVENT_RESPONSE)->http = 200;
+    expect_event(t, AT_ONCE, AQ_EVENT_RESPONSE)->http = 200;
     feed(t, str_bytes(str_from(bodies[which])));
     t->phase = DECIDED;
     if (one_in(t, 5)) {
@@ -565,7 +334,7 @@ static void reply(struct trace *t)
     }
     CHECK(t, aq_exchange_finish(t->x, NULL) == AQ_OK);
     if (which < 2) {
-        struct outcome *o = expect(t, AT_ONCE, AQ_OK, AQ_EVENT_REPLY);
+        struct outcome *o = expect_event(t, AT_ONCE, AQ_EVENT_REPLY);
         snprintf(o->text, sizeof(o->text), "%s", bodies[which]);
         expect_end(t, AT_ONCE, AQ_END);
     } else {
@@ -592,7 +361,7 @@ static void begin(struct trace *t)
     t->max_attempts = t->max_attempts ? t->max_attempts : 3;
     t->attempt = 1;
     t->now_us = next_random(t) >> 8;
-    expect(t, AT_ONCE, AQ_OK, AQ_EVENT_SEND);
+    expect_event(t, AT_ONCE, AQ_EVENT_SEND);
     hear(t);
 }
 
@@ -638,7 +407,7 @@ static void give_token(struct trace *t)
     CHECK(t, aq_exchange_give_token(t->x, AQ_STR("token-2"), NULL) == AQ_OK);
     t->renewed = true;
     t->phase = TO_SEND;
-    expect(t, AT_ONCE, AQ_OK, AQ_EVENT_SEND);
+    expect_event(t, AT_ONCE, AQ_EVENT_SEND);
     hear(t);
 }
 
