@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from command import BINARY, SANITIZED, without_token
+from command import BINARY, SANITIZED
 from mounts import ROOT, mounts, needs_mounts
 
 CHAT = ("chat", "--no-interactive", "hello")
@@ -37,6 +37,7 @@ def secret(q):
     directory = q.home / "secrets"
     directory.mkdir(mode=0o700)
     q.env["Q_TOKEN_FILE"] = str(directory / "token")
+    q.asked.append(directory / "token")
     return Secret(directory / "token")
 
 
@@ -113,6 +114,7 @@ def test_a_service_of_systemd_finds_its_credential(online, service):
     online.env["CREDENTIALS_DIRECTORY"] = str(directory)
     assert online.run("whoami").code == 4  # it has credentials, but none for us
     credential = Secret(directory / "amazonq-token")
+    online.asked.append(credential.path)
     credential.put(accepted(service))
     assert online.run(*CHAT).code == 0
     assert "Store:   token-file\n" in online.run("whoami").out
@@ -387,5 +389,5 @@ def test_a_home_and_a_secret_that_are_mounted_read_only_are_enough(online, servi
         here.run("mount", "-o", "remount,ro,bind", str(online.home))
         process = here.start(online, BINARY, *CHAT)
         out, err = process.communicate(timeout=30)
-    assert process.returncode == 0, without_token(err.decode())
+    assert process.returncode == 0, err
     assert out.startswith(b"You asked: hello\n")

@@ -48,7 +48,7 @@ def peers():
     program = TESTS / "plugins" / "transport" / "server.py"
     with tempfile.TemporaryDirectory(prefix="q-peers.") as directory:
         process = subprocess.Popen(
-            [sys.executable, program, directory, *LISTENERS, *IMPOSTORS],
+            [sys.executable, program, directory, "http/1.1", *LISTENERS, *IMPOSTORS],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
