@@ -340,8 +340,8 @@ struct settings_value settings_get(const struct settings *s, enum settings_id id
 {
     struct settings_value value =
         settings_find(s, known[id].key, known[id].env, known[id].default_value);
-    if (id == SETTINGS_STORE && value.origin == SETTINGS_DEFAULT &&
-        !settings_get(s, SETTINGS_DB).text.len && settings_has_token(s)) {
+    if (id == SETTINGS_STORE && value.origin < SETTINGS_ENV &&
+        settings_get(s, SETTINGS_DB).origin < SETTINGS_ENV && settings_has_token(s)) {
         return (struct settings_value){ AQ_STR("token-file"), SETTINGS_ENV };
     }
     return value;

@@ -131,13 +131,13 @@ static void a_token_that_is_handed_in_chooses_its_store(void **state)
     unsetenv("CREDENTIALS_DIRECTORY");
 }
 
-static void a_store_or_database_that_is_named_beats_a_token_that_is_handed_in(void **state)
+static void a_token_that_is_handed_in_counts_as_the_environment_does(void **state)
 {
     const struct aq_client_setting db = { AQ_STR_INIT("db"), AQ_STR_INIT("/x.sqlite3") };
     (void)state;
     setenv("Q_TOKEN_FILE", "/run/secrets/token", 1);
-    write_file("{\"store\": \"keyring\"}");
-    assert_store("keyring");
+    write_file("{\"store\": \"keyring\"}"); /* the environment counts before the file */
+    assert_store("token-file");
     setenv("Q_STORE", "memory", 1);
     assert_store("memory");
     unsetenv("Q_STORE");
@@ -444,7 +444,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(the_callers_value_beats_environment_file_and_default),
         CASE(a_token_that_is_handed_in_chooses_its_store),
-        CASE(a_store_or_database_that_is_named_beats_a_token_that_is_handed_in),
+        CASE(a_token_that_is_handed_in_counts_as_the_environment_does),
         CASE(an_empty_variable_counts_as_not_set),
         CASE(a_caller_may_forbid_environment_and_file),
         CASE(an_unknown_key_of_the_caller_is_refused_by_name),
