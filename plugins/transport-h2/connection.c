@@ -10,7 +10,6 @@
 
 #define RECORD_BYTES (16u * 1024u) /* of plaintext in one TLS record */
 #define RECEIVES_PER_STEP 16       /* of one connection; then it is the turn of others */
-#define STREAMS_AT_FIRST 100u      /* calls that a connection may hope for before it is open */
 #define PONG_US 15000000u          /* how long a sign of life may take */
 
 static bool is_encrypted(const struct connection *connection)
@@ -372,6 +371,21 @@ static void dial_changed(struct dial *dial)
     }
 }
 
+/* What the peer has said on another connection, or a guess. */
+static uint32_t guess_streams(const struct transport *transport, const struct origin *origin)
+{
+    uint32_t streams = CONNECTION_STREAMS_AT_FIRST;
+    const struct connection *other;
+    TAILQ_FOREACH(other, &transport->connections, link)
+    {
+        if (other->state == CONNECTION_OPEN && origin_same(&other->origin, origin)) {
+            const uint32_t max = session_max_streams(&other->session);
+            streams = max && max < streams ? max : streams;
+        }
+    }
+    return streams;
+}
+
 struct connection *connection_open(struct transport *transport, const struct origin *origin)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
@@ -380,6 +394,7 @@ struct connection *connection_open(struct transport *transport, const struct ori
     }
     connection->transport = transport;
     connection->origin = *origin;
+    connection->streams_at_first = guess_streams(transport, origin);
     connection->proxied = proxy_is_for(&transport->options.proxy, origin);
     connection->socket.watch.fd = -1;
     TAILQ_INIT(&connection->pending);
@@ -410,7 +425,7 @@ uint32_t connection_room(const struct connection *connection)
     }
     const uint32_t max = connection->state == CONNECTION_OPEN
                              ? session_max_streams(&connection->session)
-                             : STREAMS_AT_FIRST;
+                             : connection->streams_at_first;
     return max > connection->call_count ? max - connection->call_count : 0;
 }
 

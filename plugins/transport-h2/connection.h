@@ -21,6 +21,10 @@
 
 struct transport;
 
+/* Streams that may be opened before the peer has said how many: what RFC 9113, 6.5.2 recommends as
+ * the least. */
+#define CONNECTION_STREAMS_AT_FIRST 100u
+
 enum connection_state {
     CONNECTION_DIALING,
     CONNECTION_TUNNELING,
@@ -41,17 +45,18 @@ struct connection {
     struct socket socket;
     struct tls_channel channel;
     struct session session;
-    struct call_list pending; /* calls that wait for a stream, or for the connection */
-    struct call_list streams; /* calls that have one */
-    uint32_t call_count;      /* in both */
-    uint32_t stream_count;    /* in streams */
-    bool draining;            /* takes no more calls, and is closed when it has none */
-    bool failed;              /* nothing is sent any more, not even what is queued */
-    bool unread;              /* there was more to receive than one step takes */
-    bool in_work;             /* is in transport->work */
-    uint64_t idle_since_us;   /* when its last call left */
-    uint64_t heard_us;        /* when the peer was last heard, or had to be */
-    uint64_t asked_us;        /* when a sign of life was asked for; 0: it was not */
+    struct call_list pending;  /* calls that wait for a stream, or for the connection */
+    struct call_list streams;  /* calls that have one */
+    uint32_t call_count;       /* in both */
+    uint32_t streams_at_first; /* that are hoped for until the peer has said how many */
+    uint32_t stream_count;     /* in streams */
+    bool draining;             /* takes no more calls, and is closed when it has none */
+    bool failed;               /* nothing is sent any more, not even what is queued */
+    bool unread;               /* there was more to receive than one step takes */
+    bool in_work;              /* is in transport->work */
+    uint64_t idle_since_us;    /* when its last call left */
+    uint64_t heard_us;         /* when the peer was last heard, or had to be */
+    uint64_t asked_us;         /* when a sign of life was asked for; 0: it was not */
 };
 
 TAILQ_HEAD(connection_list, connection);

@@ -8,16 +8,16 @@
 #include "transport.h"
 
 #define CONNECTION_WINDOW_BYTES (16 * 1024 * 1024)
+#define FRAME_HEAD_BYTES 9
 #define MAX_SEND_HEADER_BYTES (1024u * 1024u)
 
-/* Streams that may be opened before the peer has said how many: what RFC 9113, 6.5.2 recommends as
- * the least. */
-#define STREAMS_AT_FIRST 100u
+#define ERR_TOO_MANY_CONTINUATIONS (-905) /* not in every header of nghttp2 */
 
 /* Frames that carry nothing for any call: an honest peer needs few. */
 #define ALLOWANCE_MAX 1000
-#define ALLOWANCE_TIME_US 20000u     /* that pass, for one frame */
-#define ALLOWANCE_EARNED_BYTES 1024u /* sent by us, for one frame: windows, for instance */
+#define ALLOWANCE_TIME_US 20000u    /* that pass, for one frame */
+#define ALLOWANCE_EARNED_BYTES 1024 /* sent by us, for one frame: windows, for instance */
+#define IGNORED_EARNED_BYTES 4096   /* that may be passed over, for one answer */
 
 static struct call *call_of(nghttp2_session *ng, int32_t stream_id)
 {
@@ -44,6 +44,13 @@ static void refill(struct session *session)
     }
 }
 
+static void spend(struct session *session)
+{
+    if (--session->allowance < 0) {
+        refill(session);
+    }
+}
+
 static bool carries_something(const struct session *session, const nghttp2_frame_hd *hd)
 {
     if (hd->type == NGHTTP2_DATA) {
@@ -53,25 +60,24 @@ static bool carries_something(const struct session *session, const nghttp2_frame
            call_of(session->ng, hd->stream_id);
 }
 
-/* What is still on its way for a stream that was cancelled is no fault of the peer. */
-static bool is_too_much(struct session *session, const nghttp2_frame_hd *hd)
-{
-    if (hd->type == NGHTTP2_DATA && !call_of(session->ng, hd->stream_id)) {
-        session->on_its_way -= (int64_t)hd->length;
-    }
-    if (!carries_something(session, hd) && --session->allowance < 0) {
-        refill(session);
-    }
-    return session->on_its_way < 0 || session->allowance < 0;
-}
-
 static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *user_data)
 {
     struct session *session = user_data;
     (void)ng;
+    session->understood += FRAME_HEAD_BYTES + (int64_t)hd->length;
     session->pushed = hd->type == NGHTTP2_PUSH_PROMISE; /* we have said that we want none */
-    session->flooded = is_too_much(session, hd);
-    return session->pushed || session->flooded ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    if (!carries_something(session, hd)) {
+        spend(session);
+    }
+    return session->pushed || session->allowance < 0 ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
+/* nghttp2 passes over frames of streams that are gone, and of kinds it does not know. What was on
+ * its way for a stream that was cancelled is no fault of the peer. */
+static bool is_flooded(const struct session *session)
+{
+    return session->allowance < 0 ||
+           session->received - session->understood > session->may_be_ignored;
 }
 
 static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name,
@@ -122,6 +128,7 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user_
         if (call && !call_take_head_end(call)) {
             return 0;
         }
+        session->may_be_ignored += IGNORED_EARNED_BYTES;
         break;
     case NGHTTP2_RST_STREAM:
         session->reset_id = frame->hd.stream_id;
@@ -130,6 +137,9 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user_
         connection_drain(session->connection);
         return 0;
     case NGHTTP2_DATA:
+        if (frame->hd.length && frame->hd.length == frame->data.padlen) {
+            spend(session); /* padding alone; what that costs is seen with the next frame */
+        }
         break;
     default:
         return 0;
@@ -221,7 +231,7 @@ aq_status protocol_init(struct protocol *protocol)
     set_callbacks(protocol->callbacks);
     nghttp2_option_set_no_auto_window_update(protocol->option, 1);
     nghttp2_option_set_no_closed_streams(protocol->option, 1);
-    nghttp2_option_set_peer_max_concurrent_streams(protocol->option, STREAMS_AT_FIRST);
+    nghttp2_option_set_peer_max_concurrent_streams(protocol->option, CONNECTION_STREAMS_AT_FIRST);
     nghttp2_option_set_max_send_header_block_length(protocol->option, MAX_SEND_HEADER_BYTES);
     return AQ_OK;
 }
@@ -251,7 +261,7 @@ aq_status session_open(struct session *session, const struct protocol *protocol,
 {
     *session = (struct session){ .connection = connection,
                                  .allowance = ALLOWANCE_MAX,
-                                 .on_its_way = CALL_WINDOW_BYTES };
+                                 .may_be_ignored = CALL_WINDOW_BYTES };
     session->refilled_us = connection->transport->now_us;
     if (nghttp2_session_client_new2(&session->ng, protocol->callbacks, session, protocol->option) !=
         0) {
@@ -275,7 +285,8 @@ uint32_t session_max_streams(const struct session *session)
 {
     const uint32_t max =
         nghttp2_session_get_remote_settings(session->ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-    return session->greeted || max < STREAMS_AT_FIRST ? max : STREAMS_AT_FIRST;
+    const uint32_t at_first = session->connection->streams_at_first;
+    return session->greeted || max < at_first ? max : at_first;
 }
 
 aq_status session_submit(struct session *session, struct call *call)
@@ -298,7 +309,7 @@ void session_cancel(struct session *session, struct call *call, bool is_complete
         return;
     }
     nghttp2_submit_rst_stream(session->ng, NGHTTP2_FLAG_NONE, call->stream_id, NGHTTP2_CANCEL);
-    session->on_its_way += CALL_WINDOW_BYTES;
+    session->may_be_ignored += CALL_WINDOW_BYTES;
 }
 
 aq_status session_receive(struct session *session, const uint8_t *bytes, size_t len,
@@ -310,8 +321,10 @@ aq_status session_receive(struct session *session, const uint8_t *bytes, size_t 
         return AQ_E_PROTOCOL;
     }
     session->greeted = true;
+    session->received += (int64_t)len;
     const ssize_t taken = nghttp2_session_mem_recv(session->ng, bytes, len);
-    if (session->flooded || taken == NGHTTP2_ERR_FLOODED) {
+    if (is_flooded(session) || taken == NGHTTP2_ERR_FLOODED ||
+        taken == ERR_TOO_MANY_CONTINUATIONS) {
         *ret_what = "too many frames that carry nothing";
         return AQ_E_LIMIT;
     }

@@ -19,13 +19,14 @@ struct protocol {
 
 struct session {
     struct connection *connection;
-    nghttp2_session *ng; /* NULL: closed */
-    bool greeted;        /* the first bytes have come */
-    bool pushed;         /* the peer sent a promise, */
-    bool flooded;        /* or too much that carries nothing */
-    int32_t reset_id;    /* the stream that the peer reset last */
-    int64_t allowance;   /* frames that may come without carrying anything */
-    int64_t on_its_way;  /* bytes that may come for streams that were cancelled */
+    nghttp2_session *ng;    /* NULL: closed */
+    bool greeted;           /* the first bytes have come */
+    bool pushed;            /* the peer sent a promise */
+    int32_t reset_id;       /* the stream that the peer reset last */
+    int64_t allowance;      /* frames that may come without carrying anything */
+    int64_t received;       /* bytes */
+    int64_t understood;     /* bytes of frames that nghttp2 did not pass over */
+    int64_t may_be_ignored; /* bytes of those that it did */
     uint64_t refilled_us;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fixture.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -40,10 +41,10 @@ uint64_t now_ms(void)
 
 static void run_server(const char *const *listeners, int in, int out)
 {
-    const char *argv[MAX_LISTENERS + 5] = { AQ_TEST_PYTHON, AQ_TEST_SERVER, server.directory,
+    const char *argv[MAX_LISTENERS + 6] = { AQ_TEST_PYTHON, "-B", AQ_TEST_SERVER, server.directory,
                                             subject.http2_alone ? "h2" : "http/1.1" };
     for (int i = 0; listeners[i]; i++) {
-        argv[4 + i] = listeners[i];
+        argv[5 + i] = listeners[i];
     }
     dup2(in, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
@@ -122,7 +123,8 @@ const char *server_url(const char *listener, const char *path)
     static char urls[4][128];
     static unsigned next;
     bool plain = strcmp(listener, "plain") == 0 || strcmp(listener, "second") == 0 ||
-                 strcmp(listener, "rude") == 0 || strcmp(listener, "http1") == 0;
+                 strcmp(listener, "rude") == 0 || strcmp(listener, "http1") == 0 ||
+                 strcmp(listener, "hostile") == 0;
     char *url = urls[next++ % 4];
     snprintf(url, sizeof(urls[0]), "%s:%d%s", plain ? "http://127.0.0.1" : "https://localhost",
              server_port(listener), path);
@@ -356,6 +358,42 @@ const char *exchange_header(const struct exchange *exchange, const char *name)
     }
     fail_msg("no header '%s'", name);
     return NULL;
+}
+
+/* A line of /proc/self/status, in KiB. */
+static long memory_kib(const char *name)
+{
+    char line[128];
+    long kib = -1;
+    FILE *file = fopen("/proc/self/status", "r");
+    assert_non_null(file);
+    while (kib < 0 && fgets(line, sizeof(line), file)) {
+        if (strncmp(line, name, strlen(name)) == 0) {
+            kib = strtol(line + strlen(name), NULL, 10);
+        }
+    }
+    fclose(file);
+    return kib;
+}
+
+void memory_forget_peak(void)
+{
+    int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        ssize_t len = write(fd, "5", 1);
+        (void)len;
+        close(fd);
+    }
+}
+
+long memory_now_kib(void)
+{
+    return memory_kib("VmRSS:");
+}
+
+long memory_peak_kib(void)
+{
+    return memory_kib("VmHWM:");
 }
 
 void assert_request(const char *path, const char *head)

@@ -126,4 +126,9 @@ void assert_failed(const struct exchange *exchange, aq_status status, const char
 
 uint64_t now_ms(void);
 
+/* Memory of this process. The peak begins anew where that is permitted; elsewhere it tells less. */
+long memory_now_kib(void);
+long memory_peak_kib(void);
+void memory_forget_peak(void);
+
 #endif

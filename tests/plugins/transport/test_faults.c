@@ -2,10 +2,6 @@
 /* Peers that break off, break the protocol, or send more than we hold. */
 #include "fixture.h"
 
-#include <fcntl.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #define GROWTH_KIB 4096 /* whatever a peer sends */
 
 struct fault {
@@ -21,33 +17,6 @@ struct fault {
 static bool concerns_us(const struct fault *fault)
 {
     return fault->who == ALL || (fault->who == ONLY_H2) == subject.http2_alone;
-}
-
-/* A line of /proc/self/status, in KiB. */
-static long memory_kib(const char *name)
-{
-    char line[128];
-    long kib = -1;
-    FILE *file = fopen("/proc/self/status", "r");
-    assert_non_null(file);
-    while (kib < 0 && fgets(line, sizeof(line), file)) {
-        if (strncmp(line, name, strlen(name)) == 0) {
-            kib = strtol(line + strlen(name), NULL, 10);
-        }
-    }
-    fclose(file);
-    return kib;
-}
-
-/* Let VmHWM begin again at VmRSS; not permitted everywhere, and then it tells less. */
-static void forget_peak(void)
-{
-    int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        ssize_t len = write(fd, "5", 1);
-        (void)len;
-        close(fd);
-    }
 }
 
 static void run(const struct fault *fault)
@@ -97,14 +66,14 @@ static int warm_up(void **state)
 
 static void run_all(const struct fault *faults, size_t count)
 {
-    forget_peak();
-    long before = memory_kib("VmRSS:");
+    memory_forget_peak();
+    long before = memory_now_kib();
     for (size_t i = 0; i < count; i++) {
         if (concerns_us(&faults[i])) {
             run(&faults[i]);
         }
     }
-    long growth = memory_kib("VmHWM:") - before;
+    long growth = memory_peak_kib() - before;
     print_message("%zu faults, memory grew by %ld KiB\n", count, growth);
     if (!AQ_TEST_SANITIZED) { /* a sanitizer keeps what was freed */
         assert_in_range(growth, 0, GROWTH_KIB);
