@@ -9,7 +9,7 @@
 #include "transport.h"
 
 #define RECORD_BYTES (16u * 1024u) /* of plaintext in one TLS record */
-#define RECEIVES_PER_STEP 16       /* of one connection; then it is the turn of others */
+#define RECEIVES_PER_STEP 4        /* of one connection; then others, and what it may send again */
 #define PONG_US 15000000u          /* how long a sign of life may take */
 
 static bool is_encrypted(const struct connection *connection)

@@ -14,15 +14,17 @@
 struct watch {
     int fd;
     uint32_t events; /* EPOLLIN, EPOLLOUT; 0: not in the loop */
-    void (*on_event)(struct watch *watch, uint32_t events);
+    void (*on_event)(struct watch *watch, uint32_t events); /* EPOLLIN may be a guess */
 };
 
 struct loop {
     const struct aq_host *host;
-    int epoll_fd;      /* what the host waits on */
-    struct watch wake; /* an eventfd inside it: work that did not come from the network */
-    bool woken;        /* the eventfd is readable */
-    bool abandoned;    /* in a forked child: the epoll set belongs to the parent */
+    int epoll_fd;         /* what the host waits on */
+    struct watch wake;    /* an eventfd inside it: work that did not come from the network */
+    bool woken;           /* the eventfd is readable */
+    unsigned count;       /* of watches, with this one */
+    struct watch *newest; /* the last one that came, if it is still there */
+    bool abandoned;       /* in a forked child: the epoll set belongs to the parent */
     struct epoll_event batch[LOOP_EVENTS]; /* being handed out by loop_run */
     int batch_len;
 };

@@ -14,7 +14,11 @@
 bool socket_open(struct socket *socket, struct loop *loop, int fd,
                  void (*on_event)(struct watch *watch, uint32_t events))
 {
-    *socket = (struct socket){ .loop = loop, .watch = { .fd = fd, .on_event = on_event } };
+    *socket = (struct socket){
+        .loop = loop,
+        .watch = { .fd = fd, .on_event = on_event },
+        .drained = true, /* the loop says when something comes */
+    };
     return loop_watch(loop, &socket->watch, EPOLLIN);
 }
 
