@@ -38,6 +38,21 @@ const struct command command_table[COMMAND_COUNT] = {
         .max_words = 0,
         .run = cmd_whoami,
     },
+    [COMMAND_BROKER] = {
+        .name = "broker",
+        .args = "",
+        .summary = "hand access tokens to containers over a unix socket",
+        .details = "Runs until it is interrupted; docs/broker.md has units for systemd.  Callers get\n"
+                   "access tokens only, and are asked for their user number by the kernel.\n"
+                   "The socket is $XDG_RUNTIME_DIR/amazonq-broker/broker.sock.\n"
+                   "\n"
+                   "Examples:\n"
+                   "  {q} broker --allow-uid 0 &      # a container whose user is root\n"
+                   "  docker run -v \"$XDG_RUNTIME_DIR/amazonq-broker:/run/amazonq-broker\" \\\n"
+                   "      -e Q_STORE=broker IMAGE q chat --no-interactive \"a question\"\n",
+        .max_words = 0,
+        .run = cmd_broker,
+    },
     [COMMAND_VERSION] = {
         .name = "version",
         .args = "",

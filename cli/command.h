@@ -9,6 +9,7 @@ enum command_id {
     COMMAND_EXPORT_TOKEN,
     COMMAND_CHAT,
     COMMAND_WHOAMI,
+    COMMAND_BROKER,
     COMMAND_VERSION,
     COMMAND_HELP,
     COMMAND_COUNT,
@@ -36,6 +37,7 @@ const struct command *command_in_group(const char *group);
 int cmd_export_token(const struct options *o);
 int cmd_chat(const struct options *o);
 int cmd_whoami(const struct options *o);
+int cmd_broker(const struct options *o);
 int cmd_version(const struct options *o);
 int cmd_help(const struct options *o);
 

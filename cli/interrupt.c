@@ -51,6 +51,11 @@ int interrupt_signal(void)
     return caught;
 }
 
+int interrupt_fd(void)
+{
+    return wake_fd;
+}
+
 bool interrupt_wait(int fd, short events)
 {
     struct pollfd fds[] = {

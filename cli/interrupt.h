@@ -13,6 +13,9 @@ bool interrupt_init(void);
 /* The signal that came first, or 0. */
 int interrupt_signal(void);
 
+/* Readable once a signal has come, for programs with a loop of their own. */
+int interrupt_fd(void);
+
 /*
  * Wait until fd has events (POLLIN or POLLOUT), or a signal has come; interrupt_signal tells.
  * False when poll itself failed.

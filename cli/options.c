@@ -25,7 +25,7 @@ struct definition {
 };
 
 static const struct definition table[] = {
-    { OPTION_STORE, 0, "store", "NAME", "where logins rest: sqlite", ALL },
+    { OPTION_STORE, 0, "store", "NAME", "where logins rest: sqlite, broker", ALL },
     { OPTION_SOURCE, 0, "source", "NAME", "which login: auto, q-cli, kiro-cli", ALL },
     { OPTION_DB, 0, "db", "FILE", "database to use instead of the usual ones", ALL },
     { OPTION_TRANSPORT, 0, "transport", "NAME", "how bytes travel: curl", ALL },
@@ -59,6 +59,13 @@ static const struct definition table[] = {
     { OPTION_NO_INTERACTIVE, 0, "non-interactive", NULL, NULL, ONLY(COMMAND_CHAT) },
     { OPTION_MODEL, 0, "model", "ID", "model to ask (the service's default)", ONLY(COMMAND_CHAT) },
     { OPTION_RAW, 0, "raw", NULL, "do not take out terminal escapes", ONLY(COMMAND_CHAT) },
+
+    { OPTION_SOCKET, 0, "socket", "PATH", "where to listen, absolute (see below)",
+      ONLY(COMMAND_BROKER) },
+    { OPTION_ALLOW_UID, 0, "allow-uid", "N", "serve this user, too; may be repeated",
+      ONLY(COMMAND_BROKER) },
+    { OPTION_IDLE_EXIT, 0, "idle-exit", "DUR", "end when nobody has asked for this long",
+      ONLY(COMMAND_BROKER) },
 };
 
 enum { TABLE_LEN = sizeof(table) / sizeof(table[0]) };
@@ -140,6 +147,17 @@ static bool unknown_command(const char *name)
     return false;
 }
 
+static bool take_uid(struct options *o, const char *uid)
+{
+    if (o->uid_count == OPTIONS_MAX_UIDS) {
+        report_error("option '--allow-uid': given more than %d times, name fewer users",
+                     OPTIONS_MAX_UIDS);
+        return false;
+    }
+    o->uids[o->uid_count++] = uid;
+    return true;
+}
+
 /* A value is in the same argument (rest), or is the next one. */
 static bool take(struct parser *p, const struct definition *d, const char *rest)
 {
@@ -161,7 +179,7 @@ static bool take(struct parser *p, const struct definition *d, const char *rest)
         return false;
     }
     p->o->value[d->id] = rest;
-    return true;
+    return d->id != OPTION_ALLOW_UID || take_uid(p->o, rest);
 }
 
 /* --name, --name value, --name=value */

@@ -29,10 +29,13 @@ enum option {
     OPTION_NO_INTERACTIVE,
     OPTION_MODEL,
     OPTION_RAW,
+    OPTION_SOCKET,
+    OPTION_ALLOW_UID,
+    OPTION_IDLE_EXIT,
     OPTION_COUNT,
 };
 
-enum { OPTIONS_MAX_WORDS = 2 };
+enum { OPTIONS_MAX_WORDS = 2, OPTIONS_MAX_UIDS = 15 };
 
 struct command;
 
@@ -43,6 +46,8 @@ struct options {
     const char *words[OPTIONS_MAX_WORDS]; /* after the name of the command */
     unsigned count[OPTION_COUNT];         /* how often the option was given */
     const char *value[OPTION_COUNT];      /* of options that take one; the last counts */
+    unsigned uid_count;
+    const char *uids[OPTIONS_MAX_UIDS]; /* of --allow-uid, where all count */
 };
 
 /* Take argv apart. False after a usage error, which has been reported. */

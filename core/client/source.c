@@ -255,7 +255,7 @@ static aq_status source_not_logged_in(const struct aq_client *client, struct aq_
 }
 
 /* The better of two: the one that expires later. Problems count only if there is no login at all.
- */
+ * Of a token server's the first one is good enough. */
 static aq_status source_choose(struct aq_client *client, const struct aq_token_wish *wish,
                                struct source_login *ret, struct aq_error *err)
 {
@@ -269,9 +269,9 @@ static aq_status source_choose(struct aq_client *client, const struct aq_token_w
     for (size_t i = 0; i < CLIENT_STORES; i++) {
         struct source_login candidate;
         aq_status st = source_load(client, &sources[i], wish, &candidate, err);
-        if (st == AQ_AGAIN) {
-            source_login_done(ret);
-            return st;
+        if (plugin->store.grant && st != AQ_E_NOTFOUND) {
+            *ret = candidate;
+            return st; /* a token server is not made to do twice what it did, or could not do */
         }
         if (st == AQ_OK && found && candidate.token.expires_at_s <= ret->token.expires_at_s) {
             source_login_done(&candidate);

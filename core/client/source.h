@@ -29,7 +29,8 @@ void source_login_done(struct source_login *login);
  * Find the login that the settings ask for; with "auto", the one that expires last, the first row
  * of the table winning a tie.
  *
- * wish  what a store that is a token server is asked for; other stores are read
+ * wish  what a store that is a token server is asked for, once for each row until one is there;
+ *       other stores are read
  *
  * Returns AQ_OK, AQ_E_NOT_LOGGED_IN, or what stood in the way of reading; from a token server also
  * AQ_AGAIN (ask again at once) and what grant returns.

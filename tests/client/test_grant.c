@@ -63,7 +63,7 @@ static void what_the_server_says_of_the_login_is_the_answer(void **state)
                                           AQ_E_NOT_SAVED,    AQ_E_NOT_LOGGED_IN, AQ_E_UNAVAILABLE };
     struct fixture *f = served(state, 3600);
     for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
-        fake_store_fail(FAKE_GRANT, 0, 2, statuses[i]); /* of both sources */
+        fake_store_fail(FAKE_GRANT, 0, 1, statuses[i]);
         assert_int_equal(fixture_fetch(f, 0, 0), statuses[i]);
         assert_string_equal(f->err.text, "fake: failed as it was told");
         assert_string_equal(f->access, "");
@@ -76,7 +76,7 @@ static void a_server_that_needs_time_is_asked_again_until_it_has_the_token(void 
     fake_store_fail(FAKE_GRANT, 0, 5, AQ_AGAIN);
     assert_int_equal(fixture_fetch(f, 0, 0), AQ_END);
     assert_string_equal(f->access, "access-1");
-    assert_int_equal(fake_store_calls(FAKE_GRANT), 5 + 2); /* then each source answers */
+    assert_int_equal(fake_store_calls(FAKE_GRANT), 5 + 1);
 }
 
 static void an_operation_that_waits_for_a_server_can_be_freed(void **state)
@@ -129,6 +129,19 @@ static void a_token_that_has_expired_on_our_clock_is_not_handed_out(void **state
     assert_contains(f->err.text, "store 'fake': handed a token over that has expired");
 }
 
+static void a_server_is_asked_for_the_second_login_if_it_has_not_the_first(void **state)
+{
+    struct fixture *f = served(state, 3600);
+    fixture_put("kirocli:odic:token", fake_store_row(TOKEN_KEY));
+    fixture_remove(TOKEN_KEY);
+    assert_int_equal(fixture_fetch(f, 0, 0), AQ_END);
+    assert_string_equal(f->access, "access-1");
+    assert_int_equal(fake_store_calls(FAKE_GRANT), 2);
+
+    fixture_remove("kirocli:odic:token");
+    assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_NOT_LOGGED_IN);
+}
+
 static void the_profile_is_read_as_from_any_store(void **state)
 {
     struct fixture *f = served(state, 3600);
@@ -151,6 +164,7 @@ int main(void)
         FAKE_CASE(a_rejected_token_is_forced_only_if_the_server_still_hands_it_over),
         FAKE_CASE(a_token_that_is_not_valid_as_long_as_asked_is_not_handed_out),
         FAKE_CASE(a_token_that_has_expired_on_our_clock_is_not_handed_out),
+        FAKE_CASE(a_server_is_asked_for_the_second_login_if_it_has_not_the_first),
         FAKE_CASE(the_profile_is_read_as_from_any_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
