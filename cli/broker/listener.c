@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 enum {
-    BACKLOG = 64,
     LOCK_TRIES = 40, /* of 50 ms */
 };
 
@@ -176,7 +175,7 @@ static aq_status make(struct listener *l, bool open_to_others, struct aq_error *
     bool made = lstat(l->where.sun_path, &info) == 0;
     l->dev = info.st_dev;
     l->ino = info.st_ino;
-    return made && chmod(l->where.sun_path, mode) == 0 && listen(l->fd, BACKLOG) == 0
+    return made && chmod(l->where.sun_path, mode) == 0 && listen(l->fd, SOMAXCONN) == 0
                ? AQ_OK
                : fail(err, "made", l->where.sun_path);
 }
