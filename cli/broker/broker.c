@@ -14,6 +14,7 @@
 
 enum {
     SECOND_US = 1000 * 1000,
+    POLL_MAX_MS = 3600 * 1000,
     PATIENCE_US = 30 * SECOND_US, /* with a caller that neither asks nor reads */
 };
 
@@ -124,23 +125,28 @@ static void start_request(struct broker *b, struct caller *c)
     }
 }
 
-/* Go on with a caller as far as that is possible now. */
-static void serve(struct broker *b, struct caller *c)
+static void read_request(struct broker *b, struct caller *c)
 {
     struct aq_error err;
-    aq_status st = AQ_OK;
+    aq_status st = caller_read(c, &err);
+    if (st == AQ_OK) {
+        start_request(b, c);
+    } else if (st == AQ_END) {
+        end_caller(b, c);
+    } else if (st < 0) {
+        answer_error(b, c, &err);
+    }
+}
+
+/* Go on with a caller, by one request at most: then it is the turn of the others. */
+static void serve(struct broker *b, struct caller *c)
+{
     if (c->state == CALLER_WRITING) {
         send_answer(b, c);
-    }
-    while (c->state == CALLER_READING && st != AQ_AGAIN) {
-        st = caller_read(c, &err);
-        if (st == AQ_OK) {
-            start_request(b, c);
-        } else if (st == AQ_END) {
-            end_caller(b, c);
-        } else if (st < 0) {
-            answer_error(b, c, &err);
-        }
+    } else if (c->state == CALLER_READING) {
+        read_request(b, c);
+    } else { /* it has gone, and will not read what it waits for */
+        end_caller(b, c);
     }
 }
 
@@ -304,6 +310,9 @@ static int timeout_ms(const struct broker *b, uint64_t now)
     uint64_t until = UINT64_MAX;
     for (int i = 0; i < BROKER_CALLERS; i++) {
         const struct caller *c = &b->callers[i];
+        if (caller_is_ahead(c)) {
+            return 0;
+        }
         if (c->state == CALLER_READING || c->state == CALLER_WRITING) {
             sooner(&until, c->since_us + PATIENCE_US);
         }
@@ -318,7 +327,7 @@ static int timeout_ms(const struct broker *b, uint64_t now)
         return -1;
     }
     uint64_t left_ms = until > now ? (until - now) / 1000 + 1 : 0;
-    return left_ms > SECOND_US ? SECOND_US : (int)left_ms;
+    return left_ms < POLL_MAX_MS ? (int)left_ms : POLL_MAX_MS;
 }
 
 static void fill(struct broker *b, uint64_t now, struct pollfd fds[FD_COUNT])
@@ -335,15 +344,11 @@ static void fill(struct broker *b, uint64_t now, struct pollfd fds[FD_COUNT])
     }
 }
 
-/* Those whose descriptors say so; who waits and has gone is let go. */
 static void serve_callers(struct broker *b, const struct pollfd *fds)
 {
     for (int i = 0; i < BROKER_CALLERS; i++) {
-        struct caller *c = &b->callers[i];
-        if (fds[i].revents != 0 && c->state == CALLER_WAITING) {
-            end_caller(b, c);
-        } else if (fds[i].revents != 0) {
-            serve(b, c);
+        if (fds[i].revents != 0 || caller_is_ahead(&b->callers[i])) {
+            serve(b, &b->callers[i]);
         }
     }
 }
@@ -359,20 +364,9 @@ static void print_log(struct broker *b)
     }
 }
 
-/* Requests that came in one breath with one that is answered now: poll() does not tell of them. */
-static void serve_buffered(struct broker *b)
-{
-    for (int i = 0; i < BROKER_CALLERS; i++) {
-        if (b->callers[i].state == CALLER_READING && b->callers[i].in_len > 0) {
-            serve(b, &b->callers[i]);
-        }
-    }
-}
-
 static aq_status turn(struct broker *b, uint64_t now, struct aq_error *err)
 {
     struct pollfd fds[FD_COUNT];
-    serve_buffered(b);
     fill(b, now, fds);
     if (poll(fds, FD_COUNT, timeout_ms(b, now)) < 0) {
         return errno == EINTR ? AQ_OK

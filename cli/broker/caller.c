@@ -75,6 +75,11 @@ aq_status caller_read(struct caller *c, struct aq_error *err)
     return st;
 }
 
+bool caller_is_ahead(const struct caller *c)
+{
+    return c->state == CALLER_READING && memchr(c->in, '\n', c->in_len);
+}
+
 aq_status caller_write(struct caller *c)
 {
     while (c->written < c->out.len) {

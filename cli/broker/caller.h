@@ -44,6 +44,9 @@ void caller_end(struct caller *c);
  */
 aq_status caller_read(struct caller *c, struct aq_error *err);
 
+/* True if its next request is here already: poll() does not tell of it. */
+bool caller_is_ahead(const struct caller *c);
+
 /* Send c->out, as far as it goes. AQ_OK: all of it; AQ_AGAIN; AQ_END: it has gone. */
 aq_status caller_write(struct caller *c);
 

@@ -9,9 +9,14 @@ struct scan {
     const char *at, *end;
 };
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r'; /* a newline ends the reply */
+}
+
 static void skip_space(struct scan *s)
 {
-    while (s->at < s->end && (*s->at == ' ' || *s->at == '\t' || *s->at == '\r')) {
+    while (s->at < s->end && is_space(*s->at)) {
         s->at++;
     }
 }
@@ -60,7 +65,7 @@ static bool take_other(struct scan *s, struct aq_str *ret)
             s->at--;
         } else if (c == '{' || c == '[') {
             depth++;
-        } else if (depth == 0 && (c == ',' || c == '}' || c == ' ')) {
+        } else if (depth == 0 && (c == ',' || c == '}' || is_space(c))) {
             break;
         } else if (c == '}' || c == ']') {
             depth--;

@@ -147,6 +147,11 @@ static aq_status put_token(const struct broker *b, void *sink, struct aq_str key
 
 /* ---- the table ---- */
 
+static aq_status no_such_key(struct aq_error *err)
+{
+    return fail(err, AQ_E_NOTFOUND, "hands out tokens and the profile only");
+}
+
 static aq_status get_token(struct broker *b, const char *source, struct aq_str key, void *sink,
                            struct aq_error *err)
 {
@@ -180,7 +185,7 @@ static aq_status get_profile(struct broker *b, struct aq_str key, void *sink, st
                  ? put(b, sink, key, (struct aq_str){ value, (size_t)len })
                  : fail(err, AQ_E_PROTOCOL, "its reply has a profile too long to be one");
     } else if (st == AQ_OK) {
-        st = AQ_E_NOTFOUND;
+        st = no_such_key(err);
     }
     call_end(&b->call);
     return st;
@@ -192,7 +197,7 @@ static aq_status broker_get(void *self, struct aq_str key, void *sink, struct aq
     const char *source = source_of(key);
     return source                     ? get_token(self, source, key, sink, err)
            : is_key(key, profile_key) ? get_profile(self, key, sink, err)
-                                      : AQ_E_NOTFOUND;
+                                      : no_such_key(err);
 }
 
 static aq_status broker_list(void *self, void *sink, struct aq_error *err)
@@ -239,7 +244,7 @@ static aq_status broker_grant(void *self, struct aq_str key, const struct aq_tok
     struct reply reply;
     const char *source = source_of(key);
     if (!source) {
-        return AQ_E_NOTFOUND;
+        return no_such_key(err);
     }
     (void)snprintf(request, sizeof(request),
                    "{\"v\":1,\"op\":\"token\",\"source\":\"%s\",\"min_valid_s\":%lld,"

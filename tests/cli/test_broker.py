@@ -85,7 +85,7 @@ def test_the_profile_and_the_other_source_come_through(broker, service):
     assert "login: none in store 'broker'" in refused.err
 
 
-def test_the_socket_is_found_in_the_three_places_in_their_order(running, tmp_path):
+def test_the_socket_is_found_in_the_three_places_in_their_order(running):
     command = running.command
     del command.env["XDG_RUNTIME_DIR"]
     nowhere = command.run(*EXPORT)
@@ -532,6 +532,34 @@ def test_who_does_not_read_its_answers_keeps_nobody_waiting(running):
                 deaf.socket.send(request)
         for _ in range(20):
             assert "access_token" in running.ask(op="token")
+
+
+def test_who_floods_it_with_nonsense_keeps_nobody_waiting(running):
+    with running.connect() as flood:
+        def write():
+            try:
+                while True:
+                    flood.socket.sendall(b"nonsense\n" * 1000)
+            except OSError:
+                pass  # the test is over
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            for _ in range(20):
+                assert flood.reply()["error"]["name"] == "AQ_E_INVALID"
+                assert "access_token" in running.ask(op="token")
+        finally:
+            flood.socket.shutdown(socket.SHUT_RDWR)
+            writer.join()
+
+
+def test_who_has_said_all_it_had_to_say_gets_its_answer(running):
+    with running.connect() as caller:
+        caller.request(op="login")
+        caller.socket.shutdown(socket.SHUT_WR)
+        assert caller.reply()["source"] == "q-cli"
+        assert caller.has_ended()
 
 
 def test_callers_that_die_half_way_harm_nobody(broker, service):

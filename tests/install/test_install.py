@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 from qservice.client import Service
@@ -225,6 +226,28 @@ def test_the_runtime_component_has_no_headers_and_the_development_one_no_command
     assert {"amazonq.h", "amazonq.pc", "amazonqConfig.cmake"} <= development
     assert "q" not in development and not any(name.startswith("store-") for name in development)
     assert not any(name.startswith("store-") for name in runtime)
+
+
+def test_systemd_accepts_the_units_of_the_broker_and_they_name_the_installed_command(tmp_path):
+    prefix = tmp_path / "prefix"
+    run(CMAKE, "--install", BUILD, "--prefix", prefix, "--component", "runtime", env=TOOLS)
+    units = sorted((prefix / "lib/systemd/user").iterdir())
+    assert [unit.name for unit in units] == ["amazonq-broker.service", "amazonq-broker.socket"]
+    assert f"ExecStart={prefix}/bin/amazonq broker\n" in units[0].read_text()
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("needs systemd-analyze")
+    # it wants the directory of a session, which there need not be; a socket's path must be short
+    with tempfile.TemporaryDirectory(prefix="q-run.") as runtime:
+        env = {**TOOLS, "HOME": str(tmp_path), "XDG_RUNTIME_DIR": runtime}
+        said = attempt("systemd-analyze", "verify", "--user", *units, env=env)
+    assert "amazonq" not in said.stderr, said.stderr
+
+
+def test_the_units_of_a_packager_name_the_prefix_without_destdir(tmp_path):
+    env = {**TOOLS, "DESTDIR": str(tmp_path)}
+    run(CMAKE, "--install", BUILD, "--prefix", "/usr", "--component", "runtime", env=env)
+    unit = (tmp_path / "usr/lib/systemd/user/amazonq-broker.service").read_text()
+    assert "ExecStart=/usr/bin/amazonq broker\n" in unit
 
 
 def test_a_program_for_another_minor_version_does_not_find_this_one(prefix, tmp_path):

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sqlite3
 import subprocess
 import sys
 import threading
 import traceback
-from typing import Any, Optional
+from pathlib import Path
+from typing import Any, Iterator, Optional
 
 import anyio
 import pytest
@@ -343,3 +345,51 @@ def test_32_processes_with_one_expired_login_make_one_refresh(database: Any, end
     answers = [process.communicate(timeout=60)[0] for process in processes]
     assert all(int(answer) > 3 for answer in answers)
     assert endpoints.calls("CreateToken:refresh_token") == 1
+
+
+# ---- a broker ----
+
+
+@pytest.fixture
+def broker(database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
+    """`q broker` of the build beside the library, for the login of the database."""
+    command = Path(os.environ.get("AQ_LIBRARY_DIR", "/nonexistent")).parent / "bin" / "q"
+    if not command.exists():
+        pytest.skip("the command is not built")
+    socket = database.parent / "broker" / "broker.sock"
+    process = subprocess.Popen(
+        [command, "broker", "--socket", socket], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
+    )
+    assert process.stderr and b"listening on" in process.stderr.readline()
+    monkeypatch.setenv("Q_BROKER_SOCKET", str(socket))
+    monkeypatch.setenv("XDG_DATA_HOME", "/nonexistent")
+    yield process
+    process.terminate()
+    process.communicate()
+
+
+def test_with_a_broker_no_login_is_needed_where_the_program_runs(
+    broker: Any, service: Any, database: Path
+) -> None:
+    with Login("broker") as login:
+        token = login.token()
+    assert token.access_token == stored(database)["access_token"]
+    assert (token.store, token.source) == ("broker", "q-cli")
+    with SyncQStreamingClient.from_login(store="broker") as client:
+        assert list(client.generate_assistant_response("hello"))
+
+
+def test_a_rejected_token_is_replaced_by_the_broker(
+    broker: Any, service: Any, database: Path
+) -> None:
+    old = stored(database)["access_token"]
+    with Login("broker") as login:
+        assert login.renew(old).access_token == stored(database)["access_token"] != old
+    assert service.calls("CreateToken:refresh_token") == 1
+
+
+def test_a_broker_that_has_gone_is_named_in_the_error(broker: Any) -> None:
+    broker.terminate()
+    broker.wait()
+    with pytest.raises(q.QError, match="nobody listens on .* start it on the host"):
+        Login("broker").token()

@@ -57,10 +57,10 @@ static aq_status checked(struct instance *i, aq_status status)
     return status;
 }
 
-aq_status instance_get(struct instance *i, const char *key)
+/* What get or grant has handed over, and has to. */
+static aq_status take_value(struct instance *i, const char *key, struct plugin_entry *found,
+                            aq_status status)
 {
-    struct plugin_entry *found = NULL;
-    aq_status status = i->ops->get(i->self, str_of(key), &found, &i->err);
     i->value[0] = '\0';
     if (status == AQ_OK) {
         assert_non_null(found);
@@ -72,6 +72,21 @@ aq_status instance_get(struct instance *i, const char *key)
     }
     plugin_entries_free(found);
     return checked(i, status);
+}
+
+aq_status instance_get(struct instance *i, const char *key)
+{
+    struct plugin_entry *found = NULL;
+    aq_status status = i->ops->get(i->self, str_of(key), &found, &i->err);
+    return take_value(i, key, found, status);
+}
+
+aq_status instance_grant(struct instance *i, const char *key, uint32_t flags, int64_t min_valid_s)
+{
+    const struct aq_token_wish wish = { sizeof(wish), flags, min_valid_s };
+    struct plugin_entry *found = NULL;
+    aq_status status = i->ops->grant(i->self, str_of(key), &wish, &found, &i->err);
+    return take_value(i, key, found, status);
 }
 
 aq_status instance_list(struct instance *i)

@@ -40,6 +40,9 @@ void instance_close(struct instance *i);
 
 aq_status instance_get(struct instance *i, const char *key);
 aq_status instance_list(struct instance *i);
+
+/* Once; the value as instance_get. */
+aq_status instance_grant(struct instance *i, const char *key, uint32_t flags, int64_t min_valid_s);
 aq_status instance_put(struct instance *i, const char *key, const char *value);
 aq_status instance_remove(struct instance *i, const char *key);
 
