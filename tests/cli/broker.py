@@ -72,6 +72,17 @@ class Broker:
     def connect(self):
         return Caller(self.socket)
 
+    def connect_at_last(self):
+        """Connect to one that may not listen yet."""
+
+        def attempt():
+            try:
+                return self.connect()
+            except OSError:
+                return None
+
+        return until(attempt, "that it listens")
+
     def ask(self, **request):
         with self.connect() as caller:
             return caller.ask(**request)

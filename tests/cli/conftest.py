@@ -9,6 +9,7 @@ import pytest
 TESTS = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS / "service"), str(TESTS / "reliability")]
 
+from broker import Broker  # noqa: E402
 from command import new_command  # noqa: E402
 from fixtures import service, service_process  # noqa: E402, F401
 
@@ -32,3 +33,18 @@ def online(q, service):  # noqa: F811
 def login(online, service):  # noqa: F811
     """A login of the existing CLI, valid for an hour."""
     return service.seed(online.db)
+
+
+@pytest.fixture
+def broker(online):
+    """A broker, not started yet; it ends with the test."""
+    made = Broker(online)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def running(broker, service):  # noqa: F811
+    """A broker that serves a login which is valid for an hour."""
+    service.seed(broker.command.db)
+    return broker.start()
