@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -60,12 +61,20 @@ static void end_caller(struct broker *b, struct caller *c)
 
 /* ---- answers ---- */
 
+/* Seconds, or that nobody knows. */
+static const char *valid_text(const struct aq_token *token, char ret[32])
+{
+    long long left_s = (long long)(token->expires_at_s - (int64_t)time(NULL));
+    (void)snprintf(ret, 32, "%lld", left_s);
+    return token->expires_at.len > 0 ? ret : "unknown";
+}
+
 static void log_grant(const struct broker *b, const struct caller *c, const struct aq_token *token)
 {
     if (!b->session.quiet && c->request.op == REQUEST_TOKEN) {
-        journal("granted pid=%ld uid=%lu source=%.*s valid_s=%lld", (long)c->peer.pid,
-                (unsigned long)c->peer.uid, AQ_STR_ARG(token->source),
-                (long long)(token->expires_at_s - (int64_t)time(NULL)));
+        char valid[32];
+        journal("granted pid=%ld uid=%lu source=%.*s valid_s=%s", (long)c->peer.pid,
+                (unsigned long)c->peer.uid, AQ_STR_ARG(token->source), valid_text(token, valid));
     }
 }
 
@@ -156,8 +165,9 @@ static void log_look(const struct broker *b, const struct aq_token *token,
     if (!token) {
         journal("no token: %s", err->text);
     } else if (!b->session.quiet) {
-        journal("login source=%.*s valid_s=%lld", AQ_STR_ARG(token->source),
-                (long long)(token->expires_at_s - (int64_t)time(NULL)));
+        char valid[32];
+        journal("login source=%.*s valid_s=%s", AQ_STR_ARG(token->source),
+                valid_text(token, valid));
     }
 }
 

@@ -255,7 +255,6 @@ aq_status reply_read(struct aq_str line, struct reply *ret, struct aq_error *err
         { "\"v\"", &ret->v },
         { "\"error\"", &ret->error },
         { "\"access_token\"", &ret->access_token },
-        { "\"profile_arn\"", &ret->profile_arn },
         { "\"source\"", &ret->source },
         { "\"warning\"", &ret->warning },
     };

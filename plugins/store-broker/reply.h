@@ -15,7 +15,6 @@ struct reply {
     struct aq_str v;
     struct aq_str error;
     struct aq_str access_token;
-    struct aq_str profile_arn;
     struct aq_str source;
     struct aq_str warning;
 };

@@ -18,8 +18,6 @@ enum {
     GIVEN_UP_US = 1000 * 1000, /* a grant that nobody has asked after for this long */
 };
 
-static const struct aq_str profile_key = AQ_STR_INIT("api.codewhisperer.profile");
-
 /* The logins there are, and the keys their tokens have. */
 static const struct {
     const char *source;
@@ -149,7 +147,7 @@ static aq_status put_token(const struct broker *b, void *sink, struct aq_str key
 
 static aq_status no_such_key(struct aq_error *err)
 {
-    return fail(err, AQ_E_NOTFOUND, "hands out tokens and the profile only");
+    return fail(err, AQ_E_NOTFOUND, "hands out tokens and nothing else");
 }
 
 static aq_status get_token(struct broker *b, const char *source, struct aq_str key, void *sink,
@@ -170,38 +168,17 @@ static aq_status get_token(struct broker *b, const char *source, struct aq_str k
     return st;
 }
 
-static const char about_login[] =
-    "{\"v\":1,\"op\":\"login\",\"no_refresh\":true,\"min_valid_s\":1}\n";
-
-static aq_status get_profile(struct broker *b, struct aq_str key, void *sink, struct aq_error *err)
-{
-    char value[4096];
-    struct aq_str line;
-    struct reply reply;
-    aq_status st = ask_now(b, about_login, &line, &reply, err);
-    if (st == AQ_OK && reply.profile_arn.len) {
-        int len = snprintf(value, sizeof(value), "{\"arn\":%.*s}", AQ_STR_ARG(reply.profile_arn));
-        st = (size_t)len < sizeof(value)
-                 ? put(b, sink, key, (struct aq_str){ value, (size_t)len })
-                 : fail(err, AQ_E_PROTOCOL, "its reply has a profile too long to be one");
-    } else if (st == AQ_OK) {
-        st = no_such_key(err);
-    }
-    call_end(&b->call);
-    return st;
-}
-
-/* Whatever else there is, a registration above all, stays with the broker. */
+/* The profile comes with the token; a registration stays with the broker. */
 static aq_status broker_get(void *self, struct aq_str key, void *sink, struct aq_error *err)
 {
     const char *source = source_of(key);
-    return source                     ? get_token(self, source, key, sink, err)
-           : is_key(key, profile_key) ? get_profile(self, key, sink, err)
-                                      : no_such_key(err);
+    return source ? get_token(self, source, key, sink, err) : no_such_key(err);
 }
 
 static aq_status broker_list(void *self, void *sink, struct aq_error *err)
 {
+    static const char about_login[] =
+        "{\"v\":1,\"op\":\"login\",\"no_refresh\":true,\"min_valid_s\":1}\n";
     struct broker *b = self;
     struct aq_str line;
     struct reply reply = { 0 };
@@ -214,9 +191,6 @@ static aq_status broker_list(void *self, void *sink, struct aq_error *err)
         if (strcmp(source, logins[i].source) == 0) {
             st = put(b, sink, logins[i].key, AQ_STR(""));
         }
-    }
-    if (st == AQ_OK && reply.profile_arn.len) {
-        st = put(b, sink, profile_key, AQ_STR(""));
     }
     call_end(&b->call);
     return st == AQ_E_NOTFOUND ? AQ_OK : st;

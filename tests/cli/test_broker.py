@@ -8,8 +8,8 @@ import socket
 import sqlite3
 import threading
 
+import leaks
 import pytest
-from command import TOKEN
 
 REFRESH = "CreateToken:refresh_token"
 CALL = "GenerateAssistantResponse"
@@ -63,6 +63,21 @@ def test_the_profile_and_the_other_source_come_through(broker, service):
     refused = command.run(*EXPORT, "--source", "kiro-cli")
     assert refused.code == 4
     assert "login: none in store 'broker'" in refused.err
+
+
+def test_a_token_that_was_handed_to_the_broker_is_handed_on(broker, service):
+    file = broker.command.home / "token"
+    file.write_text(service.login(expires_in=3600)["access_token"])
+    file.chmod(0o600)
+    broker.command.asked.append(file)
+    broker.command.env["Q_TOKEN_FILE"] = str(file)
+    broker.start()
+    broker.logged("valid_s=unknown")
+    result = broker.command.run(*EXPORT)
+    assert result.json["access_token"] == file.read_text()
+    assert "expires_at" not in result.json
+    assert broker.command.run(*EXPORT, "--min-valid", "1m").code == 5
+    assert "You asked" in broker.command.run("chat", "--store", "broker", "hi").out
 
 
 def test_the_socket_is_found_in_the_three_places_in_their_order(running):
@@ -142,7 +157,7 @@ def test_only_access_tokens_leave_and_no_log_line_has_any(broker, service):
     for secret in secrets:
         assert secret not in said and secret not in broker.log
     broker.logged("granted")
-    assert not TOKEN.search(broker.log)
+    leaks.check(broker.log, "the log")
 
 
 def test_a_line_is_logged_for_each_grant(running):

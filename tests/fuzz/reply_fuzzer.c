@@ -45,7 +45,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         PROMISE(strnlen(err.text, sizeof(err.text)) < sizeof(err.text) && err.text[0] != '\0');
     }
     check_part(line, r.access_token);
-    check_part(line, r.profile_arn);
     check_part(line, r.source);
     check_part(line, r.warning);
     return 0;

@@ -23,9 +23,7 @@
 #define TOKEN \
     "{\"v\":1,\"access_token\":\"aoa\",\"expires_at\":\"2030-01-01T00:00:00Z\",\"source\":\"q-" \
     "cli\"}"
-#define LOGIN \
-    "{\"v\":1,\"source\":\"kiro-cli\",\"profile_arn\":\"arn:aws:x\\u003a1\"," \
-    "\"expires_at\":\"2030-01-01T00:00:00Z\"}"
+#define LOGIN "{\"v\":1,\"source\":\"kiro-cli\",\"expires_at\":\"2030-01-01T00:00:00Z\"}"
 #define ERROR(status, text) \
     "{\"v\":1,\"error\":{\"status\":" #status ",\"exit_code\":1,\"text\":\"" text "\"}}"
 
@@ -167,26 +165,22 @@ static void a_reply_with_a_token_is_handed_over_as_it_is(void **state)
                     "\"force\":false,\"no_refresh\":true}\n");
 }
 
-static void get_asks_for_the_token_that_is_there_and_for_the_profile(void **state)
+static void get_asks_for_the_token_that_is_there(void **state)
 {
     struct scene *s = *state;
-    begin(s, TOKEN, LOGIN, TOKEN);
+    begin(s, TOKEN, NULL, NULL);
     assert_int_equal(instance_get(&s->store, TOKEN_KEY), AQ_OK);
     assert_string_equal(s->store.value, TOKEN);
-    assert_int_equal(instance_get(&s->store, PROFILE_KEY), AQ_OK);
-    assert_string_equal(s->store.value, "{\"arn\":\"arn:aws:x\\u003a1\"}");
-    assert_int_equal(instance_get(&s->store, PROFILE_KEY), AQ_E_NOTFOUND); /* it has none */
     assert_asked(s, "{\"v\":1,\"op\":\"token\",\"source\":\"q-cli\",\"no_refresh\":true,"
-                    "\"min_valid_s\":1}\n"
-                    "{\"v\":1,\"op\":\"login\",\"no_refresh\":true,\"min_valid_s\":1}\n"
-                    "{\"v\":1,\"op\":\"login\",\"no_refresh\":true,\"min_valid_s\":1}\n");
+                    "\"min_valid_s\":1}\n");
 }
 
-static void a_registration_is_never_asked_for(void **state)
+static void nothing_but_tokens_is_ever_asked_for(void **state)
 {
     struct scene *s = *state;
     begin(s, NULL, NULL, NULL);
     assert_int_equal(instance_get(&s->store, REGISTRATION_KEY), AQ_E_NOTFOUND);
+    assert_int_equal(instance_get(&s->store, PROFILE_KEY), AQ_E_NOTFOUND);
     assert_int_equal(instance_grant(&s->store, REGISTRATION_KEY, 0, 0), AQ_E_NOTFOUND);
     assert_asked(s, "");
 }
@@ -196,7 +190,7 @@ static void list_names_what_the_broker_has(void **state)
     struct scene *s = *state;
     begin(s, LOGIN, ERROR(-40, "login: none here"), NULL);
     assert_int_equal(instance_list(&s->store), AQ_OK);
-    assert_string_equal(s->store.keys, "kirocli:odic:token " PROFILE_KEY " ");
+    assert_string_equal(s->store.keys, "kirocli:odic:token ");
     assert_int_equal(instance_list(&s->store), AQ_OK);
     assert_int_equal(s->store.key_count, 0);
 }
@@ -478,8 +472,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_reply_with_a_token_is_handed_over_as_it_is),
-        TEST(get_asks_for_the_token_that_is_there_and_for_the_profile),
-        TEST(a_registration_is_never_asked_for),
+        TEST(get_asks_for_the_token_that_is_there),
+        TEST(nothing_but_tokens_is_ever_asked_for),
         TEST(list_names_what_the_broker_has),
         TEST(nothing_can_be_saved_and_the_text_says_where_to_sign_in),
         cmocka_unit_test(an_error_comes_through_with_its_status_and_its_text),
