@@ -169,45 +169,38 @@ static int mount_of_dir(const struct place *p, int *ret)
     return mount_of(path, ret);
 }
 
-/* Whether the file is a mount point of its own, and the mount of its directory, or -1. */
-static aq_status find_mounts(const struct place *p, bool *ret_alone, int *ret_dir,
+/* Whether the file is a mount point of its own, and the mount that it is reached through, or -1. */
+static aq_status find_mounts(const struct place *p, bool *ret_alone, int *ret_mount,
                              struct aq_error *err)
 {
-    int file;
-    int sys = mount_of(p->path, &file);
+    int dir = -1;
+    int sys = mount_of(p->path, ret_mount);
     if (sys == 0) {
-        sys = mount_of_dir(p, ret_dir);
+        sys = mount_of_dir(p, &dir);
     }
     if (sys != 0) {
         return fail_errno(err, sys, p->path, "it cannot be seen how it is mounted");
     }
-    *ret_alone = file >= 0 && *ret_dir >= 0 && file != *ret_dir;
+    *ret_alone = *ret_mount >= 0 && dir >= 0 && *ret_mount != dir;
     return AQ_OK;
 }
 
 aq_status place_is_mount_point(const struct place *p, bool *ret, struct aq_error *err)
 {
-    int dir = -1;
-    return find_mounts(p, ret, &dir, err);
+    int id = -1;
+    return find_mounts(p, ret, &id, err);
 }
 
-aq_status place_check_mount(const struct place *p, struct aq_error *err)
+aq_status place_check_mount(const struct place *p, bool *ret_alone, struct aq_error *err)
 {
     char type[64] = "";
-    bool alone = false;
-    int dir = -1;
+    int id = -1;
 
-    aq_status status = find_mounts(p, &alone, &dir, err);
+    aq_status status = find_mounts(p, ret_alone, &id, err);
     if (status != AQ_OK) {
         return status;
     }
-    if (alone) {
-        return fail(err, AQ_E_READONLY,
-                    "%s: mounted as a single file, where a save could be lost, mount its "
-                    "directory instead (-v HOST_DIR:%s)",
-                    p->path, p->dir);
-    }
-    int sys = dir >= 0 ? mount_type(dir, type, sizeof(type)) : 0;
+    int sys = id >= 0 ? mount_type(id, type, sizeof(type)) : 0;
     if (sys != 0) {
         return fail_errno(err, sys, p->path, "it cannot be seen how it is mounted");
     }

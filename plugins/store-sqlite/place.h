@@ -37,15 +37,15 @@ bool place_is_readable_by_others(const struct stat *st);
 /* Whether the path still names this inode, and nothing else does. */
 bool place_is(const struct place *p, dev_t dev, ino_t ino);
 
-/* AQ_E_READONLY when the file is a mount point of its own (a journal beside it would not be the
- * one that others see) or on a file system whose locks do not reach everybody. */
-aq_status place_check_mount(const struct place *p, struct aq_error *err);
-
-/* Whether the file is a mount point of its own. */
+/* Whether the file is a mount point of its own: then a journal beside it is not the one that others
+ * see. */
 aq_status place_is_mount_point(const struct place *p, bool *ret, struct aq_error *err);
 
+/* The same, and AQ_E_READONLY on a file system whose locks do not reach everybody. */
+aq_status place_check_mount(const struct place *p, bool *ret_alone, struct aq_error *err);
+
 /* Make the missing directories, 0700, and an empty file, 0600. *ret_fd is -1 if somebody else was
- * faster, else open for reading and writing. */
+ * faster, else open for reading and writing. What root makes belongs to whom the directory does. */
 aq_status place_create(const struct place *p, int *ret_fd, struct aq_error *err);
 
 /* Prove that place_create would work, without doing it. */

@@ -3,6 +3,7 @@
 
 #include "engine.h"
 #include "fail.h"
+#include "in_place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,7 @@ struct connection {
     sqlite3 *db;
     sqlite3_stmt *roll_back; /* of a transaction */
     int fd;                  /* that SQLite uses; -1 if it keeps that to itself */
-    bool writable;
+    enum pool_access access;
     char path[]; /* the journal belongs to the name */
 };
 
@@ -32,6 +33,7 @@ struct pool_file {
     bool lock_writable;
     bool wal;
     bool exposed;      /* others can read it */
+    bool orphan;       /* no directory names it */
     const void *owner; /* instance that holds the refresh lock */
     struct connection *connections;
 };
@@ -138,10 +140,10 @@ static struct pool_file *find(struct pool_file *list, dev_t dev, ino_t ino)
 }
 
 static struct connection *find_connection(const struct pool_file *f, const char *path,
-                                          bool writable)
+                                          enum pool_access access)
 {
     for (struct connection *c = f->connections; c; c = c->next) {
-        if (c->writable == writable && strcmp(c->path, path) == 0) {
+        if (c->access == access && strcmp(c->path, path) == 0) {
             return c;
         }
     }
@@ -156,7 +158,7 @@ static struct pool_file *find_connected(const struct place *place, struct stat *
     if (files && place_inspect_file(place, ret, NULL) == AQ_OK) {
         f = find(files, ret->st_dev, ret->st_ino);
     }
-    return f && find_connection(f, place->path, false) ? f : NULL;
+    return f && find_connection(f, place->path, POOL_READER) ? f : NULL;
 }
 
 static bool is_deleted(const struct pool_file *f)
@@ -242,7 +244,8 @@ static aq_status add(const struct place *place, int fd, bool writable, struct po
                              .lock_fd = fd,
                              .old_lock_fd = -1,
                              .lock_writable = writable,
-                             .exposed = place_is_readable_by_others(&st) };
+                             .exposed = place_is_readable_by_others(&st),
+                             .orphan = st.st_nlink == 0 };
     files = f;
     *ret = f;
     return AQ_OK;
@@ -279,6 +282,7 @@ aq_status pool_find(const struct place *place, enum pool_purpose purpose, struct
     }
     if (f) {
         f->exposed = place_is_readable_by_others(&st);
+        f->orphan = st.st_nlink == 0;
         *ret = f;
         return AQ_OK;
     }
@@ -291,6 +295,11 @@ aq_status pool_find(const struct place *place, enum pool_purpose purpose, struct
 bool pool_is_exposed(const struct pool_file *file)
 {
     return file->exposed;
+}
+
+bool pool_is_orphan(const struct pool_file *file)
+{
+    return file->orphan;
 }
 
 bool pool_is_current(const struct pool_file *file, const struct place *place)
@@ -316,17 +325,23 @@ static void renew_lock(struct pool_file *file, const struct place *place)
 }
 
 /* Open one that is not there yet. */
-static aq_status add_connection(struct pool_file *file, const struct place *place, bool writable,
-                                sqlite3 **ret, struct aq_error *err)
+static aq_status add_connection(struct pool_file *file, const struct place *place,
+                                enum pool_access access, sqlite3 **ret, struct aq_error *err)
 {
+    bool writable = access != POOL_READER;
     size_t size = strlen(place->path) + 1;
     struct connection *c = calloc(1, sizeof(*c) + size);
     if (!c) {
         return fail(err, AQ_E_NOMEM, "store sqlite: out of memory");
     }
     memcpy(c->path, place->path, size);
-    c->writable = writable;
+    c->access = access;
     aq_status status = engine_open(c->path, file->lock_fd, writable, &c->db, &c->fd, err);
+    int rc = status == AQ_OK && access == POOL_IN_PLACE ? in_place_set_up(c->db) : SQLITE_OK;
+    if (rc != SQLITE_OK) {
+        status = fail_sqlite(err, rc, c->db, place->path);
+        sqlite3_close(c->db);
+    }
     if (status != AQ_OK) {
         free(c);
         return status;
@@ -337,9 +352,10 @@ static aq_status add_connection(struct pool_file *file, const struct place *plac
     return AQ_OK;
 }
 
-aq_status pool_connect(struct pool_file *file, const struct place *place, bool writable,
+aq_status pool_connect(struct pool_file *file, const struct place *place, enum pool_access access,
                        sqlite3 **ret, struct aq_error *err)
 {
+    bool writable = access != POOL_READER;
     engine_take_read_error(); /* of the call before */
     if (writable) {
         renew_lock(file, place);
@@ -348,9 +364,9 @@ aq_status pool_connect(struct pool_file *file, const struct place *place, bool w
         return fail(err, AQ_E_READONLY,
                     "%s: cannot be written, check permissions and mount options", place->path);
     }
-    struct connection *c = find_connection(file, place->path, writable);
+    struct connection *c = find_connection(file, place->path, access);
     if (!c) {
-        return add_connection(file, place, writable, ret, err);
+        return add_connection(file, place, access, ret, err);
     }
     *ret = c->db;
     return AQ_OK;

@@ -45,11 +45,21 @@ aq_status pool_find(const struct place *place, enum pool_purpose purpose, struct
 /* Whether other users could read the file when it was found last. */
 bool pool_is_exposed(const struct pool_file *file);
 
+/* Whether no directory named the file any more when it was found last: one that is mounted by
+ * itself, and was replaced where it comes from. */
+bool pool_is_orphan(const struct pool_file *file);
+
 /* Whether the path still names this file. */
 bool pool_is_current(const struct pool_file *file, const struct place *place);
 
+enum pool_access {
+    POOL_READER,
+    POOL_WRITER,
+    POOL_IN_PLACE, /* a writer that needs no journal (in_place.h) */
+};
+
 /* A connection, kept by the pool. */
-aq_status pool_connect(struct pool_file *file, const struct place *place, bool writable,
+aq_status pool_connect(struct pool_file *file, const struct place *place, enum pool_access access,
                        sqlite3 **ret, struct aq_error *err);
 
 /* Begin a transaction with this SQL; a code of SQLite. How to roll it back is prepared before: when

@@ -82,6 +82,11 @@ aq_status rows_check_change(const struct aq_change *change, struct aq_error *err
     return AQ_OK;
 }
 
+aq_status rows_copy_key(struct aq_str key, struct value *ret, struct aq_error *err)
+{
+    return value_add(ret, key.ptr, key.len) ? AQ_OK : out_of_memory(err);
+}
+
 static aq_status prepare(sqlite3 *db, const struct place *place, const struct schema_table *table,
                          const char *sql, struct aq_str key, sqlite3_stmt **ret,
                          struct aq_error *err)
@@ -225,6 +230,19 @@ aq_status rows_expect(sqlite3 *db, const struct place *place, const struct aq_ch
     return met ? AQ_OK
                : fail(err, AQ_E_CHANGED, "%s: '%.*s' was changed by another program, read it again",
                       place->path, KEY_ARG(change->key));
+}
+
+aq_status rows_lengthen(sqlite3 *db, const struct place *place, struct aq_str key,
+                        struct aq_error *err)
+{
+    AUTO_STATEMENT sqlite3_stmt *stmt = NULL;
+    const struct schema_table *table = schema_table_of(key);
+    aq_status status = prepare(db, place, table, table->lengthen, key, &stmt, err);
+    if (status != AQ_OK) {
+        return status;
+    }
+    int rc = sqlite3_step(stmt);
+    return rc == SQLITE_DONE ? AQ_OK : fail_sqlite(err, rc, db, place->path);
 }
 
 static int bind_value(sqlite3_stmt *stmt, struct aq_bytes value)

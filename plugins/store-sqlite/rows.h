@@ -18,6 +18,9 @@ struct value {
 
 void value_done(struct value *v);
 
+/* A copy of a key. */
+aq_status rows_copy_key(struct aq_str key, struct value *ret, struct aq_error *err);
+
 /* Whether the key and what is to be stored under it are acceptable. */
 aq_status rows_check_key(struct aq_str key, struct aq_error *err);
 aq_status rows_check_change(const struct aq_change *change, struct aq_error *err);
@@ -37,6 +40,11 @@ aq_status rows_check_table(sqlite3 *db, const struct place *place, const struct 
 /* AQ_E_CHANGED when the row is not what the change expects. */
 aq_status rows_expect(sqlite3 *db, const struct place *place, const struct aq_change *change,
                       struct aq_error *err);
+
+/* Append 128 blanks to a value, as much as one refreshed may be longer than the one before it;
+ * nothing happens where there is no such key. */
+aq_status rows_lengthen(sqlite3 *db, const struct place *place, struct aq_str key,
+                        struct aq_error *err);
 
 aq_status rows_apply(sqlite3 *db, const struct place *place, const struct aq_change *change,
                      struct aq_error *err);

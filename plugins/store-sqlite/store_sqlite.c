@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store-sqlite: the login in the existing CLI's own database, both ways compatible. */
 #include "fail.h"
+#include "in_place.h"
 #include "place.h"
 #include "pool.h"
 #include "rows.h"
@@ -30,6 +31,8 @@ struct store {
     int reserve_fd;      /* disk space put aside by can_save; -1 when there is none */
     bool exposed;        /* others could read the file in the last call */
     bool warned;         /* of that */
+    bool locked;
+    struct value renewed; /* key that was looked up first since then: what is to be replaced */
 };
 
 /* waiting */
@@ -103,11 +106,11 @@ static aq_status begin_reading(struct store *s, struct pool_file *file, sqlite3 
     return rc == SQLITE_OK ? AQ_OK : fail_sqlite(err, rc, db, s->place.path);
 }
 
-static aq_status read_once(struct store *s, struct pool_file *file, bool writable,
+static aq_status read_once(struct store *s, struct pool_file *file, enum pool_access access,
                            const struct reading *r, int *ret_code, struct aq_error *err)
 {
     sqlite3 *db;
-    aq_status status = pool_connect(file, &s->place, writable, &db, err);
+    aq_status status = pool_connect(file, &s->place, access, &db, err);
     if (status != AQ_OK) {
         return status;
     }
@@ -121,8 +124,17 @@ static aq_status read_once(struct store *s, struct pool_file *file, bool writabl
     return status;
 }
 
+/* Beside a file that is mounted by itself lies a journal of its own, with an older state. */
+static aq_status fail_interrupted(const struct store *s, struct aq_error *err)
+{
+    return fail(err, AQ_E_DENIED,
+                "%s: an interrupted save cannot be repaired in a file mounted by itself, mount its "
+                "directory instead (-v HOST_DIR:%s)",
+                s->place.path, s->place.dir);
+}
+
 /* Let SQLite repair what an interrupted writer left, as it does for every program that may write.
- * Beside a file that is mounted by itself lies a journal of its own, with an older state. */
+ */
 static aq_status read_repaired(struct store *s, struct pool_file *file, const struct reading *r,
                                struct aq_error *err)
 {
@@ -140,19 +152,16 @@ static aq_status read_repaired(struct store *s, struct pool_file *file, const st
         return status;
     }
     if (alone) {
-        return fail(err, AQ_E_DENIED,
-                    "%s: an interrupted save cannot be repaired in a file mounted by itself, "
-                    "mount its directory instead",
-                    s->place.path);
+        return fail_interrupted(s, err);
     }
-    if (place_check_mount(&s->place, &refusal) == AQ_E_READONLY) {
+    if (place_check_mount(&s->place, &alone, &refusal) == AQ_E_READONLY) {
         return fail(
             err, AQ_E_DENIED,
             "%s: an interrupted save, or one that goes on elsewhere, cannot be repaired on this "
             "file system, use it where it belongs",
             s->place.path);
     }
-    status = read_once(s, file, true, r, &code, &refusal);
+    status = read_once(s, file, POOL_WRITER, r, &code, &refusal);
     if (status == AQ_E_READONLY || status == AQ_E_DENIED) {
         return err->status; /* the reader's own error says more */
     }
@@ -174,8 +183,8 @@ static aq_status check_wal(const struct store *s, struct aq_error *err)
     if (status == AQ_OK && alone) {
         status = fail(err, AQ_E_DENIED,
                       "%s: in WAL mode and mounted as a single file, so what it holds may be old, "
-                      "mount its directory instead",
-                      s->place.path);
+                      "mount its directory instead (-v HOST_DIR:%s)",
+                      s->place.path, s->place.dir);
     }
     return status;
 }
@@ -191,7 +200,7 @@ static aq_status read_step(struct store *s, void *arg, struct aq_error *err)
         return status;
     }
     s->exposed = pool_is_exposed(file);
-    status = read_once(s, file, false, r, &code, err);
+    status = read_once(s, file, POOL_READER, r, &code, err);
     if (status != AQ_OK && needs_recovery(code)) {
         status = read_repaired(s, file, r, err);
     }
@@ -223,6 +232,9 @@ static aq_status store_get(void *self, struct aq_str key, void *sink, struct aq_
     struct reading r = { rows_get, key, &value };
 
     aq_status status = rows_check_key(key, err);
+    if (status == AQ_OK && s->locked && !s->renewed.ptr) {
+        status = rows_copy_key(key, &s->renewed, err);
+    }
     if (status == AQ_OK) {
         status = patiently(s, read_step, &r, err);
     }
@@ -265,6 +277,13 @@ static const struct aq_change *change_at(const struct writing *w, uint32_t i)
     return (const void *)((const char *)w->changes + (size_t)i * w->stride);
 }
 
+/* A connection to write through. */
+struct writer {
+    struct pool_file *file;
+    sqlite3 *db;
+    bool in_place;
+};
+
 /* An error of a statement that writes: a journal that cannot be made means "read-only". */
 static aq_status fail_write(struct store *s, sqlite3 *db, int rc, struct aq_error *err)
 {
@@ -275,13 +294,13 @@ static aq_status fail_write(struct store *s, sqlite3 *db, int rc, struct aq_erro
 }
 
 /* EXTRA also syncs the directory once the journal is gone: a power cut cannot bring it back. */
-static aq_status begin(struct store *s, struct pool_file *file, sqlite3 *db, struct aq_error *err)
+static aq_status begin(struct store *s, const struct writer *to, struct aq_error *err)
 {
-    int rc = sqlite3_exec(db, "PRAGMA synchronous=EXTRA", NULL, NULL, NULL);
+    int rc = sqlite3_exec(to->db, "PRAGMA synchronous=EXTRA", NULL, NULL, NULL);
     if (rc == SQLITE_OK) {
-        rc = pool_begin(file, db, "BEGIN IMMEDIATE");
+        rc = pool_begin(to->file, to->db, "BEGIN IMMEDIATE");
     }
-    return rc == SQLITE_OK ? AQ_OK : fail_write(s, db, rc, err);
+    return rc == SQLITE_OK ? AQ_OK : fail_write(s, to->db, rc, err);
 }
 
 /* Whether this is a database of ours in the expected state; an empty file becomes one. */
@@ -330,43 +349,100 @@ static int commit_patiently(struct store *s, sqlite3 *db)
     return rc;
 }
 
-static aq_status write_once(struct store *s, struct pool_file *file, sqlite3 *db,
-                            const struct writing *w, struct aq_error *err)
+static aq_status fail_no_room(const struct store *s, struct aq_error *err)
 {
-    aq_status status = begin(s, file, db, err);
+    return fail(err, AQ_E_READONLY,
+                "%s: mounted as a single file, where this could be lost while it is saved, mount its "
+                "directory instead (-v HOST_DIR:%s)",
+                s->place.path, s->place.dir);
+}
+
+static aq_status commit(struct store *s, const struct writer *to, struct aq_error *err)
+{
+    enum in_place_outcome outcome = IN_PLACE_NOTHING;
+    if (to->in_place) {
+        in_place_begin(false);
+    }
+    int rc = commit_patiently(s, to->db);
+    if (to->in_place) {
+        outcome = in_place_end();
+    }
+    if (outcome == IN_PLACE_NO_ROOM) {
+        return fail_no_room(s, err);
+    }
+    return rc == SQLITE_OK ? AQ_OK : fail_write(s, to->db, rc, err);
+}
+
+static aq_status write_once(struct store *s, const struct writer *to, const struct writing *w,
+                            struct aq_error *err)
+{
+    aq_status status = begin(s, to, err);
     if (status == AQ_OK) {
-        status = explain_write(s, db, check_all(s, db, w, err), err);
+        status = explain_write(s, to->db, check_all(s, to->db, w, err), err);
     }
     if (status == AQ_OK) {
-        status = pool_tighten(file, &s->place, err);
+        status = pool_tighten(to->file, &s->place, err);
     }
     if (status == AQ_OK) {
-        status = explain_write(s, db, apply_all(s, db, w, err), err);
+        status = explain_write(s, to->db, apply_all(s, to->db, w, err), err);
     }
-    if (status == AQ_OK && !pool_is_current(file, &s->place)) {
+    if (status == AQ_OK && !pool_is_current(to->file, &s->place)) {
         /* busy, so that it is tried again with the file that is there now */
         status = fail(err, AQ_E_BUSY, "%s: replaced by another program, try again", s->place.path);
     }
+    if (status == AQ_OK) {
+        status = commit(s, to, err);
+    }
+    if (status == AQ_OK && !pool_is_current(to->file, &s->place)) {
+        status = fail(err, AQ_E_IO, "%s: replaced by another program during a save, read it again",
+                      s->place.path);
+    }
+    return status;
+}
+
+/* What forbids every save in this place. */
+static aq_status check_place(struct store *s, const struct pool_file *file, bool *ret_alone,
+                             struct aq_error *err)
+{
+    aq_status status = place_check_mount(&s->place, ret_alone, err);
+    if (status == AQ_OK && *ret_alone && pool_is_orphan(file)) {
+        status = fail(err, AQ_E_READONLY,
+                      "%s: mounted as a single file, and replaced since where it comes from, mount "
+                      "its directory instead (-v HOST_DIR:%s)",
+                      s->place.path, s->place.dir);
+    }
+    return status;
+}
+
+/* Whether there is nothing beside a file that is mounted by itself which a writer would believe. A
+ * reader sees it, too, and changes nothing. */
+static aq_status check_alone(struct store *s, struct pool_file *file, struct aq_error *err)
+{
+    sqlite3 *db;
+    aq_status status = pool_connect(file, &s->place, POOL_READER, &db, err);
     if (status != AQ_OK) {
         return status;
     }
-    int rc = commit_patiently(s, db);
-    if (rc != SQLITE_OK) {
-        return fail_write(s, db, rc, err);
+    status = begin_reading(s, file, db, err);
+    if (status != AQ_OK && needs_recovery(sqlite3_extended_errcode(db))) {
+        status = fail_interrupted(s, err);
     }
-    if (!pool_is_current(file, &s->place)) {
-        return fail(err, AQ_E_IO, "%s: replaced by another program during a save, read it again",
-                    s->place.path);
-    }
-    return AQ_OK;
+    pool_relax(file, db);
+    return status == AQ_OK && pool_is_wal(file) ? check_wal(s, err) : status;
 }
 
 /* A connection that may write, after everything that forbids it was looked at. */
-static aq_status connect_writer(struct store *s, struct pool_file *file, sqlite3 **ret,
+static aq_status connect_writer(struct store *s, struct pool_file *file, struct writer *ret,
                                 struct aq_error *err)
 {
-    aq_status status = place_check_mount(&s->place, err);
-    return status == AQ_OK ? pool_connect(file, &s->place, true, ret, err) : status;
+    *ret = (struct writer){ .file = file };
+    aq_status status = check_place(s, file, &ret->in_place, err);
+    if (status == AQ_OK && ret->in_place) {
+        status = check_alone(s, file, err);
+    }
+    return status == AQ_OK ? pool_connect(file, &s->place,
+                                          ret->in_place ? POOL_IN_PLACE : POOL_WRITER, &ret->db, err)
+                           : status;
 }
 
 /* Nothing is there: that may be all the changes ask for, or not what they expect. */
@@ -388,7 +464,7 @@ static aq_status commit_step(struct store *s, void *arg, struct aq_error *err)
 {
     const struct writing *w = arg;
     struct pool_file *file;
-    sqlite3 *db;
+    struct writer to;
     bool done = false;
 
     aq_status status = pool_find(&s->place, POOL_WRITE, &file, err);
@@ -400,11 +476,11 @@ static aq_status commit_step(struct store *s, void *arg, struct aq_error *err)
         status = pool_find(&s->place, POOL_MAKE, &file, err);
     }
     if (status == AQ_OK) {
-        status = connect_writer(s, file, &db, err);
+        status = connect_writer(s, file, &to, err);
     }
     if (status == AQ_OK) {
-        status = write_once(s, file, db, w, err);
-        pool_relax(file, db);
+        status = write_once(s, &to, w, err);
+        pool_relax(file, to.db);
     }
     return status;
 }
@@ -437,12 +513,48 @@ static aq_status store_commit(void *self, const struct aq_change *changes, uint3
 }
 
 /* Do everything a commit does, except committing. */
-static aq_status can_save_step(struct store *s, void *arg, struct aq_error *err)
+static aq_status rehearse(struct store *s, const struct writer *to, struct aq_error *err)
 {
     const struct aq_change probe = { .key = AQ_STR("amazonq.can-save"), .action = AQ_CHANGE_PUT };
     const struct writing w = { &probe, 1, sizeof(probe) };
+
+    aq_status status = reserve(s, err);
+    if (status == AQ_OK) {
+        status = begin(s, to, err);
+    }
+    if (status == AQ_OK) {
+        status = check_all(s, to->db, &w, err);
+        status = status == AQ_OK ? apply_all(s, to->db, &w, err) : status;
+        status = explain_write(s, to->db, status, err);
+    }
+    return status;
+}
+
+/* The same in place: the value that is to be replaced could be a little longer. */
+static aq_status rehearse_in_place(struct store *s, const struct writer *to, struct aq_error *err)
+{
+    const struct aq_str key = { s->renewed.ptr, s->renewed.len };
+    aq_status status = begin(s, to, err);
+    if (status == AQ_OK) {
+        status = rows_lengthen(to->db, &s->place, key, err);
+    }
+    if (status != AQ_OK) {
+        return status;
+    }
+    in_place_begin(true);
+    int rc = commit_patiently(s, to->db);
+    enum in_place_outcome outcome = in_place_end();
+    if (outcome == IN_PLACE_FITS) {
+        return AQ_OK;
+    }
+    return outcome == IN_PLACE_NO_ROOM || rc == SQLITE_OK ? fail_no_room(s, err)
+                                                          : fail_write(s, to->db, rc, err);
+}
+
+static aq_status can_save_step(struct store *s, void *arg, struct aq_error *err)
+{
     struct pool_file *file;
-    sqlite3 *db;
+    struct writer to;
     (void)arg;
 
     aq_status status = pool_find(&s->place, POOL_WRITE, &file, err);
@@ -451,19 +563,11 @@ static aq_status can_save_step(struct store *s, void *arg, struct aq_error *err)
         return status == AQ_OK ? reserve(s, err) : status;
     }
     if (status == AQ_OK) {
-        status = connect_writer(s, file, &db, err);
+        status = connect_writer(s, file, &to, err);
     }
     if (status == AQ_OK) {
-        status = reserve(s, err);
-    }
-    if (status == AQ_OK) {
-        status = begin(s, file, db, err);
-        if (status == AQ_OK) {
-            status = check_all(s, db, &w, err);
-            status = status == AQ_OK ? apply_all(s, db, &w, err) : status;
-            status = explain_write(s, db, status, err);
-        }
-        pool_relax(file, db);
+        status = to.in_place ? rehearse_in_place(s, &to, err) : rehearse(s, &to, err);
+        pool_relax(file, to.db);
     }
     return status;
 }
@@ -479,6 +583,7 @@ static aq_status store_lock(void *self, struct aq_error *err)
 {
     struct store *s = self;
     struct pool_file *file;
+    bool alone;
 
     aq_status status = pool_enter(s->generation, LOCK_WAIT_US, err);
     if (status == AQ_E_BUSY) {
@@ -486,11 +591,15 @@ static aq_status store_lock(void *self, struct aq_error *err)
     }
     if (status == AQ_OK) {
         status = pool_find(&s->place, POOL_WRITE, &file, err);
+        if (status == AQ_OK) { /* who cannot save need not lock */
+            status = check_place(s, file, &alone, err);
+        }
         if (status == AQ_OK) {
             status = pool_lock(file, &s->place, s, err);
         }
         pool_leave();
     }
+    s->locked |= status == AQ_OK;
     return status;
 }
 
@@ -498,6 +607,8 @@ static void store_unlock(void *self)
 {
     struct store *s = self;
     release_reserve(s);
+    value_done(&s->renewed);
+    s->locked = false;
     if (pool_enter(s->generation, POOL_FOREVER, NULL) == AQ_OK) {
         pool_unlock(s);
         pool_leave();

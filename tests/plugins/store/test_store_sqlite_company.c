@@ -761,28 +761,6 @@ static void mount_file(const struct fixture *f, char *path, size_t cap)
     REQUIRE(mount(f->path, path, NULL, MS_BIND, NULL) == 0);
 }
 
-static void use_mounted_file(const struct fixture *f)
-{
-    struct instance i;
-    char path[700];
-    enter_namespace();
-    mount_file(f, path, sizeof(path));
-    instance_open_sqlite(&i, path);
-    REQUIRE(instance_get(&i, "k") == AQ_OK && strcmp(i.value, "0") == 0);
-    REQUIRE(i.ops->lock(i.self, &i.err) == AQ_OK);
-    REQUIRE(i.ops->can_save(i.self, &i.err) == AQ_E_READONLY);
-    REQUIRE(err_has(&i, "mount its directory"));
-    REQUIRE(instance_put(&i, "k", "1") == AQ_E_READONLY);
-    instance_close(&i);
-}
-
-static void a_file_mounted_by_itself_is_read_and_not_written(void **state)
-{
-    struct fixture *f = *state;
-    in_namespace(use_mounted_file, f);
-    assert_int_equal(instance_put(&f->store, "k", "1"), AQ_OK); /* the owner still can */
-}
-
 static void use_mounted_wal(const struct fixture *f)
 {
     struct instance i;
@@ -903,7 +881,6 @@ int main(int argc, char **argv)
 #ifdef AQ_TEST_MEMORY
         TEST(nothing_that_was_read_stays_in_memory),
 #endif
-        TEST(a_file_mounted_by_itself_is_read_and_not_written),
         TEST(a_wal_file_mounted_by_itself_is_not_believed),
         TEST(a_journal_beside_a_file_mounted_by_itself_is_not_played_back),
         TEST(a_read_only_mount_is_read_and_not_written),

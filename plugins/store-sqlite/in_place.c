@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "in_place.h"
+
+#include <string.h>
+
+enum {
+    PAGES_MAX = 2,
+    PAGE_MAX = 4096, /* no system has smaller pages of memory */
+};
+
+/* What becomes of a page that SQLite writes. */
+enum mode {
+    THROUGH, /* into the file: it is undoing what could not be written to the end */
+    KEEP,
+    DROP, /* it is undoing what never was written */
+};
+
+static struct {
+    const sqlite3_io_methods *file; /* SQLite's own */
+    sqlite3_io_methods methods;     /* the same, but for two of them */
+    enum mode mode;
+    bool rehearsal;
+    enum in_place_outcome outcome;
+    unsigned count; /* more than PAGES_MAX: they are not kept */
+    struct {
+        sqlite3_int64 at;
+        int len;
+        unsigned char bytes[PAGE_MAX];
+    } pages[PAGES_MAX];
+} saving;
+
+static int write_page(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 at)
+{
+    if (saving.mode == THROUGH) {
+        return saving.file->xWrite(file, bytes, len, at);
+    }
+    if (len > PAGE_MAX) {
+        saving.count = PAGES_MAX;
+    }
+    if (saving.count < PAGES_MAX) {
+        memcpy(saving.pages[saving.count].bytes, bytes, (size_t)len);
+        saving.pages[saving.count].len = len;
+        saving.pages[saving.count].at = at;
+    }
+    saving.count++;
+    return SQLITE_OK;
+}
+
+/* SQLite comes here when all pages are written, and the file is still locked. It writes them in
+ * their order in the file, so page 1 is the first. */
+static int sync_file(sqlite3_file *file, int flags)
+{
+    int rc = SQLITE_OK;
+    if (saving.mode == DROP) {
+        return SQLITE_OK;
+    }
+    if (saving.mode == KEEP) {
+        saving.outcome = saving.count > PAGES_MAX ? IN_PLACE_NO_ROOM : IN_PLACE_FITS;
+        if (saving.rehearsal || saving.outcome == IN_PLACE_NO_ROOM) {
+            saving.mode = DROP;
+            return SQLITE_FULL;
+        }
+        saving.mode = THROUGH;
+        for (unsigned i = 0; rc == SQLITE_OK && i < saving.count; i++) {
+            rc = write_page(file, saving.pages[i].bytes, saving.pages[i].len, saving.pages[i].at);
+        }
+    }
+    return rc == SQLITE_OK ? saving.file->xSync(file, flags) : rc;
+}
+
+int in_place_set_up(sqlite3 *db)
+{
+    sqlite3_file *file;
+    /* no page may be written before all are */
+    int rc = sqlite3_exec(db, "PRAGMA journal_mode=MEMORY; PRAGMA cache_spill=OFF", NULL, NULL,
+                          NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+        saving.file = file->pMethods;
+        saving.methods = *file->pMethods;
+        saving.methods.xWrite = write_page;
+        saving.methods.xSync = sync_file;
+        file->pMethods = &saving.methods;
+    }
+    return rc;
+}
+
+void in_place_begin(bool rehearsal)
+{
+    saving.mode = KEEP;
+    saving.rehearsal = rehearsal;
+    saving.outcome = IN_PLACE_NOTHING;
+    saving.count = 0;
+}
+
+enum in_place_outcome in_place_end(void)
+{
+    saving.mode = THROUGH;
+    explicit_bzero(saving.pages, sizeof(saving.pages));
+    return saving.outcome;
+}
