@@ -72,8 +72,8 @@ int in_place_set_up(sqlite3 *db)
 {
     sqlite3_file *file;
     /* no page may be written before all are */
-    int rc = sqlite3_exec(db, "PRAGMA journal_mode=MEMORY; PRAGMA cache_spill=OFF", NULL, NULL,
-                          NULL);
+    int rc =
+        sqlite3_exec(db, "PRAGMA journal_mode=MEMORY; PRAGMA cache_spill=OFF", NULL, NULL, NULL);
     if (rc == SQLITE_OK) {
         sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
         saving.file = file->pMethods;

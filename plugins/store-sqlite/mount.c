@@ -97,8 +97,10 @@ int mount_type(int id, char *type, size_t cap)
 
 bool mount_type_is_remote(const char *type)
 {
-    static const char *const remote[] = { "9p",   "virtiofs", "nfs",    "nfs4",   "cifs",
-                                          "smb3", "fuse",     "vboxsf", "prl_fs", "fakeowner" };
+    static const char *const remote[] = { "9p",     "afs",       "beegfs", "ceph",     "cifs",
+                                          "drvfs",  "fakeowner", "fuse",   "gfs2",     "grpcfuse",
+                                          "lustre", "nfs",       "nfs4",   "ocfs2",    "osxfs",
+                                          "prl_fs", "smb3",      "vboxsf", "virtiofs", "vmhgfs" };
     for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++) {
         if (strcmp(type, remote[i]) == 0) {
             return true;

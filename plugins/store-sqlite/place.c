@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <unistd.h>
 
 enum {
@@ -222,16 +223,50 @@ static void sync_dir(const char *dir)
     }
 }
 
+/* Cut the last component off, and return it; the root keeps its slash. */
+static const char *cut_last(char *path, const char *copy)
+{
+    char *slash = strrchr(path, '/');
+    const char *last = copy + (slash - path) + 1;
+    slash[slash == path ? 1 : 0] = '\0';
+    return last;
+}
+
+/* Root in a container makes what is missing as the owner of the directory it goes into: nobody
+ * could use it outside otherwise. That is this thread's identity for files alone; where it may not
+ * be changed, root is the owner. */
+static int make_dir_as_owner(int parent, const char *name)
+{
+    struct stat st;
+    if (fstat(parent, &st) != 0) {
+        return errno;
+    }
+    if (geteuid() == 0) {
+        setfsgid(st.st_gid);
+        setfsuid(st.st_uid);
+    }
+    int sys = mkdirat(parent, name, 0700) == 0 ? 0 : errno;
+    setfsuid(geteuid());
+    setfsgid(getegid());
+    return sys;
+}
+
 /* Make a directory if it is missing; it is there after a power cut, too. */
 static int make_dir(const char *path)
 {
-    char parent[PATH_MAX + 4];
-    if (mkdir(path, 0700) != 0) {
-        return errno == EEXIST ? 0 : errno;
+    char parent[PATH_MAX];
+    snprintf(parent, sizeof(parent), "%s", path);
+    const char *name = cut_last(parent, path);
+    int fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno;
     }
-    snprintf(parent, sizeof(parent), "%s/..", path);
-    sync_dir(parent);
-    return 0;
+    int sys = make_dir_as_owner(fd, name);
+    close(fd);
+    if (sys == 0) {
+        sync_dir(parent);
+    }
+    return sys == EEXIST ? 0 : sys;
 }
 
 /* Like mkdir -p, each new one for its owner alone. */
@@ -246,6 +281,15 @@ static int make_dirs(const struct place *p)
         *end = '/';
     }
     return sys;
+}
+
+/* The same for a file that root has made. */
+static void give_to_owner(const struct place *p, int fd)
+{
+    struct stat st;
+    if (geteuid() == 0 && stat(p->dir, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) != 0) {
+        return; /* not permitted */
+    }
 }
 
 aq_status place_create(const struct place *p, int *ret_fd, struct aq_error *err)
@@ -263,6 +307,9 @@ aq_status place_create(const struct place *p, int *ret_fd, struct aq_error *err)
     if (fd < 0 && errno != EEXIST) {
         return fail_errno(err, errno, p->path, "cannot be made");
     }
+    if (fd >= 0) {
+        give_to_owner(p, fd);
+    }
     sync_dir(p->dir);
     *ret_fd = fd;
     return AQ_OK;
@@ -279,8 +326,7 @@ static int find_existing_dir(const struct place *p, char dir[PATH_MAX])
         if (errno != ENOENT) {
             return errno;
         }
-        char *slash = strrchr(dir, '/');
-        slash[slash == dir ? 1 : 0] = '\0'; /* the root keeps its own */
+        cut_last(dir, dir);
     }
 }
 

@@ -309,19 +309,28 @@ bool pool_is_current(const struct pool_file *file, const struct place *place)
 
 /* connections */
 
-/* Whether the file became writable since it was opened. The old descriptor stays as long as the
- * file does, as every one does. */
-static void renew_lock(struct pool_file *file, const struct place *place)
+/* AQ_E_READONLY unless the file is open for writing, maybe because it became writable since. The
+ * old descriptor stays as long as the file does, as every one does. */
+static aq_status need_writable(struct pool_file *file, const struct place *place,
+                               struct aq_error *err)
 {
     if (file->lock_writable) {
-        return;
+        return AQ_OK;
     }
     int fd = open_high(place->path, O_RDWR);
+    if (fd < 0 && errno == EROFS) {
+        return fail(err, AQ_E_READONLY,
+                    "%s: mounted read-only, mount its directory writable (-v HOST_DIR:%s)",
+                    place->path, place->dir);
+    }
     if (fd >= 0 && pool_is_current(file, place)) {
         file->old_lock_fd = file->lock_fd;
         file->lock_fd = fd;
         file->lock_writable = true;
+        return AQ_OK;
     } /* else it may be another database, with locks that closing it would drop: it stays open */
+    return fail(err, AQ_E_READONLY,
+                "%s: cannot be written, check permissions of file and directory", place->path);
 }
 
 /* Open one that is not there yet. */
@@ -357,12 +366,9 @@ aq_status pool_connect(struct pool_file *file, const struct place *place, enum p
 {
     bool writable = access != POOL_READER;
     engine_take_read_error(); /* of the call before */
-    if (writable) {
-        renew_lock(file, place);
-    }
-    if (writable && !file->lock_writable) {
-        return fail(err, AQ_E_READONLY,
-                    "%s: cannot be written, check permissions and mount options", place->path);
+    aq_status status = writable ? need_writable(file, place, err) : AQ_OK;
+    if (status != AQ_OK) {
+        return status;
     }
     struct connection *c = find_connection(file, place->path, access);
     if (!c) {
@@ -474,10 +480,9 @@ aq_status pool_lock(struct pool_file *file, const struct place *place, const voi
     if (file->owner) {
         return AQ_AGAIN;
     }
-    renew_lock(file, place);
-    if (!file->lock_writable) {
-        return fail(err, AQ_E_READONLY,
-                    "%s: cannot be written, check permissions and mount options", place->path);
+    aq_status status = need_writable(file, place, err);
+    if (status != AQ_OK) {
+        return status;
     }
     int sys = set_lock(file, F_WRLCK);
     switch (sys) {

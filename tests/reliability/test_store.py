@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""S1 to S14: the store alone. Its tests are those of ctest, which report their rows here."""
+"""S1 to S14, K1, K6: the store alone. Its tests are those of ctest, which report their rows here."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from harness import LONG
 
 BUILT = Path(BINARY).resolve().parent.parent / "tests"
 SOURCES = Path(__file__).resolve().parent.parent / "plugins" / "store"
-PROGRAMS = ["memory", "calls", "power", "company", "faults", "places"]
+PROGRAMS = ["memory", "calls", "power", "company", "faults", "places", "mounts"]
 
 long_form = pytest.mark.skipif(not LONG, reason="ctest runs these by themselves")
 

@@ -113,10 +113,10 @@ EXPORT ssize_t readlink(const char *path, char *target, size_t size)
     return MAKE(c, readlinkat(AT_FDCWD, path, target, size));
 }
 
-EXPORT int mkdir(const char *path, mode_t mode)
+EXPORT int mkdirat(int dir, const char *path, mode_t mode)
 {
     const struct call c = { .kind = CALL_MKDIR, .path = path };
-    return (int)MAKE(c, mkdirat(AT_FDCWD, path, mode));
+    return (int)MAKE(c, syscall(SYS_mkdirat, dir, path, mode));
 }
 
 EXPORT int unlink(const char *path)
@@ -129,6 +129,12 @@ EXPORT int fchmod(int fd, mode_t mode)
 {
     const struct call c = { .kind = CALL_CHMOD, .fd = fd };
     return (int)MAKE(c, syscall(SYS_fchmod, fd, mode));
+}
+
+EXPORT int fchown(int fd, uid_t uid, gid_t gid)
+{
+    const struct call c = { .kind = CALL_CHMOD, .fd = fd };
+    return (int)MAKE(c, syscall(SYS_fchown, fd, uid, gid));
 }
 
 EXPORT ssize_t pread(int fd, void *bytes, size_t len, off_t at)

@@ -17,7 +17,7 @@ enum call_kind {
     CALL_READLINK,
     CALL_MKDIR,
     CALL_UNLINK,
-    CALL_CHMOD,   /* of a descriptor */
+    CALL_CHMOD,   /* of a descriptor; chown too */
     CALL_CONTROL, /* fcntl */
     CALL_READ,
     CALL_WRITE,

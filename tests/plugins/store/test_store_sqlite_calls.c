@@ -595,6 +595,12 @@ static int forbid_writing(const struct call *c)
     return c->kind == CALL_OPEN && (c->flags & O_ACCMODE) == O_RDWR ? fault.sys : 0;
 }
 
+/* When its locks can be taken already. */
+static int forbid_writing_to_sqlite(const struct call *c)
+{
+    return is_in_proc(c) ? forbid_writing(c) : 0;
+}
+
 static void what_may_not_be_written_can_be_read(void **state)
 {
     static const int reasons[] = { EACCES, EPERM, EROFS };
@@ -608,11 +614,32 @@ static void what_may_not_be_written_can_be_read(void **state)
         assert_int_equal(get(f), AQ_OK);
         assert_string_equal(f->store.value, OLD);
         assert_int_equal(put(f), AQ_E_READONLY);
+        calls_refuse = forbid_writing_to_sqlite;
+        assert_int_equal(put(f), AQ_E_READONLY);
         calls_refuse = NULL;
         assert_int_equal(put(f), AQ_OK); /* as soon as it may */
         instance_close(&f->store);
         clear(f);
     }
+}
+
+static void a_call_that_fails_while_a_database_is_made_leaves_none_or_all_of_it(void **state)
+{
+    static const enum call_kind kinds[] = { CALL_OPEN, CALL_STAT, CALL_MKDIR, CALL_CHMOD };
+    const struct scene scene = { "nothing there", make_nothing, NULL };
+    const struct round r = { &scene, &operations[1] };
+    struct fixture *f = *state;
+    unsigned count = 0;
+    clear(f);
+    fault.sys = EIO;
+    fault.from_then_on = false;
+    for (size_t n = 0; n < sizeof(kinds) / sizeof(kinds[0]); n++) {
+        fault.kind = kinds[n];
+        for (fault.at = 1; play(f, &r); fault.at++) {
+            count++;
+        }
+    }
+    assert_true(count > 30);
 }
 
 /* A new database, which fails to be made, or which somebody else makes just before. */
@@ -847,6 +874,7 @@ int main(void)
         TEST(without_proc_a_file_that_cannot_be_told_from_another_is_not_read),
         TEST(an_interrupted_read_does_not_hide_that_the_database_is_damaged),
         TEST(what_may_not_be_written_can_be_read),
+        TEST(a_call_that_fails_while_a_database_is_made_leaves_none_or_all_of_it),
         TEST(a_database_that_cannot_be_made_is_an_error_that_says_why),
         TEST(a_database_that_another_program_makes_first_is_kept),
         TEST(whatever_happens_to_the_file_meanwhile_no_save_into_a_lost_one_is_acknowledged),

@@ -4,6 +4,7 @@
 #include "calls.h"
 #include "child.h"
 #include "database.h"
+#include "rounds.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,7 +63,7 @@ static void set_mount_type(const struct fixture *f, const char *type)
 {
     char path[600];
     int id = mount_of(f->dir);
-    snprintf(path, sizeof(path), "%s.mountinfo", f->dir);
+    snprintf(path, sizeof(path), "%.500s.mountinfo", f->dir);
     FILE *table = fopen(path, "we");
     REQUIRE(table);
     fprintf(table, "no number - ext4 none rw\n-7 0 - ext4 none rw\n99999999999 0 - ext4 none rw\n");
@@ -84,7 +85,9 @@ static void unset_mount_type(void)
 
 static void use_remote(void *arg)
 {
-    static const char *const remote[] = { "nfs", "nfs4", "cifs", "9p", "virtiofs", "fuse.sshfs" };
+    static const char *const remote[] = { "nfs",       "nfs4",     "cifs",  "9p",      "virtiofs",
+                                          "fakeowner", "grpcfuse", "ceph",  "vmhgfs",  "fuse.sshfs",
+                                          "vboxsf",    "prl_fs",   "drvfs", "fuse.foo" };
     const struct fixture *f = arg;
     struct instance i;
     instance_open_sqlite(&i, f->path);
@@ -102,6 +105,7 @@ static void use_remote(void *arg)
 static void on_a_file_system_of_other_machines_it_reads_and_does_not_write(void **state)
 {
     child_run_in_namespace(use_remote, *state);
+    rounds_report("K6", "directory on a file system of a VM or the network: read, never saved", 14);
 }
 
 static void use_local(void *arg)
@@ -171,6 +175,132 @@ static void an_interrupted_save_is_not_repaired_on_a_file_system_of_other_machin
     struct fixture *f = *state;
     assert_int_equal(child_end(child_start(abandon, f)), 0);
     child_run_in_namespace(use_interrupted, f);
+}
+
+/* A file alone comes from another machine; its directory is of this one. */
+static void use_remote_file(void *arg)
+{
+    const struct fixture *f = arg;
+    struct fixture in = { NULL, "" };
+    struct instance i;
+    snprintf(in.path, sizeof(in.path), "%.300s/in", f->dir);
+    REQUIRE(mkdir(in.path, 0700) == 0);
+    snprintf(in.path, sizeof(in.path), "%.300s/in/data.sqlite3", f->dir);
+    int fd = open(in.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    REQUIRE(fd >= 0 && close(fd) == 0);
+    REQUIRE(mount(f->path, in.path, NULL, MS_BIND, NULL) == 0);
+    in.dir = in.path; /* what is mounted */
+    instance_open_sqlite(&i, in.path);
+    set_mount_type(&in, "virtiofs");
+    REQUIRE(instance_get(&i, "k") == AQ_OK && strcmp(i.value, "0") == 0);
+    REQUIRE(i.ops->lock(i.self, &i.err) == AQ_E_READONLY && err_has(&i, "virtiofs"));
+    REQUIRE(can_save(&i) == AQ_E_READONLY && err_has(&i, "virtiofs"));
+    REQUIRE(instance_put(&i, "k", "1") == AQ_E_READONLY && err_has(&i, "local disk"));
+    instance_close(&i);
+}
+
+static void a_file_mounted_from_another_machine_is_read_and_not_written(void **state)
+{
+    child_run_in_namespace(use_remote_file, *state);
+    rounds_report("K6", "file mounted from such a file system: read, never saved", 1);
+}
+
+/* owners: root in a container meets files of somebody outside */
+
+enum { OTHER_UID = 12345, OTHER_GID = 12346 };
+
+static void skip_unless_root(void)
+{
+    if (geteuid() != 0) {
+        print_message("needs root\n");
+        skip();
+    }
+}
+
+static bool is_of_other(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && st.st_uid == OTHER_UID && st.st_gid == OTHER_GID;
+}
+
+static struct {
+    char journal[700];
+    unsigned seen;
+} saving;
+
+static int look_at_journal(const struct call *c)
+{
+    if (c->kind == CALL_WRITE && access(saving.journal, F_OK) == 0) {
+        assert_true(is_of_other(saving.journal));
+        saving.seen++;
+    }
+    return 0;
+}
+
+static void what_root_makes_belongs_to_whom_the_directory_does(void **state)
+{
+    struct fixture *f = *state;
+    struct instance i;
+    char path[700];
+    skip_unless_root();
+    assert_int_equal(chown(f->dir, OTHER_UID, OTHER_GID), 0);
+    assert_int_equal(unlink(f->path), 0);
+    snprintf(path, sizeof(path), "%s/a/b/data.sqlite3", f->dir);
+    snprintf(saving.journal, sizeof(saving.journal), "%s/a/b/data.sqlite3-journal", f->dir);
+    instance_open_sqlite(&i, path);
+    calls_refuse = look_at_journal;
+    assert_int_equal(instance_put(&i, "k", "1"), AQ_OK);
+    assert_int_equal(instance_put(&i, "k", "2"), AQ_OK);
+    calls_refuse = NULL;
+    assert_true(saving.seen > 4);
+    for (char *end = path + strlen(path); end > path + strlen(f->dir); end = strrchr(path, '/')) {
+        *end = '\0';
+        assert_true(is_of_other(path));
+    }
+    instance_close(&i);
+}
+
+/* The first change of an owner or a mode. */
+static int refuse_to_chown(const struct call *c)
+{
+    static bool done;
+    bool first = c->kind == CALL_CHMOD && !done;
+    done |= first;
+    return first ? EPERM : 0;
+}
+
+static void make_as_other(void *arg)
+{
+    const struct fixture *f = arg;
+    struct instance i;
+    char path[700];
+    REQUIRE(setresgid(OTHER_GID, OTHER_GID, OTHER_GID) == 0);
+    REQUIRE(setresuid(OTHER_UID, OTHER_UID, OTHER_UID) == 0);
+    snprintf(path, sizeof(path), "%s/a/b/data.sqlite3", f->dir);
+    instance_open_sqlite(&i, path);
+    REQUIRE(instance_put(&i, "k", "1") == AQ_OK && is_of_other(path));
+    instance_close(&i);
+}
+
+static void who_is_not_root_makes_what_is_missing_as_himself(void **state)
+{
+    struct fixture *f = *state;
+    skip_unless_root();
+    assert_int_equal(chown(f->dir, OTHER_UID, OTHER_GID), 0);
+    assert_int_equal(child_end(child_start(make_as_other, f)), 0);
+}
+
+static void a_database_that_cannot_be_given_away_is_used_all_the_same(void **state)
+{
+    struct fixture *f = *state;
+    struct instance i;
+    assert_int_equal(unlink(f->path), 0);
+    instance_open_sqlite(&i, f->path);
+    calls_refuse = refuse_to_chown;
+    assert_int_equal(instance_put(&i, "k", "1"), AQ_OK);
+    calls_refuse = NULL;
+    assert_int_equal(instance_get(&i, "k"), AQ_OK);
+    instance_close(&i);
 }
 
 /* mounts that change */
@@ -360,6 +490,10 @@ int main(void)
         TEST(on_any_other_file_system_it_writes),
         TEST(a_mount_table_that_cannot_be_read_forbids_saving),
         TEST(an_interrupted_save_is_not_repaired_on_a_file_system_of_other_machines),
+        TEST(a_file_mounted_from_another_machine_is_read_and_not_written),
+        TEST(what_root_makes_belongs_to_whom_the_directory_does),
+        TEST(who_is_not_root_makes_what_is_missing_as_himself),
+        TEST(a_database_that_cannot_be_given_away_is_used_all_the_same),
         TEST(what_becomes_writable_is_written),
         TEST(files_with_one_number_on_two_disks_are_two_databases),
         TEST(a_disk_mounted_over_the_database_while_it_is_saved_is_noticed),
