@@ -7,9 +7,12 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -82,6 +85,39 @@ bool paths_state(struct buf *out)
     return buf_status(out) == AQ_OK;
 }
 
+/* Make a directory in this one, as its owner: that is this thread's identity for files alone, and
+ * where it may not be changed, root is the owner. Returns 0 or an errno. */
+static int paths_make_as_owner(const char *in, const char *name)
+{
+    struct stat info;
+    int parent = openat(AT_FDCWD, in, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (parent < 0) {
+        return errno;
+    }
+    int sys = stat(in, &info) == 0 ? 0 : errno;
+    if (sys == 0) {
+        setfsgid(info.st_gid);
+        setfsuid(info.st_uid);
+        sys = mkdirat(parent, name, 0700) == 0 ? 0 : errno;
+        setfsuid(geteuid());
+        setfsgid(getegid());
+    }
+    close(parent);
+    return sys;
+}
+
+static int paths_make(char *path)
+{
+    if (geteuid() != 0) {
+        return mkdir(path, 0700) == 0 ? 0 : errno;
+    }
+    char *name = strrchr(path, '/');
+    *name = '\0';
+    int sys = paths_make_as_owner(*path ? path : "/", name + 1);
+    *name = '/';
+    return sys;
+}
+
 bool paths_make_private(const char *path)
 {
     AUTO(buf) struct buf copy = BUF(PATH_MAX);
@@ -89,11 +125,13 @@ bool paths_make_private(const char *path)
     for (size_t i = 1; i < copy.len; i++) {
         if (copy.ptr[i] == '/') {
             copy.ptr[i] = '\0';
-            mkdir((const char *)copy.ptr, 0700);
+            paths_make((char *)copy.ptr);
             copy.ptr[i] = '/';
         }
     }
-    return copy.len && (mkdir((const char *)copy.ptr, 0700) == 0 || errno == EEXIST);
+    int sys = copy.len ? paths_make((char *)copy.ptr) : ENOMEM;
+    errno = sys;
+    return sys == 0 || sys == EEXIST;
 }
 
 /* The directory of plugins that belongs to a library at this path. */

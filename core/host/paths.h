@@ -21,7 +21,8 @@ aq_status paths_data(struct aq_str app, struct buf *out, struct aq_error *err);
 bool paths_runtime(struct buf *out);
 bool paths_state(struct buf *out);
 
-/* Create an absolute directory, 0700, and its parents. True if it is there afterwards. */
+/* Create an absolute directory, 0700, and its parents. True if it is there afterwards. What root
+ * makes belongs to whom the directory does that it is made in: in a container, to the user. */
 bool paths_make_private(const char *path);
 
 /* Append the directory of our own plugins, found from where libamazonq itself was loaded. False if

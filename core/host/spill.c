@@ -47,10 +47,19 @@ static void spill_name(struct aq_str key, struct aq_str spent, char ret[NAME_SIZ
     memcpy(ret + SHA256_HEX_LEN, ".json", sizeof(".json"));
 }
 
-/* The state of a file or directory says that nobody else has a hand in it. */
-static bool spill_is_private(const struct stat *info)
+/* Whose files may be believed beside our own. Root in a container makes them as the owner of the
+ * directory they are in, who has a hand in them anyway. */
+static uid_t spill_owner(int dir, const char *in)
 {
-    return info->st_uid == geteuid() && (info->st_mode & 077) == 0;
+    struct stat info;
+    uid_t me = geteuid();
+    return me == 0 && fstatat(dir, in, &info, 0) == 0 ? info.st_uid : me;
+}
+
+/* The state of a file or directory says that nobody else has a hand in it. */
+static bool spill_is_private(const struct stat *info, uid_t owner)
+{
+    return (info->st_uid == geteuid() || info->st_uid == owner) && (info->st_mode & 077) == 0;
 }
 
 /* $XDG_RUNTIME_DIR. A program that a timer or another user started may not have the variable: then
@@ -63,7 +72,7 @@ static bool spill_add_runtime(struct buf *path)
         return true;
     }
     snprintf(user, sizeof(user), "/run/user/%u", (unsigned)geteuid());
-    if (stat(user, &info) != 0 || !spill_is_private(&info)) {
+    if (stat(user, &info) != 0 || !spill_is_private(&info, geteuid())) {
         return false;
     }
     buf_add(path, str_from(user));
@@ -86,7 +95,7 @@ static int spill_open_dir(enum place place, bool create, struct buf *path)
         return -1;
     }
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd >= 0 && (fstat(fd, &info) != 0 || !spill_is_private(&info))) {
+    if (fd >= 0 && (fstat(fd, &info) != 0 || !spill_is_private(&info, spill_owner(fd, "..")))) {
         close(fd);
         errno = EPERM;
         return -1;
@@ -144,6 +153,16 @@ static bool spill_write_all(int fd, struct aq_str value)
     return fsync(fd) == 0;
 }
 
+/* What root has made belongs to whom the directory does; where that is not permitted, to root. */
+static void spill_give_away(int fd, int dir)
+{
+    struct stat info;
+    if (geteuid() == 0 && fstatat(dir, ".", &info, 0) == 0 &&
+        fchown(fd, info.st_uid, info.st_gid) != 0) {
+        return;
+    }
+}
+
 /* Written beside and renamed, so that whoever finds the name finds all of it. */
 static bool spill_write_at(int dir, const char *name, struct aq_str value)
 {
@@ -154,6 +173,7 @@ static bool spill_write_at(int dir, const char *name, struct aq_str value)
     if (fd < 0) {
         return false;
     }
+    spill_give_away(fd, dir);
     bool done =
         spill_write_all(fd, value) && renameat(dir, half, dir, name) == 0 && fsync(dir) == 0;
     int sys = errno;
@@ -203,8 +223,9 @@ static aq_status spill_read_at(int dir, const char *name, struct buf *out, struc
                    ? AQ_E_NOTFOUND
                    : error_sys(err, AQ_E_IO, errno, "spill file: cannot be read");
     }
-    bool ours = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && spill_is_private(&info) &&
-                info.st_size > 0 && info.st_size <= AQ_STORE_VALUE_MAX;
+    bool ours = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
+                spill_is_private(&info, spill_owner(dir, ".")) && info.st_size > 0 &&
+                info.st_size <= AQ_STORE_VALUE_MAX;
     aq_status st = AQ_E_NOTFOUND;
     if (ours && !buf_reserve(out, (size_t)info.st_size)) {
         st = error_nomem(err, "spill file");

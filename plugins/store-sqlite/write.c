@@ -258,9 +258,13 @@ static aq_status rehearse(struct store *s, const struct writer *to, struct aq_er
 static aq_status rehearse_in_place(struct store *s, const struct writer *to, struct aq_error *err)
 {
     const struct aq_str key = { s->renewed.ptr, s->renewed.len };
+    const struct aq_change change = { .key = key };
     aq_status status = begin(s, to, err);
     if (status == AQ_OK) {
         status = rows_lengthen(to->db, &s->place, key, err);
+    }
+    if (status == AQ_OK) {
+        status = rows_check_pages(to->db, &s->place, &change, err);
     }
     if (status != AQ_OK) {
         return status;

@@ -400,6 +400,27 @@ static void a_directory_or_file_of_somebody_else_does_not_count(void **state)
     assert_int_equal(found(KEY, SPENT, ""), AQ_E_NOTFOUND);
 }
 
+/* Root in a container, with the home of a user outside. */
+static void what_root_keeps_in_somebodys_home_is_his(void **state)
+{
+    (void)state;
+    struct stat info;
+    if (geteuid() != 0) {
+        skip();
+    }
+    assert_int_equal(chown(home, 12345, 12346), 0);
+    const char *path = written("value");
+    const char *const all[] = { in_home("state"), in_home("state/amazonq"), path };
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        assert_int_equal(lstat(all[i], &info), 0);
+        assert_int_equal(info.st_uid, 12345);
+        assert_int_equal(info.st_gid, 12346);
+    }
+    assert_int_equal(found(KEY, SPENT, "value"), AQ_OK);
+    spill_remove(KEY, SPENT);
+    assert_int_equal(found(KEY, SPENT, ""), AQ_E_NOTFOUND);
+}
+
 static void a_file_that_is_not_ours_alone_does_not_count(void **state)
 {
     (void)state;
@@ -586,6 +607,7 @@ int main(void)
         CASE(short_and_interrupted_writes_are_continued),
         CASE(a_directory_that_others_may_enter_is_neither_written_nor_read),
         CASE(a_directory_or_file_of_somebody_else_does_not_count),
+        CASE(what_root_keeps_in_somebodys_home_is_his),
         CASE(a_file_that_is_not_ours_alone_does_not_count),
         CASE(a_file_that_is_empty_or_larger_than_any_value_does_not_count),
         CASE(a_file_that_cannot_be_read_is_an_error_not_none),
