@@ -50,8 +50,8 @@ aq_status rows_apply(sqlite3 *db, const struct place *place, const struct aq_cha
                      struct aq_error *err);
 
 /*
- * After a change was applied: AQ_E_CORRUPT when the pages of its table are damaged. SQLite writes to
- * such pages, and finds out when it reads them again.
+ * After a change was applied: AQ_E_CORRUPT when the pages of its table are damaged. SQLite writes
+ * to such pages, and finds out when it reads them again.
  */
 aq_status rows_check_pages(sqlite3 *db, const struct place *place, const struct aq_change *change,
                            struct aq_error *err);
