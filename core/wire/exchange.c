@@ -242,6 +242,7 @@ static void accept(struct aq_exchange *x, const struct head *head)
         return;
     }
     x->phase = x->request.call->streams ? STREAM : REPLY;
+    request_accepted(&x->request);
     x->collected.max = REPLY_MAX;
     x->response_due = true;
 }

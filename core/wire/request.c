@@ -139,6 +139,13 @@ void request_done(struct request *r)
     buf_done(&r->user_agent);
 }
 
+void request_accepted(struct request *r)
+{
+    buf_done(&r->url);
+    buf_done(&r->body);
+    buf_done(&r->user_agent);
+}
+
 /* --- sending it --- */
 
 void request_show(struct request *r, const struct retry *retry, struct aq_exchange_request *ret)

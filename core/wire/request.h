@@ -34,6 +34,9 @@ aq_status request_init(struct request *r, const struct aq_exchange_options *opti
                        struct random *random, struct aq_error *err);
 void request_done(struct request *r);
 
+/* It is not sent again: give back all but its tokens, for the answer may take long. */
+void request_accepted(struct request *r);
+
 /* Another token in place of the one that was refused. */
 aq_status request_renew_token(struct request *r, struct aq_str token, struct aq_error *err);
 

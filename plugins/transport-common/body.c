@@ -5,7 +5,7 @@
 
 #include "memory.h"
 
-#define FIRST_SIZE 4096u
+#define FIRST_SIZE 512u /* of many streams, most wait for one small event */
 
 /* Make room for len bytes at the end: by moving to the front, else by growing. */
 static aq_status make_room(struct body *body, size_t len)

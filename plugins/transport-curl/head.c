@@ -7,7 +7,7 @@
 #include "fault.h"
 #include "memory.h"
 
-#define FIRST_SIZE 2048u
+#define FIRST_SIZE 1024u
 #define LENGTH_DIGITS 18u     /* of a number that fits into 63 bits whatever they are */
 #define STATUS_PREFIX "HTTP/" /* never the start of a field: its name cannot hold a slash */
 

@@ -170,6 +170,10 @@ size_t outgoing_read(struct outgoing *outgoing, char *buf, size_t cap)
     if (len) {
         memcpy(buf, outgoing->body + outgoing->body_sent, len);
         outgoing->body_sent += len;
+        if (outgoing->body_sent == outgoing->body_len) { /* the answer may take long */
+            memory_free(outgoing->body, outgoing->body_len);
+            outgoing->body = NULL;
+        }
     }
     return len;
 }

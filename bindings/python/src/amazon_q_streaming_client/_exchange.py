@@ -56,6 +56,8 @@ Step = Union[Send, Read, Close, Sleep, NeedToken, "list[EventTuple]"]
 class Transaction:
     """State of one exchange that outlives its generator: request id, and whether the answer began."""
 
+    __slots__ = ("exchange", "request_id", "answering")
+
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
         self.request_id: Optional[str] = None
@@ -116,6 +118,11 @@ _REJECTED = "service: the access token was rejected, export a new one or give a 
 
 class AsyncCall:
     """Drives a transaction in an event loop."""
+
+    __slots__ = (
+        "transaction", "_steps", "_sender", "_renew", "_timeout", "_answer", "_flowing", "_taken",
+        "_result", "_reading", "_scope", "_left", "_closed",
+    )  # fmt: skip
 
     def __init__(
         self,

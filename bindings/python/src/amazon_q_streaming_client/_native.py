@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import select
+import threading
 from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence
 
 from . import _ffi as ffi
@@ -74,19 +75,28 @@ class Fault(NamedTuple):
     request_id: str
 
 
+class _Said(threading.local):
+    """What the library said of the call that a thread has just made: too large for each object to have its own."""
+
+    def __init__(self) -> None:
+        self.error = ffi.Error()
+        self.status = ffi.c_int32()
+
+
+_said = _Said()
+
+
 class _Handle:
     """Address of an object of the library, and how it is freed."""
 
-    __slots__ = ("_address", "_error", "_status", "__weakref__")
+    __slots__ = ("_address", "__weakref__")
 
     def __init__(self) -> None:
         self._address = ffi.c_void_p()
-        self._error = ffi.Error()
-        self._status = ffi.c_int32()
 
     def _check(self, status: int) -> None:
         if status < 0:
-            raise Failure.of(self._error)
+            raise Failure.of(_said.error)
 
     @property
     def closed(self) -> bool:
@@ -160,7 +170,7 @@ class Client(_Handle):
         if self._logs:
             options.log_level = ffi.CLIENT_LOG_DEBUG
         self._check(
-            ffi.client_new(ffi.byref(options), ffi.byref(self._address), ffi.byref(self._error))
+            ffi.client_new(ffi.byref(options), ffi.byref(self._address), ffi.byref(_said.error))
         )
 
     @property
@@ -194,9 +204,9 @@ class Client(_Handle):
 
         The events are there if the operation wanted them; otherwise, OK means that it can be drained.
         """
-        ready: list[Any] = ffi.client_step(self._live, BATCH, self._status, self._error)
-        if self._status.value == ffi.E_FORKED:
-            raise Failure.of(self._error)
+        ready: list[Any] = ffi.client_step(self._live, BATCH, _said.status, _said.error)
+        if _said.status.value == ffi.E_FORKED:
+            raise Failure.of(_said.error)
         if self._logs:
             self._log()
         return ready
@@ -263,10 +273,10 @@ class Operation(_Handle):
 
     def drain(self) -> tuple[int, list[EventTuple]]:
         """What has arrived, and OK, AGAIN or END; raises only after the events before were handed out."""
-        events: list[EventTuple] = ffi.op_drain(self._live, BATCH, self._status, self._error)
-        status = self._status.value
+        events: list[EventTuple] = ffi.op_drain(self._live, BATCH, _said.status, _said.error)
+        status = _said.status.value
         if status < 0 and not events:
-            raise Failure.of(self._error)
+            raise Failure.of(_said.error)
         return status, events
 
     def close(self, _free: Any = ffi.op_free) -> None:
@@ -310,14 +320,14 @@ class HttpOperation(Operation):
                 client._live,
                 ffi.byref(options),
                 ffi.byref(self._address),
-                ffi.byref(self._error),
+                ffi.byref(_said.error),
             )
         )
         self._offer()
 
     def feed(self, exchange: Exchange) -> None:
         """From now on drain() yields the exchange's events, and the body never enters Python."""
-        self._check(ffi.http_feed(self._live, exchange._live, self._error))
+        self._check(ffi.http_feed(self._live, exchange._live, _said.error))
         self._carry(exchange)
 
 
@@ -338,14 +348,14 @@ class ExchangeOperation(Operation):
                 connect_ms,
                 read_ms,
                 ffi.byref(self._address),
-                self._error,
+                _said.error,
             )
         )
 
     def receive(self) -> bool:
         """Has the answer begun? From then on drain() yields the exchange's events."""
         assert self._exchange is not None
-        status = ffi.exchange_receive(self._exchange._live, self._live, self._error)
+        status = ffi.exchange_receive(self._exchange._live, self._live, _said.error)
         self._check(status)
         if status == ffi.AGAIN:
             return False
@@ -389,7 +399,7 @@ class Exchange(_Handle):
                 client._live,
                 ffi.byref(options),
                 ffi.byref(self._address),
-                ffi.byref(self._error),
+                ffi.byref(_said.error),
             )
         )
 
@@ -409,17 +419,17 @@ class Exchange(_Handle):
     def drain(self) -> tuple[int, list[EventTuple]]:
         """As Operation.drain."""
         events: list[EventTuple] = ffi.exchange_drain(
-            self._live, BATCH, self._status, self._error
+            self._live, BATCH, _said.status, _said.error
         )
-        status = self._status.value
+        status = _said.status.value
         if status < 0 and not events:
-            raise Failure.of(self._error)
+            raise Failure.of(_said.error)
         return status, events
 
     def request(self) -> Request:
         """What to send now."""
         out = ffi.ExchangeRequest(struct_size=ffi.sizeof(ffi.ExchangeRequest))
-        self._check(ffi.exchange_request(self._live, ffi.byref(out), self._error))
+        self._check(ffi.exchange_request(self._live, ffi.byref(out), _said.error))
         headers = [
             (out.headers[i].name.text(), out.headers[i].value.text())
             for i in range(out.header_count)
@@ -429,27 +439,27 @@ class Exchange(_Handle):
     def response(self, status: int, headers: Headers) -> None:
         array = _header_array(headers)
         self._check(
-            ffi.exchange_response(self._live, status, array, len(headers), 0, self._error)
+            ffi.exchange_response(self._live, status, array, len(headers), 0, _said.error)
         )
 
     def feed(self, chunk: bytes) -> None:
         """A piece of the body; drain() before the next one."""
         self._chunk = chunk  # borrowed by the exchange until then
-        self._check(ffi.exchange_feed(self._live, chunk, len(chunk), self._error))
+        self._check(ffi.exchange_feed(self._live, chunk, len(chunk), _said.error))
 
     def finish(self) -> None:
         """The body is complete."""
-        self._check(ffi.exchange_finish(self._live, self._error))
+        self._check(ffi.exchange_finish(self._live, _said.error))
 
     def fail(self, status: int, text: str, *, not_sent: bool = False) -> None:
         """The attempt broke."""
         why = ffi.Error(status=status, flags=ffi.ERROR_NOT_SENT if not_sent else 0)
         why.text = text.encode()[:480]
-        self._check(ffi.exchange_fail(self._live, ffi.byref(why), self._error))
+        self._check(ffi.exchange_fail(self._live, ffi.byref(why), _said.error))
 
     def give_token(self, access_token: str) -> None:
         text = access_token.encode()
-        self._check(ffi.exchange_give_token(self._live, ffi.borrowed(text), self._error))
+        self._check(ffi.exchange_give_token(self._live, ffi.borrowed(text), _said.error))
 
     def fault(self) -> Fault:
         """What the service said, in parts; empty where it said nothing."""
