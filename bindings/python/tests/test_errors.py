@@ -11,7 +11,7 @@ import pytest
 
 import amazon_q_streaming_client as q
 from amazon_q_streaming_client import _errors
-from amazon_q_streaming_client._stream import _Accumulator
+from amazon_q_streaming_client._answer import Accumulator
 
 
 @pytest.mark.parametrize("kind", [getattr(q, name) for name in _errors.__all__])
@@ -19,7 +19,7 @@ def test_every_error_survives_pickling_and_copying_with_its_attributes(kind: Any
     error = kind("service: does not want to")
     error.status, error.code, error.reason, error.request_id = 429, "Code", "REASON", "rid"
     error.is_retry_safe = True
-    error.partial = _Accumulator().message(complete=False, request_id="rid")
+    error.partial = Accumulator().message(complete=False, request_id="rid")
     for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
         assert type(other) is kind and str(other) == str(error)
         assert vars(other) == vars(error)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import amazon_q_streaming_client as q
-from amazon_q_streaming_client._stream import _Accumulator
+from amazon_q_streaming_client._answer import Accumulator
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -25,7 +25,7 @@ CUT = {"cut": {"frame": 3, "offset": 5}}
 
 
 def message_of(*events: Any, complete: bool = True) -> q.FinalMessage:
-    total = _Accumulator()
+    total = Accumulator()
     for event in events:
         total.add(event)
     if complete:

@@ -12,6 +12,10 @@ from importlib import import_module
 TYPE_CHECKING = False  # as checkers read it, without importing typing
 if TYPE_CHECKING:
     from . import models as models
+    from ._answer import (
+        FinalMessage as FinalMessage,
+        ToolRequest as ToolRequest,
+    )
     from ._auth import (
         AccessTokenProvider as AccessTokenProvider,
         Login as Login,
@@ -55,9 +59,7 @@ if TYPE_CHECKING:
     from ._images import image as image
     from ._stream import (
         AsyncMessageStream as AsyncMessageStream,
-        FinalMessage as FinalMessage,
         MessageStream as MessageStream,
-        ToolRequest as ToolRequest,
     )
     from ._sync_client import SyncQStreamingClient as SyncQStreamingClient
     from ._tool_run import (
@@ -201,7 +203,7 @@ _HOME = {
     "ConversationState": "models",
     "DryRunSucceedEvent": "models",
     "Event": "_events",
-    "FinalMessage": "_stream",
+    "FinalMessage": "_answer",
     "FollowupPromptEvent": "models",
     "FunctionTool": "_tools",
     "ImageBlock": "models",
@@ -248,7 +250,7 @@ _HOME = {
     "Token": "_auth",
     "ToolError": "_tools",
     "ToolOutcome": "_tools",
-    "ToolRequest": "_stream",
+    "ToolRequest": "_answer",
     "ToolResult": "models",
     "ToolResultEvent": "models",
     "ToolRun": "_tool_run",

@@ -12,19 +12,17 @@ import threading
 import time
 import weakref
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Awaitable, Callable, Mapping, Optional, Union
+from typing import Any, Awaitable, Callable, Mapping, Optional, Union
 
 import anyio
 import anyio.to_thread
+from typing_extensions import Self
 
 from . import _ffi as ffi
 from ._errors import QConfigurationError, error_from
 from ._native import Client, Failure, TokenData, fetch_token
 
 __all__ = ["AccessTokenProvider", "Login", "SyncAccessTokenProvider", "Token"]
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 log = logging.getLogger("amazon_q_streaming_client")
 

@@ -20,6 +20,9 @@ from typing import (
     overload,
 )
 
+from typing_extensions import TypedDict, Unpack
+
+from ._answer import FinalMessage
 from ._errors import QConfigurationError
 from ._history import (
     MESSAGES_MAX,
@@ -34,38 +37,37 @@ from ._history import (
     user_message,
     with_context,
 )
-from ._images import image_blocks
+from ._http import Timeouts
+from ._images import Image, image_blocks
 from ._tools import AnyTool, tool_models
 from .models import AssistantResponseMessage, ToolResult, ToolSpecification, UserInputMessage
 
 if TYPE_CHECKING:
-    from typing_extensions import TypedDict, Unpack
-
     from ._client import QStreamingClient
-    from ._http import Timeouts
-    from ._images import Image
-    from ._stream import AsyncMessageStream, FinalMessage, MessageStream
+    from ._stream import AsyncMessageStream, MessageStream
     from ._sync_client import SyncQStreamingClient
     from ._tool_run import AsyncToolRun, ToolRun
 
-    class StreamOptions(TypedDict, total=False):
-        """Keywords of `client.stream` that a conversation passes on."""
-
-        images: Optional[Iterable[Image]]
-        model: Optional[str]
-        agent_mode: Optional[str]
-        profile_arn: Optional[str]
-        timeout: Timeouts
-        drop_referenced_code: bool
-
-    class RunOptions(StreamOptions, total=False):
-        """Keywords of `client.run_tools` that a conversation passes on."""
-
-        max_rounds: int
-        parallel: bool
-
-
 __all__ = ["Conversation"]
+
+class StreamOptions(TypedDict, total=False):
+    """Keywords of `client.stream` that a conversation passes on."""
+
+    images: Optional[Iterable[Image]]
+    model: Optional[str]
+    agent_mode: Optional[str]
+    profile_arn: Optional[str]
+    timeout: Timeouts
+    max_retries: Optional[int]
+    drop_referenced_code: bool
+
+
+class RunOptions(StreamOptions, total=False):
+    """Keywords of `client.run_tools` that a conversation passes on."""
+
+    max_rounds: int
+    parallel: bool
+
 
 ClientT_co = TypeVar("ClientT_co", covariant=True)
 OtherT = TypeVar("OtherT")

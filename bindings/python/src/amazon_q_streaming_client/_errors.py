@@ -23,13 +23,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from . import _ffi as ffi
 from ._native import Failure, Fault
 
 if TYPE_CHECKING:
-    from ._stream import FinalMessage
+    from ._answer import FinalMessage
+else:
+    FinalMessage = Any  # whose import would be that of every model
 
 __all__ = [
     "QAccessDenied",

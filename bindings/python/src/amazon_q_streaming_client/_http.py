@@ -18,6 +18,7 @@ from typing import Any, AsyncIterator, Awaitable, Iterator, Mapping, Optional, U
 
 import anyio
 import httpx
+from typing_extensions import TypeAlias
 
 from . import _ffi as ffi
 from ._errors import QConfigurationError
@@ -38,6 +39,8 @@ __all__ = ["NativeTransport", "SyncNativeTransport"]
 BODY = "amazonq.body"  # extension of a response: its NativeBody
 
 Timeouts = Union[float, httpx.Timeout, None]
+HttpClient: TypeAlias = httpx.Client
+AsyncHttpClient: TypeAlias = httpx.AsyncClient
 
 DEFAULT_TIMEOUT = httpx.Timeout(60.0, connect=10.0, pool=None)
 """Seconds: 10 to connect, 60 until the answer begins and between two pieces of it."""
@@ -509,7 +512,7 @@ def _timeout_for(http: object, wanted: Timeouts) -> httpx.Timeout:
     return DEFAULT_TIMEOUT if known == _HTTPX_DEFAULT else known
 
 
-def _checked(timeout: Timeouts) -> Timeouts:
+def checked_timeout(timeout: Timeouts) -> Timeouts:
     """A timeout of the caller's; one that is too long to count is none."""
     if isinstance(timeout, httpx.Timeout):
         return httpx.Timeout(**{key: _seconds(value) for key, value in timeout.as_dict().items()})
@@ -519,9 +522,10 @@ def _checked(timeout: Timeouts) -> Timeouts:
 def _seconds(value: object) -> Optional[float]:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
         raise QConfigurationError(
-            "timeout: must be a number of seconds, an httpx.Timeout of such, or None for none"
+            f"timeout: must be a number of seconds above 0, an httpx.Timeout of such, or None for "
+            f"none, not {value!r}"
         )
     return value if value * 1000 < _LONGEST_MS else None
 
@@ -575,13 +579,13 @@ class AsyncSender:
         if isinstance(http, httpx.AsyncClient):
             _hush_hpack()
         self._http = http
-        self._timeout = _checked(timeout)
+        self._timeout = checked_timeout(timeout)
 
     async def send(
         self, exchange: Exchange, timeout: Timeouts = NOT_GIVEN
     ) -> Union[AsyncAnswer, Reader, None]:
         """The answer; None if there is none, which the exchange has been told."""
-        wanted = self._timeout if timeout is NOT_GIVEN else _checked(timeout)
+        wanted = self._timeout if timeout is NOT_GIVEN else timeout
         if isinstance(self._http, NativeTransport):
             return await self._http.send(exchange, _timeout_for(self._http, wanted))
         request = _build(self._http, exchange.request(), wanted)
@@ -609,13 +613,13 @@ class Sender:
         if isinstance(http, httpx.Client):
             _hush_hpack()
         self._http = http
-        self._timeout = _checked(timeout)
+        self._timeout = checked_timeout(timeout)
 
     def send(
         self, exchange: Exchange, timeout: Timeouts = NOT_GIVEN
     ) -> Union[Answer, NativeAnswer, None]:
         """As AsyncSender.send."""
-        wanted = self._timeout if timeout is NOT_GIVEN else _checked(timeout)
+        wanted = self._timeout if timeout is NOT_GIVEN else timeout
         if isinstance(self._http, SyncNativeTransport):
             return self._http.send(exchange, _timeout_for(self._http, wanted))
         request = _build(self._http, exchange.request(), wanted)

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, BinaryIO, Iterable, Optional, Union
+from typing import BinaryIO, Iterable, Optional, Union
+
+from typing_extensions import TypeAlias
 
 from ._errors import QConfigurationError
 from .models import ImageBlock, ImageFormat, ImageSourceBytes
-
-if TYPE_CHECKING:
-    from typing_extensions import TypeAlias
 
 __all__ = ["Image", "image"]
 
@@ -20,7 +19,7 @@ IMAGES_MAX = 10
 IMAGE_BYTES_MAX = 10 * 1024 * 1024
 """Bytes of one image, as it is in its file."""
 
-Image: TypeAlias = "Union[ImageBlock, str, os.PathLike[str], bytes, BinaryIO]"
+Image: TypeAlias = Union[ImageBlock, str, os.PathLike[str], bytes, BinaryIO]
 """What `images=` takes: what image() made, or what it takes."""
 
 

@@ -30,13 +30,12 @@ from .models import (
 
 __all__ = ["History", "Message", "conversation_state"]
 
-History = Union["Conversation[Any]", Sequence[Any]]
+History = Union[Conversation[Any], Sequence[Any]]
 """What `history=` takes: a Conversation, or messages, as objects or as the service's JSON."""
 
 
 def conversation_state(
     message: Message,
-    *,
     history: Optional[History] = None,
     tools: Optional[Iterable[AnyTool]] = None,
     images: Optional[Iterable[Image]] = None,

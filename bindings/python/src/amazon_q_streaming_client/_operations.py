@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import Any, Iterator, Mapping, Optional
+from typing import Any, Iterator, Mapping, NamedTuple, Optional
 
 from . import _ffi as ffi
 from ._errors import QClosedError, QConfigurationError, QProtocolError, error_from
 from ._events import Event, parse_event, text_event
+from ._http import Timeouts, checked_timeout
 from ._native import Client, EventTuple, Exchange, Failure
 from .models import (
     GetUsageLimitsResponse,
@@ -20,6 +21,19 @@ from .models import (
 from .models._base import wire_name
 
 _RETRIES_MAX = 100
+
+
+class Request(NamedTuple):
+    """What a method of a client was asked for."""
+
+    call: int
+    body: bytes
+    profile_arn: Optional[str]  # None: the client's
+    timeout: Timeouts
+    max_attempts: int
+
+    def __repr__(self) -> str:  # the body is what the user wrote
+        return f"<request {self.call}>"
 
 
 class Options:
@@ -60,8 +74,7 @@ class Options:
             raise QConfigurationError(
                 "transport: an http_client has its own, pass one or the other"
             )
-        if not isinstance(max_retries, int) or not 0 <= max_retries <= _RETRIES_MAX:
-            raise QConfigurationError(f"max_retries: must be 0 to {_RETRIES_MAX}")
+        max_attempts = _attempts(max_retries)
         for name, text in {
             "transport": transport,
             "base_url": base_url,
@@ -79,38 +92,50 @@ class Options:
             known["endpoint"] = base_url
         if transport is not None and transport != "httpx":
             known["transport"] = transport
-        return cls(known, transport, region or "", profile_arn, max_retries + 1, user_agent)
+        return cls(known, transport, region or "", profile_arn, max_attempts, user_agent)
 
     def __repr__(self) -> str:
         parts = [self.settings.get("endpoint"), self._region, self.transport]
         return " ".join(part for part in parts if part) or "default"
 
-    def exchange(
+    def check_open(self) -> None:
+        if self._closed:
+            raise QClosedError("client: is closed, make a new one")
+
+    def request(
         self,
         call: int,
-        token: str,
         body: bytes,
         profile_arn: Optional[str],
-        login_profile_arn: Optional[str],
-    ) -> Exchange:
+        timeout: Timeouts,
+        max_retries: Optional[int],
+    ) -> Request:
+        """Raises a QError for what is wrong with a method's keywords, or if the client is closed."""
+        self.check_open()
+        if profile_arn is not None:
+            encode_text("profile_arn", profile_arn)
+        attempts = self._max_attempts if max_retries is None else _attempts(max_retries)
+        return Request(call, body, profile_arn, checked_timeout(timeout), attempts)
+
+    def exchange(self, request: Request, token: str, login_profile_arn: Optional[str]) -> Exchange:
         """A request, ready to be sent. Raises a QError for what is wrong with the options."""
+        profile_arn = request.profile_arn
         if profile_arn is None:
             profile_arn = self._profile_arn or login_profile_arn or ""
         encode_text("profile_arn", profile_arn)
         with self._lock:
-            if self._closed:
-                raise QClosedError("client: is closed, make a new one")
+            self.check_open()
             try:
                 if self._client is None:
                     self._client = Client(self.settings, user_agent=self._user_agent)
                 return Exchange(
                     self._client,
-                    call,
+                    request.call,
                     access_token=token,
-                    body=body,
+                    body=request.body,
                     profile_arn=profile_arn,
                     region=self._region,
-                    max_attempts=self._max_attempts,
+                    max_attempts=request.max_attempts,
                 )
             except Failure as failure:
                 raise error_from(failure) from None
@@ -121,6 +146,14 @@ class Options:
             client, self._client = self._client, None
             if client is not None:
                 client.close()
+
+
+def _attempts(max_retries: object) -> int:
+    if isinstance(max_retries, bool) or not isinstance(max_retries, int):
+        raise QConfigurationError(f"max_retries: must be 0 to {_RETRIES_MAX}, not {max_retries!r}")
+    if not 0 <= max_retries <= _RETRIES_MAX:
+        raise QConfigurationError(f"max_retries: must be 0 to {_RETRIES_MAX}, not {max_retries}")
+    return max_retries + 1
 
 
 def encode_text(name: str, value: object) -> bytes:

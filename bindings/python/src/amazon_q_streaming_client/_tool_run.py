@@ -8,26 +8,18 @@ import inspect
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Iterable, Iterator, Optional, Union
+from typing import Any, AsyncIterator, Callable, Iterable, Iterator, Optional, Union
 
+from typing_extensions import Self
+
+from ._answer import FinalMessage, ToolRequest
 from ._conversation import Conversation
 from ._errors import QClosedError, QConfigurationError, QError
+from ._events import Event
 from ._history import user_message
-from ._stream import (
-    AsyncMessageStream,
-    FinalMessage,
-    MessageStream,
-    ToolRequest,
-    async_texts,
-    texts,
-)
+from ._stream import AsyncMessageStream, MessageStream, async_texts, texts
 from ._tools import AnyTool, FunctionTool, Toolbox, ToolOutcome, failed, succeeded
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from ._events import Event
-    from .models import UserInputMessage
+from .models import UserInputMessage
 
 __all__ = ["AsyncToolRun", "QTooManyRounds", "Step", "ToolRun"]
 

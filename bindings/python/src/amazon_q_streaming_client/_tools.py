@@ -11,13 +11,15 @@ import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Optional, TypeVar, Union, overload
+from typing import Annotated, Any, Optional, TypeVar, Union, overload
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import to_jsonable_python
+from typing_extensions import TypeAlias
 
+from ._answer import ToolRequest
 from ._errors import QConfigurationError
 from ._history import error_result
 from .models import (
@@ -32,11 +34,6 @@ from .models import (
     UnknownUnionMember,
 )
 
-if TYPE_CHECKING:
-    from typing_extensions import TypeAlias
-
-    from ._stream import ToolRequest
-
 __all__ = ["AnyTool", "FunctionTool", "ToolError", "ToolOutcome", "tool"]
 
 log = logging.getLogger("amazon_q_streaming_client")
@@ -47,7 +44,7 @@ DESCRIPTION_BYTES_MAX = 10_004
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*")
 _MARK = "__amazon_q_tool__"  # attribute of a decorated function: its FunctionTool
 
-Function = TypeVar("Function", bound="Callable[..., Any]")
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class ToolError(Exception):
@@ -206,9 +203,9 @@ def tool(
     return mark if function is None else mark(function)
 
 
-AnyTool: TypeAlias = (
-    "Union[Callable[..., Any], FunctionTool, ToolSpecification, CachePoint, Mapping[str, Any]]"
-)
+AnyTool: TypeAlias = Union[
+    Callable[..., Any], FunctionTool, ToolSpecification, CachePoint, Mapping[str, Any]
+]
 """What `tools=` takes: decorated functions, FunctionTools, the service's shapes, and dictionaries
 with name, description and inputSchema, or as the service's JSON."""
 

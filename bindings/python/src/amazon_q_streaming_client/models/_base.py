@@ -37,9 +37,7 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
-
-if TYPE_CHECKING:
-    from typing_extensions import Self, TypeAlias
+from typing_extensions import Self, TypeAlias
 
 # Any JSON value. None is absent, here as everywhere.
 Document: TypeAlias = Any
