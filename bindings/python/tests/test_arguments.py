@@ -1,15 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is wrong with the arguments of a client is said when it is made."""
+"""What is wrong with the arguments of a client, or of a method, is said when they are passed."""
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import httpx
 import pytest
 
 import amazon_q_streaming_client as q
-from amazon_q_streaming_client import Login, QStreamingClient, SyncQStreamingClient
+from amazon_q_streaming_client import Conversation, Login, QStreamingClient, SyncQStreamingClient
+
+CLIENTS = [QStreamingClient, SyncQStreamingClient]
+
+# Every method, with what it needs.
+CALLS: list[tuple[str, dict[str, Any]]] = [
+    ("generate_assistant_response", {"message": "x"}),
+    ("stream", {"message": "x"}),
+    ("send_message", {"message": "x"}),
+    ("export_result_archive", {"export_id": "x", "export_intent": "TRANSFORMATION"}),
+    ("iter_available_models", {}),
+    ("iter_available_profiles", {}),
+]
+AWAITED = ["list_available_models", "list_available_profiles", "get_usage_limits"]
 
 
 @pytest.mark.parametrize(
@@ -34,3 +48,81 @@ def test_what_names_a_login_must_be_a_string(argument: str) -> None:
     for make in (Login, QStreamingClient.from_login, SyncQStreamingClient.from_login):
         with pytest.raises(q.QConfigurationError, match=f"login: {argument} must be a string"):
             make(**{argument: 3})  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("kind", CLIENTS)
+@pytest.mark.parametrize("timeout", [0, 0.0, httpx.Timeout(5.0, connect=0)])
+def test_a_timeout_of_nothing_is_an_error(kind: Any, timeout: Any) -> None:
+    with pytest.raises(q.QConfigurationError, match="timeout: .* above 0"):
+        kind("t", timeout=timeout)
+    for name, arguments in CALLS:
+        with pytest.raises(q.QConfigurationError, match="timeout: .* above 0"):
+            getattr(kind("t"), name)(**arguments, timeout=timeout)
+
+
+@pytest.mark.parametrize("kind", CLIENTS)
+@pytest.mark.parametrize("wrong", [-1, 101, True, "2", 1.5])
+def test_retries_are_a_number_from_0_to_100(kind: Any, wrong: Any) -> None:
+    with pytest.raises(q.QConfigurationError, match="max_retries: must be 0 to 100"):
+        kind("t", max_retries=wrong)
+    for name, arguments in CALLS:
+        with pytest.raises(q.QConfigurationError, match="max_retries: must be 0 to 100"):
+            getattr(kind("t"), name)(**arguments, max_retries=wrong)
+
+
+@pytest.mark.anyio
+async def test_a_closed_client_refuses_everything_at_once() -> None:
+    client = QStreamingClient("t")
+    await client.aclose()
+    with pytest.raises(q.QClosedError, match="client: is closed"):
+        async with client:
+            pass
+    for name, arguments in CALLS:
+        with pytest.raises(q.QClosedError, match="client: is closed"):
+            getattr(client, name)(**arguments)
+    for name in AWAITED:
+        with pytest.raises(q.QClosedError, match="client: is closed"):
+            await getattr(client, name)()
+    with pytest.raises(q.QClosedError, match="client: is closed"):
+        client.run_tools("x", tools=[])
+
+
+def test_a_closed_sync_client_refuses_everything_at_once() -> None:
+    client = SyncQStreamingClient("t")
+    client.close()
+    with pytest.raises(q.QClosedError, match="client: is closed"):
+        with client:
+            pass
+    for name, arguments in [*CALLS, *((name, {}) for name in AWAITED)]:
+        with pytest.raises(q.QClosedError, match="client: is closed"):
+            getattr(client, name)(**arguments)
+    with pytest.raises(q.QClosedError, match="client: is closed"):
+        client.run_tools("x", tools=[])
+
+
+@pytest.mark.parametrize("client", ["My name is Ann.", 3, object()])
+def test_a_conversation_says_what_it_takes_as_client(client: Any) -> None:
+    with pytest.raises(q.QConfigurationError, match="must be a QStreamingClient or a SyncQ"):
+        Conversation(client)
+
+
+@pytest.mark.parametrize("history", ["My name is Ann.", b"x", 3, {}, q.UserInputMessage(content="x")])
+def test_a_history_that_is_no_list_is_an_error(history: Any) -> None:
+    with pytest.raises(q.QConfigurationError, match="history: must be a Conversation or a list"):
+        Conversation(history=history)
+    for kind in CLIENTS:
+        with pytest.raises(q.QConfigurationError, match="history: must be a Conversation or a list"):
+            kind("t").stream("x", history=history)
+
+
+def test_both_clients_have_the_same_methods_with_the_same_keywords() -> None:
+    def methods(kind: Any) -> dict[str, list[str]]:
+        return {
+            name: list(inspect.signature(value).parameters)
+            for name, value in inspect.getmembers(kind, inspect.isfunction)
+            if not name.startswith("_") and name not in ("close", "aclose")
+        }
+
+    assert methods(QStreamingClient) == methods(SyncQStreamingClient)
+    for name, keywords in methods(QStreamingClient).items():
+        assert name == "run_tools" or {"timeout", "max_retries"} <= set(keywords), name

@@ -250,6 +250,22 @@ async def test_max_retries_is_kept(service: Any, token: str) -> None:
 
 
 @pytest.mark.anyio
+async def test_a_call_may_have_retries_of_its_own(client: Any, service: Any) -> None:
+    service.fault("GenerateAssistantResponse", status=500, body="{}", times=9)
+    async with client:
+        with pytest.raises(q.QServiceError):
+            await text_of(client.generate_assistant_response("hello", max_retries=0))
+        assert service.calls("GenerateAssistantResponse") == 1
+        with pytest.raises(q.QServiceError):
+            async with client.stream("hello", max_retries=0) as stream:
+                await stream.text()
+        assert service.calls("GenerateAssistantResponse") == 2
+        with pytest.raises(q.QServiceError):
+            await q.Conversation(client).ask("hello", max_retries=0)
+    assert service.calls("GenerateAssistantResponse") == 3
+
+
+@pytest.mark.anyio
 async def test_a_peer_that_says_nothing_is_a_timeout(service: Any, token: str) -> None:
     service.fault("GenerateAssistantResponse", stall=True)
     async with QStreamingClient(token, timeout=0.2) as client:

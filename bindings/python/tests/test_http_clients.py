@@ -321,6 +321,20 @@ async def test_the_native_transport_speaks_http_2_to_a_verified_peer(service: An
 
 
 @pytest.mark.anyio
+async def test_an_authority_that_is_not_trusted_is_told_in_pythons_terms(service: Any) -> None:
+    async with QStreamingClient("t", base_url=service.tls_url) as client:
+        with pytest.raises(q.QConnectionError, match=r"settings=\{'ca_bundle': PATH\}"):
+            await client.get_usage_limits()
+    async with QStreamingClient("t", base_url=service.tls_url, transport="httpx") as client:
+        with pytest.raises(q.QConnectionError, match="SSL_CERT_FILE, or pass an http_client with"):
+            await client.get_usage_limits()
+    trusting = {"ca_bundle": str(service.ca)}
+    async with QStreamingClient("t", base_url=service.tls_url, settings=trusting) as client:
+        with pytest.raises(q.QTokenRejected):
+            await client.get_usage_limits()
+
+
+@pytest.mark.anyio
 async def test_the_native_transport_raises_what_httpx_users_expect() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

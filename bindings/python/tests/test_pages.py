@@ -57,3 +57,33 @@ async def test_a_service_that_leads_in_a_circle_is_an_error(tokens: tuple[str, .
         await read(Service(*tokens))
     with pytest.raises(q.QProtocolError, match="no end"):
         read_sync(Service(*tokens))
+
+
+@pytest.mark.anyio
+async def test_a_page_is_asked_for_when_the_one_before_has_been_read() -> None:
+    service = Service("two", "three", "")
+    async with httpx.AsyncClient(transport=httpx.MockTransport(service)) as http:
+        models = QStreamingClient("t", http_client=http).iter_available_models()
+        assert service.asked == []
+        assert (await models.__anext__()).model_id == "1"
+        assert service.asked == [None]
+        assert [model.model_id async for model in models] == ["2", "3"]
+    assert service.asked == [None, "two", "three"]
+
+
+def test_a_page_is_asked_for_in_threads_when_the_one_before_has_been_read() -> None:
+    service = Service("two", "three", "")
+    with httpx.Client(transport=httpx.MockTransport(service)) as http:
+        models = SyncQStreamingClient("t", http_client=http).iter_available_models()
+        assert service.asked == []
+        assert next(models).model_id == "1"
+        assert service.asked == [None]
+        assert [model.model_id for model in models] == ["2", "3"]
+
+
+@pytest.mark.anyio
+async def test_profiles_come_one_by_one(client: Any, sync_client: Any) -> None:
+    async with client:
+        profiles = [profile async for profile in client.iter_available_profiles()]
+        assert profiles and profiles == await client.list_available_profiles()
+    assert list(sync_client.iter_available_profiles()) == profiles

@@ -3,15 +3,38 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
 import sys
+import typing
 from pathlib import Path
+from typing import Any, Iterator
 
 import pytest
 
 import amazon_q_streaming_client as q
+
+def functions(kind: type) -> Iterator[tuple[str, Any]]:
+    """What a class of the package defines for its users."""
+    for name, value in inspect.getmembers(kind):
+        value = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+        own = str(getattr(value, "__module__", "")).startswith(q.__name__)
+        if inspect.isfunction(value) and own and (not name.startswith("_") or name[:2] == "__"):
+            yield f"{kind.__name__}.{name}", value
+
+
+@pytest.mark.parametrize("name", q.__all__)
+def test_the_hints_of_everything_public_resolve_at_run_time(name: str) -> None:
+    thing = getattr(q, name)
+    if inspect.isclass(thing):
+        typing.get_type_hints(thing)
+        for _where, function in functions(thing):
+            typing.get_type_hints(function)
+    elif inspect.isfunction(thing):
+        typing.get_type_hints(thing)
+
 
 GOOD = """
 import asyncio
@@ -57,8 +80,11 @@ async def main(http: httpx.AsyncClient) -> None:
         assert_type(stream, q.AsyncMessageStream)
         async for text in stream.text_stream:
             assert_type(text, str)
-    async with client.run_tools("x", tools=[]) as run:
+    async with client.run_tools("x", tools=[], max_retries=1) as run:
         assert_type(run, q.AsyncToolRun)
+    async for model in client.iter_available_models(max_retries=0):
+        assert_type(model, q.models.Model)
+    assert_type(await client.list_available_profiles(), list[q.models.Profile])
     conversation = Conversation(client)
     assert_type(conversation, Conversation[Mine])
     assert_type(await conversation.ask("x"), q.FinalMessage)
@@ -81,6 +107,8 @@ def sync_main(http: httpx.Client) -> None:
     assert_type(Conversation(client).ask("x"), q.FinalMessage)
     with client.stream("x") as stream:
         assert_type(stream, q.MessageStream)
+    for profile in client.iter_available_profiles():
+        assert_type(profile, q.models.Profile)
 """
 
 BAD = """

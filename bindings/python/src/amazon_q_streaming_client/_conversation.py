@@ -28,7 +28,7 @@ from ._history import (
     MESSAGES_MAX,
     HistoryMessage,
     as_past,
-    check_order,
+    read_history,
     flattened,
     following,
     results_of,
@@ -126,6 +126,11 @@ class Conversation(Sequence[HistoryMessage], Generic[ClientT_co]):
         tools: Optional[Iterable[AnyTool]] = None,
         max_messages: int = MESSAGES_MAX,
     ) -> None:
+        if client is not None and not callable(getattr(client, "stream", None)):
+            raise QConfigurationError(
+                "conversation: the client must be a QStreamingClient or a SyncQStreamingClient, not "
+                f"{type(client).__name__}; what the user says goes to ask() or stream()"
+            )
         if not 2 <= max_messages <= MESSAGES_MAX:
             raise QConfigurationError(f"max_messages: must be 2 to {MESSAGES_MAX}")
         self.id = id or str(uuid.uuid4())
@@ -134,8 +139,7 @@ class Conversation(Sequence[HistoryMessage], Generic[ClientT_co]):
         self.max_messages = max_messages
         self._client = client
         self._results: list[ToolResult] = []
-        self._messages = list(history)
-        check_order(self._messages)
+        self._messages = read_history(history)
         if self._messages:
             first = self._messages[0]
             assert isinstance(first, UserInputMessage)  # checked

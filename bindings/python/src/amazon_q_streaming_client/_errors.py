@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong, as one tree. The text of an error is the library's line, word for word.
+"""What can go wrong, as one tree. The text of an error is the library's line.
 
     QError
     ├── QConnectionError              name, route, connection, TLS

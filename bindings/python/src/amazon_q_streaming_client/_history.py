@@ -8,11 +8,15 @@ message that asked for them, one for each. All sizes are bytes of UTF-8.
 from __future__ import annotations
 
 import json
-from typing import Any, Iterable, Optional, Sequence, Union
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Optional, Union
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from ._errors import QConfigurationError
 from .models import (
     AssistantResponseMessage,
+    ChatMessage,
     ConversationState,
     Origin,
     ToolInputSchema,
@@ -83,6 +87,30 @@ def as_past(message: UserInputMessage) -> UserInputMessage:
         if message.user_input_message_context == UserInputMessageContext():
             message = message.model_copy(update={"user_input_message_context": None})
     return message
+
+
+def read_history(history: object) -> list[HistoryMessage]:
+    """Messages in the right order, of objects or of the service's JSON. Raises QConfigurationError."""
+    if isinstance(history, (str, bytes, Mapping, BaseModel)) or not isinstance(history, Iterable):
+        raise QConfigurationError(
+            "history: must be a Conversation or a list of messages, not "
+            f"{type(history).__name__}; what the user says now is the message"
+        )
+    messages: list[HistoryMessage] = []
+    for at, item in enumerate(history):
+        try:
+            known = isinstance(item, (UserInputMessage, AssistantResponseMessage))
+            messages.append(item if known else _read_message(item))
+        except ValidationError:
+            raise QConfigurationError(
+                f"history: message {at + 1} must be a UserInputMessage or an "
+                f"AssistantResponseMessage, not {type(item).__name__}"
+            ) from None
+    check_order(messages)
+    return messages
+
+
+_read_message = TypeAdapter[Any](ChatMessage).validate_python
 
 
 def check_order(history: Sequence[object]) -> None:

@@ -82,8 +82,19 @@ def _to_failure(error: httpx.HTTPError) -> Failure:
     elif isinstance(error, httpx.RemoteProtocolError):
         status = ffi.E_TRUNCATED
     flags = ffi.ERROR_NOT_SENT if isinstance(error, _NOT_SENT) else 0
-    text = str(error) or type(error).__name__
-    return Failure(status, f"connection: {text}, check the network or the proxy", flags=flags)
+    text = next(filter(None, map(str, _causes(error))), type(error).__name__)
+    advice = "check the network or the proxy"
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        status = ffi.E_TLS
+        advice = "set SSL_CERT_FILE, or pass an http_client with verify="
+    return Failure(status, f"connection: {text}, {advice}", flags=flags)
+
+
+def _causes(error: Optional[BaseException]) -> Iterator[BaseException]:
+    """It, and what it comes from: an error of httpx may have no text of its own."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 # ---- the transport as httpx sees it ----

@@ -6,14 +6,11 @@ from __future__ import annotations
 import uuid
 from typing import Any, Iterable, Optional, Sequence, Union
 
-from pydantic import TypeAdapter, ValidationError
-
 from ._conversation import Conversation
 from ._errors import QConfigurationError
 from ._history import (
-    HistoryMessage,
     Message,
-    check_order,
+    read_history,
     results_of,
     user_message,
     with_context,
@@ -21,8 +18,6 @@ from ._history import (
 from ._images import Image, image_blocks
 from ._tools import AnyTool, tool_models
 from .models import (
-    AssistantResponseMessage,
-    ChatMessage,
     ChatTriggerType,
     ConversationState,
     UserInputMessage,
@@ -64,7 +59,7 @@ def conversation_state(
         past, current = history.prepare(current, tools)
     else:
         if history is not None:
-            past = _past(history)
+            past = list(read_history(history))
         if tools is not None:
             current = with_context(current, tools=tool_models(tools))
     _check_not_empty(current)
@@ -87,24 +82,6 @@ def _with_images(
     if model is not None:
         changes["model_id"] = model
     return message.model_copy(update=changes) if changes else message
-
-
-def _past(history: Sequence[Any]) -> list[HistoryMessage]:
-    messages: list[HistoryMessage] = []
-    for at, item in enumerate(history):
-        try:
-            known = isinstance(item, (UserInputMessage, AssistantResponseMessage))
-            messages.append(item if known else _read_message(item))
-        except ValidationError:
-            raise QConfigurationError(
-                f"history: message {at + 1} must be a UserInputMessage or an "
-                f"AssistantResponseMessage, not {type(item).__name__}"
-            ) from None
-    check_order(messages)
-    return messages
-
-
-_read_message = TypeAdapter[Any](ChatMessage).validate_python
 
 
 def _check_not_empty(message: UserInputMessage) -> None:

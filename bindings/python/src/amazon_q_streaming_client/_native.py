@@ -26,6 +26,9 @@ BATCH = 256  # events per call of the library, at most
 _LEVELS = {1: logging.ERROR, 2: logging.WARNING, 3: logging.INFO, 4: logging.DEBUG}
 
 
+_CA_BUNDLE = "settings={'ca_bundle': PATH}"  # the library names the command's option
+
+
 class Failure(Exception):
     """A negative status of the library. Never reaches the caller of the package: see _errors.py."""
 
@@ -44,7 +47,7 @@ class Failure(Exception):
 
     @classmethod
     def of(cls, error: ffi.Error) -> Failure:
-        text = error.text.decode("utf-8", "replace")
+        text = error.text.decode("utf-8", "replace").replace("--ca-bundle", _CA_BUNDLE)
         return cls(error.status, text, error.http, error.flags, error.sys)
 
 
