@@ -202,10 +202,33 @@ async def test_no_login_is_an_error_that_says_what_to_do(endpoints: Any) -> None
             await count(client.generate_assistant_response("hello"))
 
 
-def test_a_store_that_does_not_exist_is_named(endpoints: Any) -> None:
-    with Login(store="no-such-store") as login:
-        with pytest.raises(q.QConfigurationError, match="no-such-store"):
-            login.token()
+STORES = [
+    ("memory", q.QNotLoggedIn, "none in store 'memory'"),
+    ("no-such-store", q.QConfigurationError, "store 'no-such-store': no such plugin in"),
+    ("/no/such/store.so", q.QConfigurationError, "store '/no/such/store.so': .*No such file"),
+    ("store.so", q.QConfigurationError, "give a name .* or an absolute path"),
+]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("store", "kind", "text"), STORES, ids=[store for store, *_ in STORES])
+async def test_a_store_without_a_login_is_named_and_so_is_one_that_is_not_there(
+    endpoints: Any, store: str, kind: Any, text: str
+) -> None:
+    with Login(store) as login, pytest.raises(kind, match=text):
+        login.token()
+    with SyncQStreamingClient.from_login(store) as sync, pytest.raises(kind, match=text):
+        sync.get_usage_limits()
+    async with QStreamingClient.from_login(store=store) as client:
+        with pytest.raises(kind, match=text):
+            await client.get_usage_limits()
+
+
+def test_a_store_may_be_given_by_its_path(endpoints: Any) -> None:
+    library = Path(os.environ.get("AQ_LIBRARY_DIR") or Path(q.__file__).parent / "lib")
+    path = str(library / "amazonq" / "plugins" / "store-memory.so")
+    with Login(path) as login, pytest.raises(q.QNotLoggedIn, match="none in store"):
+        login.token()
 
 
 def test_a_closed_login_can_be_used_again(database: Any, nothing_left: None) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Awaitable, Callable, Mapping, Optional, Union
 
 import anyio
 import anyio.to_thread
-from typing_extensions import Self
+from typing_extensions import Literal, Self
 
 from . import _ffi as ffi
 from ._errors import QConfigurationError, error_from
@@ -35,6 +35,11 @@ is called in a worker thread by the async client, so it may block.
 
 SyncAccessTokenProvider = Callable[..., str]
 """The same for SyncQStreamingClient, which cannot wait for an async one."""
+
+
+Store = Union[Literal["sqlite", "keyring", "broker", "token-file", "memory"], str]
+"""Where a login rests: a store plugin by name, or by the absolute path of its file. Which are installed says
+`q plugin list`; one that is not is a QConfigurationError when the login is first used."""
 
 
 class Secret(str):
@@ -100,7 +105,7 @@ class Login:
 
     def __init__(
         self,
-        store: Optional[str] = None,
+        store: Optional[Store] = None,
         *,
         source: Optional[str] = None,
         db: Optional[str] = None,

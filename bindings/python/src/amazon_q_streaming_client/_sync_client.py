@@ -8,7 +8,7 @@ from typing import Any, Generator, Iterable, Mapping, Optional, Union
 from typing_extensions import Self, Unpack
 
 from . import _ffi as ffi
-from ._auth import Login, SyncAccessTokenProvider, Tokens
+from ._auth import Login, Store, SyncAccessTokenProvider, Tokens
 from ._conversation import Conversation
 from ._events import Event
 from ._exchange import Call, Transaction
@@ -78,13 +78,17 @@ class SyncQStreamingClient(Requests[Generator[Event, None, None], MessageStream,
     @classmethod
     def from_login(
         cls,
-        store: Optional[str] = None,
+        store: Optional[Store] = None,
         *,
         source: Optional[str] = None,
         db: Optional[str] = None,
         **options: Unpack[SyncClientOptions],
     ) -> Self:
-        """A client that uses the login on this machine, and keeps it alive. `options` as above."""
+        """A client that uses the login on this machine, and keeps it alive. `options` as above.
+
+        store: a store plugin, by name or path; source, db: which login (docs/settings.md). Nothing is read
+            before the first request.
+        """
         login = Login(store, source=source, db=db, settings=options.get("settings"))
         client = cls(login, **options)
         client._owned_login = login
