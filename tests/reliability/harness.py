@@ -97,7 +97,7 @@ def traced(q, call, n, what, args=EXPORT):
     and whether there was an n-th."""
     log = q.home / "strace.log"
     inject = f"inject={call}:{what}:when={n}"
-    options = ["-f", "-qq", "-o", log, "-e", f"trace={call}", "-e", inject]
+    options = ["-f", "-qq", "-s", "0", "-o", log, "-e", f"trace={call}", "-e", inject]
     end = finish(q.start(*options, BINARY, *args, program="strace"))
     return end, len(log.read_text().splitlines()) >= n
 
