@@ -60,8 +60,9 @@ NAMES = """
 - T1: redirects; T2: peers that cannot prove who they are; T3: endpoints that may not be shown a
   login; T4: headers without end; T6: stalls, and cancelling; T7: encodings and framing;
   T10: connections lost
-- K1: database mounted as a single file; K2: its directory mounted; K3: WAL mode; K4: read-only places and
-  other users' files; K5: who renews it; K6: file systems of other machines; K7: file replaced under the mount
+- K1: database mounted as a single file; K2: its directory mounted; K3: WAL mode; K4: read-only
+  places and other users' files; K5: who renews it; K6: file systems of other machines; K7: file
+  replaced under the mount
 - C4: signals during a refresh: the command ends within 2 s and what was answered is saved
 """
 

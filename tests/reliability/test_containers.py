@@ -167,8 +167,8 @@ def test_what_plain_sqlite_loses_in_the_same_place(container, service):
             with connected(host.db) as connection:
                 change = "UPDATE auth_kv SET value = ? WHERE key = ?"
                 connection.execute(change, [f"host {number}", TOKEN_KEY])
-            look = "SELECT value FROM auth_kv WHERE key = ?"
-            script = f"import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('{look}', ['k'])"
+            script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); "
+            script += "c.execute('SELECT count(*) FROM auth_kv')"
             reader = container.place.start(
                 container.q, sys.executable, "-c", script, str(container.q.db)
             )

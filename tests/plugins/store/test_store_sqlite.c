@@ -402,6 +402,24 @@ static void nothing_is_saved_to_damaged_pages(void **state)
     assert_string_equal(f->store.value, "T");
 }
 
+/* In a page of the same table that the save itself does not come to: that of y. */
+static void nothing_is_saved_beside_damaged_pages(void **state)
+{
+    static const char wrong[16] = { 0 };
+    struct fixture *f = *state;
+    make(f, "INSERT INTO auth_kv VALUES ('" TOKEN_KEY "', 'T'),"
+            " ('x', hex(zeroblob(1500))), ('y', hex(zeroblob(1500))), ('z', hex(zeroblob(1500)))");
+    long page = strtol(ask(f->path, "PRAGMA page_size"), NULL, 10);
+    long last = strtol(ask(f->path, "PRAGMA page_count"), NULL, 10);
+    int fd = open(f->path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, wrong, sizeof(wrong), (last - 2) * page), sizeof(wrong));
+    close(fd);
+    assert_int_equal(instance_put(&f->store, TOKEN_KEY, "U"), AQ_E_CORRUPT);
+    assert_text_has(f, "damaged, restore a copy, or move it away and log in again");
+    assert_int_equal(instance_get(&f->store, TOKEN_KEY), AQ_OK);
+    assert_string_equal(f->store.value, "T");
+}
+
 static void a_database_cut_or_damaged_anywhere_gives_an_error_or_the_value(void **state)
 {
     struct fixture *f = *state;
@@ -1058,6 +1076,7 @@ int main(void)
         TEST(a_file_too_short_for_a_database_is_called_none),
         TEST(only_what_begins_as_a_database_is_called_damaged),
         TEST(nothing_is_saved_to_damaged_pages),
+        TEST(nothing_is_saved_beside_damaged_pages),
         TEST(a_database_cut_or_damaged_anywhere_gives_an_error_or_the_value),
         TEST(what_is_put_is_text_in_the_right_table),
         TEST(removing_removes_and_removing_nothing_is_no_error),
