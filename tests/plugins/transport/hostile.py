@@ -41,9 +41,11 @@ class Peer:
         self.sock = sock
         self.decoder = hpack.Decoder()
         self.stream = 0  # of the request
+        self.sending = threading.Lock()
 
     def send(self, *frames):
-        self.sock.sendall(b"".join(frames))
+        with self.sending:
+            self.sock.sendall(b"".join(frames))
 
     def flood(self, one):
         for _ in range(FRAMES // BATCH):

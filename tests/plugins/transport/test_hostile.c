@@ -132,7 +132,6 @@ static void a_frame_that_breaks_a_rule_is_an_error(void **state)
         { "/promise", AQ_E_PROTOCOL, "broken HTTP/2" },
         { "/huge-frame", AQ_E_PROTOCOL, "broken HTTP/2" },
         { "/frame-beyond-our-limit", AQ_E_PROTOCOL, "broken HTTP/2" },
-        { "/beyond-the-window", AQ_E_PROTOCOL, "broken HTTP/2" },
         { "/wrong-ping", AQ_E_PROTOCOL, "broken HTTP/2" },
         { "/wrong-setting", AQ_E_PROTOCOL, "broken HTTP/2" },
         { "/window-of-zero", AQ_E_PROTOCOL, "broken HTTP/2" },
@@ -154,6 +153,25 @@ static void data_for_streams_that_are_over_ends_the_connection_and_nothing_else(
     while (client_wait(&client, 1000)) { /* until the connection is given up */
     }
     assert_int_equal(server_number("gone", "hostile"), 1);
+    exchange_finish(&e);
+    client_close(&client);
+}
+
+static void more_than_the_window_allows_is_an_error_after_what_it_allows(void **state)
+{
+    struct client client;
+    struct exchange e;
+    (void)state;
+    client_open(&client, NULL);
+    exchange_start(&e, &client, server_url("hostile", "/beyond-the-window"), NULL);
+    e.stop_reading = true;
+    exchange_until_head(&e);
+    while (client_wait(&client, 300)) { /* until no more is taken from the peer */
+    }
+    e.stop_reading = false;
+    exchange_pull(&e);
+    assert_failed(&e, AQ_E_PROTOCOL, "broken HTTP/2");
+    assert_in_range(e.body_len, subject.held_bytes - 16384, subject.held_bytes);
     exchange_finish(&e);
     client_close(&client);
 }
@@ -272,6 +290,7 @@ int main(void)
         cmocka_unit_test(a_head_that_breaks_a_rule_is_an_error),
         cmocka_unit_test(a_frame_that_breaks_a_rule_is_an_error),
         cmocka_unit_test(data_for_streams_that_are_over_ends_the_connection_and_nothing_else),
+        cmocka_unit_test(more_than_the_window_allows_is_an_error_after_what_it_allows),
         cmocka_unit_test(a_head_that_drips_in_for_ever_meets_the_first_byte_timeout),
         cmocka_unit_test(only_what_was_certainly_not_processed_counts_as_not_sent),
         cmocka_unit_test(who_goes_away_may_answer_first_and_gets_nothing_new),

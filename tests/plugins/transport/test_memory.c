@@ -11,6 +11,7 @@
 
 #define ALLOCATIONS_MAX 2000u /* more than any request needs */
 #define STEPS_MAX 1000
+#define CONNECT_MS 1000 /* an answer that c-ares had no memory for never comes */
 
 /* the allocator; REAL(malloc) is the one that is replaced */
 
@@ -130,7 +131,9 @@ static void drive(struct exchange *e)
 static aq_status request(const char *url, struct aq_error *ret)
 {
     static const char *const headers[] = { "content-type: text/plain", NULL };
-    const struct ask ask = { .method = "POST", .headers = headers, .body = "x", .body_len = 1 };
+    const struct ask ask = {
+        .method = "POST", .headers = headers, .body = "x", .body_len = 1, .connect_ms = CONNECT_MS
+    };
     const struct plugin_setting settings[] = { { "ca_bundle", server_file("ca.pem") }, { 0 } };
     struct client client = { 0 };
     struct exchange e;
