@@ -8,7 +8,7 @@ import time
 
 import hpack
 
-from seen import go, lock, plain_path, record, refused, resets
+from seen import go, lock, plain_path, record, refused, requests, resets
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, \
@@ -82,6 +82,10 @@ class Peer:
             kind, flags, stream, payload = self.read_frame()
             if kind == SETTINGS and not flags & ACK:
                 self.send(frame(SETTINGS, ACK))
+            elif kind == PING and not flags & ACK:
+                with lock:
+                    requests["PING"] += 1
+                self.send(frame(PING, ACK, 0, payload))
             elif kind == RST_STREAM:
                 with lock:
                     resets[int.from_bytes(payload, "big")] += 1
@@ -353,6 +357,20 @@ def window_overflow(peer):
 def padding_beyond_the_frame(peer):
     peer.head()
     peer.data(b"\xffx", PADDED)
+
+
+def deaf(peer):
+    """Never answers, not even a ping."""
+    peer.head()
+    peer.data(b"first")
+    while peer.sock.recv(65536):
+        pass
+
+
+def quiet(peer):
+    """Answers pings, and nothing else."""
+    peer.head()
+    peer.data(b"first")
 
 
 # Goodbyes.

@@ -20,6 +20,7 @@ heads = {}
 bodies = {}
 resets = collections.Counter()
 refused = collections.Counter()
+resumed = collections.Counter()
 go = threading.Semaphore(0)
 
 

@@ -17,6 +17,7 @@ The path of a request chooses what happens to it. Commands on standard input, on
     head PATH           head of the last request for that path, lines joined with "|"; for a proxy,
                         the path is CONNECT
     body PATH           length of its body
+    resumed NAME        TLS sessions that were resumed at that listener so far
     refused PATH        requests beyond what the peer said it would take
     resets CODE         streams that were reset with this code so far
     go                  let one waiting response continue
@@ -39,7 +40,7 @@ from hostile import serve_few_streams, serve_hostile
 from http1 import Request, answer, serve_h1
 from http2 import serve_h2
 from seen import (bodies, connections, go, heads, heard, lock, open_now, record, refused, requests,
-                  resets, wait_for_close)
+                  resets, resumed, wait_for_close)
 
 SETTINGS_FRAME = b"\0\0\0\4\0\0\0\0\0"
 WAIT_SECONDS = 5
@@ -164,6 +165,8 @@ def handle(name, sock, serve, context):
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with (context.wrap_socket(sock, server_side=True) if context else sock) as peer:
+            if context and peer.session_reused:
+                resumed[name] += 1
             serve(peer)
     except OSError:  # ssl.SSLError is one
         pass
@@ -251,6 +254,8 @@ def command(words):
         return heard[words[1]]
     if words[0] == "head":
         return heads.get(words[1], "")
+    if words[0] == "resumed":
+        return resumed[words[1]]
     if words[0] == "refused":
         return refused[words[1]]
     if words[0] == "resets":

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What transport-h2 does with its connections. send and recv of this program stand before those of
+ * libc, and count. */
+#include "fixture.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define EXPORT __attribute__((visibility("default")))
+#define MINUTE_US UINT64_C(60000000)
+
+static struct {
+    unsigned sent; /* calls of send */
+    unsigned loud; /* of those, without MSG_NOSIGNAL */
+    unsigned received;
+} calls_made;
+
+EXPORT ssize_t send(int fd, const void *buf, size_t len, int flags)
+{
+    calls_made.sent++;
+    calls_made.loud += (flags & MSG_NOSIGNAL) == 0;
+    return syscall(SYS_sendto, fd, buf, len, flags, NULL, 0);
+}
+
+EXPORT ssize_t recv(int fd, void *buf, size_t len, int flags)
+{
+    calls_made.received++;
+    return syscall(SYS_recvfrom, fd, buf, len, flags, NULL, NULL);
+}
+
+/* Wait without a step. */
+static void wait_readable(struct client *client)
+{
+    struct aq_interest interest;
+    client->ops->interest(client->self, &interest);
+    struct pollfd poller = { .fd = interest.fd, .events = POLLIN };
+    assert_int_equal(poll(&poller, 1, 10000), 1);
+}
+
+static void ok(struct client *client, const char *url, const struct ask *ask)
+{
+    struct exchange e;
+    exchange_run(&e, client, url, ask);
+    assert_body(&e, "ok");
+    exchange_finish(&e);
+}
+
+static void the_first_flight_is_one_send(void **state)
+{
+    static char body[8000];
+    const struct ask ask = { .method = "POST", .body = body, .body_len = sizeof(body) };
+    struct client client;
+    struct exchange e;
+    (void)state;
+    client_open(&client, NULL);
+    calls_made.sent = 0;
+    exchange_start(&e, &client, server_url("plain", "/silent"), &ask);
+    while (calls_made.sent == 0) {
+        client_wait(&client, 100);
+    }
+    while (server_number("requests", "/silent") == 0) { /* it was the whole request */
+        assert_int_equal(calls_made.sent, 1);
+    }
+    exchange_finish(&e);
+    client_close(&client);
+    assert_int_equal(calls_made.loud, 0);
+}
+
+static void a_piece_costs_one_recv_and_no_send(void **state)
+{
+    struct client client;
+    struct exchange e;
+    (void)state;
+    client_open(&client, NULL);
+    exchange_start(&e, &client, server_url("plain", "/stream"), NULL);
+    exchange_until_head(&e);
+    while (client_wait(&client, 200)) { /* the greetings are over */
+    }
+    calls_made.sent = 0;
+    calls_made.received = 0;
+    for (size_t piece = 1; piece <= 4; piece++) {
+        server_number("go", "");
+        wait_readable(&client);
+        exchange_until_bytes(&e, piece * strlen("piece 0"));
+    }
+    assert_int_equal(calls_made.received, 4);
+    assert_int_equal(calls_made.sent, 0);
+    server_number("go", "");
+    exchange_until_over(&e);
+    exchange_finish(&e);
+    client_close(&client);
+}
+
+static void tls_sessions_are_resumed_each_ticket_once(void **state)
+{
+    const struct plugin_setting settings[] = { { "ca_bundle", server_file("ca.pem") },
+                                               { "keepalive_s", "0" },
+                                               { 0 } };
+    struct client client;
+    (void)state;
+    client_open(&client, settings);
+    for (int n = 0; n < 4; n++) {
+        ok(&client, server_url("tls", "/ok"), NULL);
+        assert_int_equal(server_number("resumed", "tls"), n);
+    }
+    ok(&client, server_url("second-tls", "/ok"), NULL); /* tickets belong to their origin */
+    assert_int_equal(server_number("resumed", "second-tls"), 0);
+    client_close(&client);
+}
+
+static void plain_http_connects_to_this_machine_alone(void **state)
+{
+    struct client client;
+    struct exchange e;
+    (void)state;
+    client_open(&client, NULL);
+    exchange_run(&e, &client, "http://192.0.2.1/secret", NULL);
+    assert_failed(&e, AQ_E_INVALID, "plain http is for this machine alone, use https");
+    assert_int_equal(e.error.flags, AQ_ERROR_NOT_SENT);
+    exchange_finish(&e);
+    client_close(&client);
+}
+
+static void localhost_is_reached_on_whichever_of_its_addresses_answers(void **state)
+{
+    struct client client;
+    char url[64];
+    (void)state;
+    client_open(&client, NULL);
+    snprintf(url, sizeof(url), "http://localhost:%d/ok", server_port("plain"));
+    ok(&client, url, NULL); /* ::1 refuses */
+    snprintf(url, sizeof(url), "http://some.name.LOCALHOST.:%d/ok", server_port("plain"));
+    ok(&client, url, NULL);
+    client_close(&client);
+}
+
+/* The peer says something and falls silent. */
+static void fall_silent(struct exchange *e, struct client *client, const char *path)
+{
+    exchange_start(e, client, server_url("hostile", path), NULL);
+    exchange_until_bytes(e, strlen("first"));
+    while (client_wait(client, 100)) {
+    }
+}
+
+static void a_silent_peer_that_answers_a_ping_is_waited_for(void **state)
+{
+    struct client client;
+    struct exchange e;
+    (void)state;
+    client_open(&client, NULL);
+    fall_silent(&e, &client, "/quiet");
+    for (long n = 1; n <= 3; n++) {
+        client.host.clock_offset_us += MINUTE_US / 2;
+        while (client_wait(&client, 100)) {
+        }
+        assert_false(e.news);
+        assert_int_equal(server_number("requests", "PING"), n);
+    }
+    exchange_finish(&e);
+    client_close(&client);
+}
+
+static void a_silent_peer_that_does_not_is_given_up(void **state)
+{
+    struct client client;
+    struct exchange e;
+    (void)state;
+    client_open(&client, NULL);
+    fall_silent(&e, &client, "/deaf");
+    client.host.clock_offset_us += MINUTE_US / 2; /* asks */
+    client_wait(&client, 0);
+    client.host.clock_offset_us += MINUTE_US / 4;
+    exchange_until_over(&e);
+    assert_failed(&e, AQ_E_TRUNCATED, "cut off");
+    exchange_finish(&e);
+    client_close(&client);
+}
+
+static void a_peer_that_missed_a_deadline_in_silence_gets_no_more_calls(void **state)
+{
+    const struct plugin_setting settings[] = { { "ping_s", "0" }, { 0 } };
+    const struct ask ask = { .first_byte_ms = 60000 };
+    struct client client;
+    struct exchange e;
+    long before = server_number("connections", "plain");
+    (void)state;
+    client_open(&client, settings);
+    ok(&client, server_url("plain", "/ok"), NULL);
+    exchange_start(&e, &client, server_url("plain", "/silent"), &ask);
+    while (client_wait(&client, 100)) {
+    }
+    client.host.clock_offset_us += 2 * MINUTE_US;
+    exchange_until_over(&e);
+    assert_failed(&e, AQ_E_TIMEOUT, "first byte timeout");
+    exchange_finish(&e);
+    ok(&client, server_url("plain", "/ok"), NULL);
+    assert_int_equal(server_number("connections", "plain"), before + 2);
+    client_close(&client);
+}
+
+static void an_idle_connection_is_not_used_again_when_it_is_too_old(void **state)
+{
+    struct client client;
+    long before = server_number("connections", "plain");
+    (void)state;
+    client_open(&client, NULL);
+    ok(&client, server_url("plain", "/ok"), NULL);
+    client.host.clock_offset_us += MINUTE_US - 1000000;
+    ok(&client, server_url("plain", "/ok"), NULL);
+    assert_int_equal(server_number("connections", "plain"), before + 1);
+    client.host.clock_offset_us += MINUTE_US + 1000000;
+    ok(&client, server_url("plain", "/ok"), NULL);
+    assert_int_equal(server_number("connections", "plain"), before + 2);
+    client_close(&client);
+}
+
+int main(void)
+{
+    static const char *const listeners[] = { "plain", "tls", "second-tls", "hostile", NULL };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_flight_is_one_send),
+        cmocka_unit_test(a_piece_costs_one_recv_and_no_send),
+        cmocka_unit_test(tls_sessions_are_resumed_each_ticket_once),
+        cmocka_unit_test(plain_http_connects_to_this_machine_alone),
+        cmocka_unit_test(localhost_is_reached_on_whichever_of_its_addresses_answers),
+        cmocka_unit_test(a_silent_peer_that_answers_a_ping_is_waited_for),
+        cmocka_unit_test(a_silent_peer_that_does_not_is_given_up),
+        cmocka_unit_test(a_peer_that_missed_a_deadline_in_silence_gets_no_more_calls),
+        cmocka_unit_test(an_idle_connection_is_not_used_again_when_it_is_too_old),
+    };
+    server_start(listeners);
+    return cmocka_run_group_tests(tests, NULL, server_stop);
+}
