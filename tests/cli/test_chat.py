@@ -101,6 +101,21 @@ def test_tls_with_a_named_bundle(online, login, service):
     assert online.run("--endpoint", service.tls_url, *CHAT, "?").code == 5
 
 
+@pytest.mark.parametrize("how", ["option", "variable"])
+@pytest.mark.parametrize("entry", ["url", "tls_url"])
+def test_an_answer_over_http2_alone_is_the_same(online, login, service, entry, how):
+    options = ["--endpoint", getattr(service, entry), "--ca-bundle", service.ca]
+    if how == "option":
+        options += ["--transport", "h2"]
+    else:
+        online.env["Q_TRANSPORT"] = "h2"
+    done = online.run(*options, *CHAT, "hello")
+    if "transport 'h2': no such plugin" in done.err:
+        pytest.skip("transport-h2 is not built")
+    assert done.out == online.run(*options, *CHAT, "hello", "--transport", "curl").out
+    assert done.out.startswith("You asked: hello")
+
+
 ESCAPES = [
     ("a\x1b[31mred\x1b[0m", "ared"),
     ("a\x1b]0;title\x07b", "ab"),

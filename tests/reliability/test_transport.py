@@ -12,9 +12,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import harness
 import pytest
 from command import BINARY, SANITIZED, TIMEOUT_S
-from harness import FORCE, LONG, REFRESH, SEED, report, rounds
+from harness import FORCE, LONG, REFRESH, SEED, rounds
 
 TESTS = Path(__file__).resolve().parent.parent
 PROGRAMS = BINARY.parent.parent / "tests"
@@ -43,12 +44,29 @@ class Peers:
         return int(self._process.stdout.readline())
 
 
+@pytest.fixture(scope="session", params=["curl", "h2"])
+def transport(request):
+    """Its name; a test runs once with each of them."""
+    plugins = BINARY.parent.parent / "lib" / "amazonq" / "plugins"
+    if not (plugins / f"transport-{request.param}.so").exists():
+        pytest.skip(f"transport-{request.param} is not built")
+    return request.param
+
+
+in_http1 = pytest.mark.parametrize("transport", ["curl"], indirect=True)
+
+
+def report(row, injected, times, outcome, transport="curl"):
+    harness.report(row, injected if transport == "curl" else f"{injected} (h2)", times, outcome)
+
+
 @pytest.fixture(scope="session")
-def peers():
+def peers(transport):
+    protocol = "h2" if transport == "h2" else "http/1.1"
     program = TESTS / "plugins" / "transport" / "server.py"
     with tempfile.TemporaryDirectory(prefix="q-peers.") as directory:
         process = subprocess.Popen(
-            [sys.executable, program, directory, "http/1.1", *LISTENERS, *IMPOSTORS],
+            [sys.executable, program, directory, protocol, *LISTENERS, *IMPOSTORS],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -58,12 +76,13 @@ def peers():
 
 
 @pytest.fixture
-def q(online, service, peers):
+def q(online, service, peers, transport):
     """A command with a login, which trusts the peers' authority and the service's."""
     service.seed(online.db, expires_in=3600)
     bundle = online.home / "authorities.pem"
     bundle.write_text(peers.ca.read_text() + Path(service.ca).read_text())
     online.env["AWS_CA_BUNDLE"] = str(bundle)
+    online.env["Q_TRANSPORT"] = transport
     return online
 
 
@@ -79,7 +98,7 @@ def ear():
         yield listener.getsockname()[1], heard
 
 
-def test_no_redirect_takes_the_token_elsewhere(q, service):
+def test_no_redirect_takes_the_token_elsewhere(q, service, transport):
     count = 0
     targets = ("http://127.0.0.1:{}/", "http://localhost:{}/", "https://localhost:{}/")
     entries = ("url", "tls_url") if LONG else ("url",)
@@ -95,10 +114,10 @@ def test_no_redirect_takes_the_token_elsewhere(q, service):
                         assert result.code != 0, result
                         count += 1
         assert not heard()
-    report("T1", "301 to 308 to another port, host or scheme", count, "none followed")
+    report("T1", "301 to 308 to another port, host or scheme", count, "none followed", transport)
 
 
-def test_an_impostor_is_told_nothing(q, peers):
+def test_an_impostor_is_told_nothing(q, peers, transport):
     count = rounds(1, 20)
     for impostor in IMPOSTORS:
         q.env["Q_ENDPOINT_URL"] = peers.url(impostor)
@@ -109,7 +128,8 @@ def test_an_impostor_is_told_nothing(q, peers):
         assert peers.ask("connections", impostor) >= count
         assert peers.ask("heard", impostor) == 0
     what = "other name, expired, not valid yet, self-signed, unknown authority, TLS 1.1"
-    report("T2", what, count * len(IMPOSTORS), "closed before the first byte of HTTP")
+    outcome = "closed before the first byte of HTTP"
+    report("T2", what, count * len(IMPOSTORS), outcome, transport)
 
 
 # All but the last two reach 127.0.0.1, if they are tried.
@@ -128,6 +148,7 @@ UNLISTED = (
 )
 
 
+@in_http1
 def test_an_endpoint_in_clear_text_is_refused_before_connecting(q):
     count = 0
     with ear() as (port, heard):
@@ -192,6 +213,7 @@ def growth(q, peers, paths, words, count):
     return worst, count * len(paths) * len(listeners)
 
 
+@in_http1
 def test_a_flood_of_headers_ends_the_answer_and_takes_no_memory(q, peers):
     worst, count = growth(q, peers, FLOODS, ("header",), rounds(1, 10))
     assert SANITIZED or worst < 4
@@ -199,6 +221,7 @@ def test_a_flood_of_headers_ends_the_answer_and_takes_no_memory(q, peers):
     report("T4", what, count, f"an error each, {max(worst, 0):.1f} MiB more at most")
 
 
+@in_http1
 def test_compression_and_ambiguous_lengths_are_errors_and_take_no_memory(q, peers):
     worst, count = growth(q, peers, TRICKS, FAULTS, rounds(1, 5))
     assert SANITIZED or worst < 16
@@ -242,6 +265,7 @@ STALLS = (
 )
 
 
+@in_http1
 def test_a_header_that_drips_in_is_given_up_at_the_deadline(q, peers):
     limit = 2 if LONG else 0.1
     give_up_after(q, int(limit * 1000))
@@ -251,44 +275,45 @@ def test_a_header_that_drips_in_is_given_up_at_the_deadline(q, peers):
     report("T4", what, count, f"an error after {least:.2f} to {most:.2f} s")
 
 
-def test_a_stalled_answer_is_given_up_at_the_deadline(q, peers):
+def test_a_stalled_answer_is_given_up_at_the_deadline(q, peers, transport):
     limit = 2 if LONG else 0.1
     give_up_after(q, int(limit * 1000))
     least, most, count = waited(q, peers, STALLS, rounds(1, 5))
     assert limit * 0.9 <= least and most <= limit + WAITED_S
     what = f"stall before, in the head of and within an answer, deadline {limit} s"
-    report("T6", what, count, f"an error after {least:.2f} to {most:.2f} s")
+    report("T6", what, count, f"an error after {least:.2f} to {most:.2f} s", transport)
 
 
 @pytest.mark.skipif(not LONG, reason="plugins/transport/cancel is the short form")
-def test_a_request_is_cancelled_at_any_point():
+def test_a_request_is_cancelled_at_any_point(transport):
     points = rounds(200, 200)
     env = {**os.environ, "AQ_TEST_CANCEL_POINTS": str(points), "AQ_TEST_SEED": str(SEED)}
-    program = PROGRAMS / "test_plugins_transport_cancel"
+    program = PROGRAMS / f"test_plugins_transport_{transport}_cancel"
     done = subprocess.run([program], env=env, capture_output=True, text=True, check=True)
     line = next(line for line in done.stdout.splitlines() if "points, longest" in line)
     longest_ms = int(line.split()[-2]) / 1000
     what = "request cancelled at a random point of name, connection, handshake, head or body"
-    report("T6", what, points, f"longest {longest_ms:.1f} ms")
+    report("T6", what, points, f"longest {longest_ms:.1f} ms", transport)
 
 
-def test_an_answer_is_cancelled_at_any_point(q, service, peers):
+def test_an_answer_is_cancelled_at_any_point(q, service, peers, transport):
     points = rounds(20, 200)
     print(f"seed {SEED} (AQ_RELIABILITY_SEED)")
     urls = [service.url, service.tls_url, peers.url("silent")]
     urls += [peers.url(listener, path) for listener, path in STALLS]
     bundle, token = q.env["AWS_CA_BUNDLE"], q.stored()["access_token"]
     command = [PROGRAMS / "client_sweep", str(SEED), str(points), bundle, token, *urls]
-    env = {**os.environ, "HOME": str(q.home), "XDG_DATA_HOME": str(q.data)}
+    env = {**os.environ, "HOME": str(q.home), "XDG_DATA_HOME": str(q.data),
+           "Q_TRANSPORT": transport}
     done = subprocess.run(command, env=env, capture_output=True, timeout=TIMEOUT_S * 4)
     assert done.returncode == 0, done.stderr.decode()
     longest_ms = json.loads(done.stdout)["longest_us"] / 1000
     assert longest_ms < 2000  # the stalls last for a minute
     what = "answer cancelled at a random point, by the service or a peer that stalls"
-    report("T6", what, points, f"longest {longest_ms:.1f} ms")
+    report("T6", what, points, f"longest {longest_ms:.1f} ms", transport)
 
 
-def test_a_question_whose_connection_is_lost_is_never_asked_again(q, service, peers):
+def test_a_question_whose_connection_is_lost_is_never_asked_again(q, service, peers, transport):
     count, total = rounds(1, 25), 0
     faults = [{"drop": when, "reset": reset} for when in ("before", "after") for reset in (0, 1)]
     for entry in ("url", "tls_url"):
@@ -308,4 +333,4 @@ def test_a_question_whose_connection_is_lost_is_never_asked_again(q, service, pe
             assert q.run(*ASK).code == TEMPORARY
             assert peers.ask("requests", path) == before + 1
             total += 1
-    report("T10", "connection lost after the question was sent", total, "asked once each")
+    report("T10", "connection lost after the question was sent", total, "asked once each", transport)
