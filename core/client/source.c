@@ -37,21 +37,30 @@ void source_login_done(struct source_login *login)
 
 /* ---- opening ---- */
 
+/* Whether the store lives in a file, by its setting `path`. */
+static bool source_takes_path(const struct plugin *plugin, struct aq_setting *ret)
+{
+    for (uint32_t i = 0; i < plugin->info.setting_count; i++) {
+        *ret = plugin_setting(plugin, i);
+        if (str_eq(str_from(ret->key), AQ_STR("path"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What the user says about the database: --db, or the setting `path` of a store that declares one.
  * *ret_takes_path: the store is a file at all. */
 static struct settings_value source_named_path(const struct aq_client *client,
                                                const struct plugin *plugin, bool *ret_takes_path)
 {
     struct settings_value named = settings_get(&client->settings, SETTINGS_DB);
-    *ret_takes_path = false;
-    for (uint32_t i = 0; i < plugin->info.setting_count; i++) {
-        struct aq_setting setting = plugin_setting(plugin, i);
-        if (str_eq(str_from(setting.key), AQ_STR("path"))) {
-            struct settings_value own =
-                settings_get_plugin(&client->settings, "store", plugin->info.name, &setting);
-            *ret_takes_path = true;
-            return named.origin > own.origin ? named : own;
-        }
+    struct aq_setting setting;
+    *ret_takes_path = source_takes_path(plugin, &setting);
+    if (*ret_takes_path) {
+        struct settings_value own =
+            settings_get_plugin(&client->settings, "store", plugin->info.name, &setting);
+        return named.origin > own.origin ? named : own;
     }
     return named;
 }
@@ -96,29 +105,45 @@ static aq_status source_path(const struct aq_client *client, const struct plugin
     return st;
 }
 
-/* The client's store for this source, opened on first use. AQ_E_NOTFOUND: nothing there. */
-static aq_status source_store(struct aq_client *client, const struct source *source,
-                              struct store **ret, struct aq_error *err)
+/* A store that is no file is the same for all sources, so it is opened once. */
+static bool source_is_shared(const struct plugin *plugin)
 {
-    struct store *store = &client->stores[source - sources];
-    const struct plugin *plugin;
+    struct aq_setting path;
+    return !source_takes_path(plugin, &path);
+}
+
+static aq_status source_open(struct aq_client *client, const struct plugin *plugin,
+                             const struct source *source, bool must_exist, struct store *store,
+                             struct aq_error *err)
+{
     AUTO(buf) struct buf path = BUF(PATH_MAX);
     struct settings_value where = { { NULL, 0 }, SETTINGS_DEFAULT };
     bool exists = true;
+    aq_status st = source_path(client, plugin, source, &path, &where.origin, &exists, err);
+    if (st == AQ_OK && must_exist && !exists) {
+        return AQ_E_NOTFOUND;
+    }
+    where.text = buf_str(&path);
+    if (st == AQ_OK) {
+        st = store_open(plugin, &client->settings, where, &client->log, store, err);
+        if (st != AQ_OK) {
+            store_close(store);
+        }
+    }
+    return st;
+}
 
+aq_status source_store(struct aq_client *client, const struct source *source, bool must_exist,
+                       struct store **ret, struct aq_error *err)
+{
+    const struct plugin *plugin;
     aq_status st = client_store_plugin(client, &plugin, err);
-    if (st == AQ_OK && !store_is_open(store)) {
-        st = source_path(client, plugin, source, &path, &where.origin, &exists, err);
-        if (st == AQ_OK && !exists) {
-            return AQ_E_NOTFOUND;
-        }
-        where.text = buf_str(&path);
-        if (st == AQ_OK) {
-            st = store_open(plugin, &client->settings, where, &client->log, store, err);
-            if (st != AQ_OK) {
-                store_close(store);
-            }
-        }
+    if (st != AQ_OK) {
+        return st;
+    }
+    struct store *store = &client->stores[source_is_shared(plugin) ? 0 : source - sources];
+    if (!store_is_open(store)) {
+        st = source_open(client, plugin, source, must_exist, store, err);
     }
     if (st == AQ_OK) {
         *ret = store;
@@ -208,7 +233,7 @@ static aq_status source_load(struct aq_client *client, const struct source *sour
                              struct aq_error *err)
 {
     *ret = (struct source_login){ .source = source, .json = BUF(AQ_STORE_VALUE_MAX) };
-    aq_status st = source_store(client, source, &ret->store, err);
+    aq_status st = source_store(client, source, true, &ret->store, err);
     if (st == AQ_OK) {
         st = source_read(ret, wish, err);
     }
@@ -268,6 +293,9 @@ static aq_status source_choose(struct aq_client *client, const struct aq_token_w
     }
     for (size_t i = 0; i < CLIENT_STORES; i++) {
         struct source_login candidate;
+        if (problem.status == AQ_E_UNAVAILABLE && source_is_shared(plugin)) {
+            break; /* it would let us wait again, for the same answer */
+        }
         aq_status st = source_load(client, &sources[i], wish, &candidate, err);
         if (plugin->store.grant && st != AQ_E_NOTFOUND) {
             *ret = candidate;

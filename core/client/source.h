@@ -38,6 +38,14 @@ void source_login_done(struct source_login *login);
 aq_status source_find(struct aq_client *client, const struct aq_token_wish *wish,
                       struct source_login *ret, struct aq_error *err);
 
+/*
+ * The client's store for the logins of this source, opened on first use.
+ *
+ * must_exist  AQ_E_NOTFOUND if there is no such file yet, and nothing is opened
+ */
+aq_status source_store(struct aq_client *client, const struct source *source, bool must_exist,
+                       struct store **ret, struct aq_error *err);
+
 /* Seconds until the token expires; negative if it has, INT64_MAX if nobody knows. */
 int64_t source_remaining_s(const struct source_login *login);
 

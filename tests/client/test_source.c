@@ -297,6 +297,22 @@ static void without_memory_there_is_an_error_and_no_other_login(void **state)
     }
 }
 
+static void a_store_that_is_no_file_is_opened_once_for_all_logins(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_NOT_LOGGED_IN);
+    assert_int_equal(fake_store_calls(FAKE_OPEN), 1);
+    assert_int_equal(fake_store_calls(FAKE_GET), 2);
+}
+
+static void a_store_that_does_not_answer_is_not_asked_for_the_next_login(void **state)
+{
+    struct fixture *f = *state;
+    fake_store_fail(FAKE_GET, 0, FAKE_FOR_EVER, AQ_E_UNAVAILABLE);
+    assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_UNAVAILABLE);
+    assert_int_equal(fake_store_calls(FAKE_GET), 1);
+}
+
 static void without_memory_it_still_says_that_there_is_no_login(void **state)
 {
     struct fixture *f = *state;
@@ -335,6 +351,8 @@ int main(void)
         CASE(a_store_that_does_not_exist_is_the_answer),
         FAKE_CASE(a_profile_without_a_name_we_know_is_none),
         FAKE_CASE(a_profile_that_cannot_be_read_is_an_error),
+        FAKE_CASE(a_store_that_is_no_file_is_opened_once_for_all_logins),
+        FAKE_CASE(a_store_that_does_not_answer_is_not_asked_for_the_next_login),
         CASE(without_memory_there_is_an_error_and_no_other_login),
         CASE(without_memory_it_still_says_that_there_is_no_login),
     };
