@@ -39,7 +39,7 @@ static void add_general(struct text *out)
         text_add_literal(out, command->summary);
         text_add_char(out, '\n');
     }
-    text_add_literal(out, "\nOptions of every command:\n");
+    text_add_literal(out, "Options of every command:\n");
     options_help(NULL, out);
 }
 

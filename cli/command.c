@@ -17,6 +17,18 @@ const struct command command_table[COMMAND_COUNT] = {
         .max_words = 0,
         .run = cmd_export_token,
     },
+    [COMMAND_MIGRATE] = {
+        .name = "user migrate",
+        .args = " --from STORE --to STORE",
+        .summary = "move a login to another store",
+        .details = "The copy is read back and compared before anything is removed; interrupted, it\n"
+                   "can be started again.  Formats: plain, json, json-pretty.\n"
+                   "\n"
+                   "Example:\n"
+                   "  {q} user migrate --from sqlite --to keyring --purge\n",
+        .max_words = 0,
+        .run = cmd_migrate,
+    },
     [COMMAND_CHAT] = {
         .name = "chat",
         .args = " [PROMPT]",
@@ -52,6 +64,20 @@ const struct command command_table[COMMAND_COUNT] = {
                    "      -e Q_STORE=broker IMAGE q chat --no-interactive \"a question\"\n",
         .max_words = 0,
         .run = cmd_broker,
+    },
+    [COMMAND_SETTINGS] = {
+        .name = "settings",
+        .args = " list | KEY [VALUE] | --delete KEY",
+        .summary = "show or change what is in settings.json",
+        .details = "VALUE is JSON, such as true or 5000; anything else is a string.  The file is the\n"
+                   "existing CLI's: what others keep there stays.  Formats: plain, json,\n"
+                   "json-pretty; list hides passwords in URLs.\n"
+                   "\n"
+                   "Examples:\n"
+                   "  {q} settings store keyring\n"
+                   "  {q} settings --delete store\n",
+        .max_words = 2,
+        .run = cmd_settings,
     },
     [COMMAND_VERSION] = {
         .name = "version",

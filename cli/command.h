@@ -7,9 +7,11 @@
 
 enum command_id {
     COMMAND_EXPORT_TOKEN,
+    COMMAND_MIGRATE,
     COMMAND_CHAT,
     COMMAND_WHOAMI,
     COMMAND_BROKER,
+    COMMAND_SETTINGS,
     COMMAND_VERSION,
     COMMAND_HELP,
     COMMAND_COUNT,
@@ -35,9 +37,11 @@ const struct command *command_in_group(const char *group);
 
 /* The commands, each in its file cmd_NAME.c. */
 int cmd_export_token(const struct options *o);
+int cmd_migrate(const struct options *o);
 int cmd_chat(const struct options *o);
 int cmd_whoami(const struct options *o);
 int cmd_broker(const struct options *o);
+int cmd_settings(const struct options *o);
 int cmd_version(const struct options *o);
 int cmd_help(const struct options *o);
 

@@ -12,7 +12,7 @@ static const struct {
     { "login", "sign in with" }, { "logout", "sign out with" },
     { "agent", "use" },          { "diagnostic", "use" },
     { "issue", "use" },          { "mcp", "use" },
-    { "profile", "use" },        { "settings", "use" },
+    { "profile", "use" },
 };
 
 bool elsewhere_report(const char *name)

@@ -24,13 +24,19 @@ static void line(struct json *j)
     }
 }
 
-static void begin_member(struct json *j, const char *key)
+/* A comma or not, and a new line or not. */
+static void separate(struct json *j)
 {
     if (j->comma) {
         text_add_char(j->out, ',');
     }
     j->comma = true;
     line(j);
+}
+
+static void begin_member(struct json *j, const char *key)
+{
+    separate(j);
     text_add_char(j->out, '"');
     text_add_literal(j->out, key);
     text_add_literal(j->out, j->pretty ? "\": " : "\":");
@@ -81,17 +87,42 @@ static void add_scalar(struct text *out, uint32_t scalar)
     }
 }
 
-void json_string(struct json *j, const char *key, struct aq_str value)
+static void add_quoted(struct text *out, struct aq_str value)
 {
-    begin_member(j, key);
-    text_add_char(j->out, '"');
+    text_add_char(out, '"');
     for (size_t at = 0; at < value.len;) {
         uint32_t scalar;
         size_t len = scalar_read(value.ptr + at, value.len - at, &scalar);
-        add_scalar(j->out, scalar);
+        add_scalar(out, scalar);
         at = len > 0 ? at + len : value.len; /* 0: cut at the end, one U+FFFD */
     }
-    text_add_char(j->out, '"');
+    text_add_char(out, '"');
+}
+
+void json_compact(struct aq_str value, struct text *out)
+{
+    bool in_string = false;
+    for (size_t at = 0; at < value.len;) {
+        const char c = value.ptr[at];
+        uint32_t scalar;
+        size_t len = scalar_read(value.ptr + at, value.len - at, &scalar);
+        if (in_string && c == '\\' && at + 1 < value.len) { /* with what it escapes */
+            text_add(out, (struct aq_str){ value.ptr + at, 2 });
+            len = 2;
+        } else if (c == '"' || (scalar > 0x20 && scalar <= 0x7E) || (in_string && c == ' ')) {
+            text_add_char(out, c);
+            in_string = in_string != (c == '"');
+        } else if (in_string) {
+            add_scalar(out, scalar);
+        }
+        at = len > 0 ? at + len : value.len;
+    }
+}
+
+void json_string(struct json *j, const char *key, struct aq_str value)
+{
+    begin_member(j, key);
+    add_quoted(j->out, value);
 }
 
 void json_string_or_null(struct json *j, const char *key, struct aq_str value)
@@ -114,6 +145,20 @@ void json_integer(struct json *j, const char *key, int64_t value)
 {
     begin_member(j, key);
     text_add_integer(j->out, value);
+}
+
+void json_boolean(struct json *j, const char *key, bool value)
+{
+    begin_member(j, key);
+    text_add_literal(j->out, value ? "true" : "false");
+}
+
+void json_raw(struct json *j, struct aq_str key, struct aq_str value)
+{
+    separate(j);
+    add_quoted(j->out, key);
+    text_add_literal(j->out, j->pretty ? ": " : ":");
+    json_compact(value, j->out);
 }
 
 void json_null(struct json *j, const char *key)

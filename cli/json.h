@@ -15,6 +15,9 @@ struct json {
     int depth;
 };
 
+/* Append a JSON value in this form, without the white space between its parts. */
+void json_compact(struct aq_str value, struct text *out);
+
 /* The names of formats that every command with --format knows: json and json-pretty. */
 bool json_is_format(const char *name);
 bool json_is_pretty(const char *name);
@@ -27,6 +30,10 @@ void json_string(struct json *j, const char *key, struct aq_str value);
 void json_string_or_null(struct json *j, const char *key, struct aq_str value);
 void json_string_if_any(struct json *j, const char *key, struct aq_str value);
 void json_integer(struct json *j, const char *key, int64_t value);
+void json_boolean(struct json *j, const char *key, bool value);
 void json_null(struct json *j, const char *key);
+
+/* A member that is well-formed JSON already; its key may be anything. */
+void json_raw(struct json *j, struct aq_str key, struct aq_str value);
 
 #endif

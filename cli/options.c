@@ -25,7 +25,7 @@ struct definition {
 };
 
 static const struct definition table[] = {
-    { OPTION_STORE, 0, "store", "NAME", "where logins rest: sqlite, broker", ALL },
+    { OPTION_STORE, 0, "store", "NAME", "where logins rest: sqlite, keyring, broker", ALL },
     { OPTION_SOURCE, 0, "source", "NAME", "which login: auto, q-cli, kiro-cli", ALL },
     { OPTION_DB, 0, "db", "FILE", "database to use instead of the usual ones", ALL },
     { OPTION_TRANSPORT, 0, "transport", "NAME", "how bytes travel: curl", ALL },
@@ -40,7 +40,8 @@ static const struct definition table[] = {
     { OPTION_FORMAT, 'f', "format", "FORMAT", "what to print, see below (json)",
       ONLY(COMMAND_EXPORT_TOKEN) },
     { OPTION_FORMAT, 'f', "format", "FORMAT", "what to print, see below (plain)",
-      ONLY(COMMAND_WHOAMI) | ONLY(COMMAND_VERSION) },
+      ONLY(COMMAND_MIGRATE) | ONLY(COMMAND_SETTINGS) | ONLY(COMMAND_WHOAMI) |
+          ONLY(COMMAND_VERSION) },
     { OPTION_ACCESS_ONLY, 0, "access-only", NULL, "leave the refresh token out",
       ONLY(COMMAND_EXPORT_TOKEN) },
     { OPTION_WITH_REFRESH_TOKEN, 0, "with-refresh-token", NULL, "put it into env and fish, too",
@@ -53,6 +54,15 @@ static const struct definition table[] = {
       ONLY(COMMAND_EXPORT_TOKEN) },
     { OPTION_OUTPUT_FD, 0, "output-fd", "N", "print to this file descriptor (1)",
       ONLY(COMMAND_EXPORT_TOKEN) },
+
+    { OPTION_FROM, 0, "from", "STORE", "where the login is", ONLY(COMMAND_MIGRATE) },
+    { OPTION_TO, 0, "to", "STORE", "where it goes", ONLY(COMMAND_MIGRATE) },
+    { OPTION_PURGE, 0, "purge", NULL, "remove it from where it was, at the end",
+      ONLY(COMMAND_MIGRATE) },
+    { OPTION_REPLACE, 0, "replace", NULL, "overwrite another or a newer login there",
+      ONLY(COMMAND_MIGRATE) },
+
+    { OPTION_DELETE, 'd', "delete", NULL, "remove the setting", ONLY(COMMAND_SETTINGS) },
 
     { OPTION_NO_INTERACTIVE, 0, "no-interactive", NULL, "answer one question and exit",
       ONLY(COMMAND_CHAT) },

@@ -338,6 +338,25 @@ aq_status source_find(struct aq_client *client, const struct aq_token_wish *wish
                      wanted.ptr);
 }
 
+void source_view(const struct source *source, const struct store *store, const struct token *token,
+                 struct aq_str profile_arn, struct aq_token *ret)
+{
+    *ret = (struct aq_token){
+        .struct_size = sizeof(*ret),
+        .flags = store_can_refresh(store) ? 0 : AQ_TOKEN_EXTERNAL,
+        .access_token = token->access_token,
+        .refresh_token = token->refresh_token,
+        .token_type = AQ_STR_INIT("Bearer"),
+        .expires_at = token->expires_at,
+        .expires_at_s = token->expires_at_s,
+        .region = token->region,
+        .start_url = token->start_url,
+        .profile_arn = profile_arn,
+        .source = source->name,
+        .store = str_from(store->plugin->info.name),
+    };
+}
+
 aq_status source_profile(const struct source_login *login, struct buf *out, struct aq_error *err)
 {
     AUTO(buf) struct buf json = BUF(AQ_STORE_VALUE_MAX);

@@ -6,6 +6,8 @@
 #include "client/client.h"
 #include "wire/token.h"
 
+#include <amazonq/token.h>
+
 /* One program whose login we can use: where it keeps it and under which names. */
 struct source {
     struct aq_str name;
@@ -60,6 +62,11 @@ aq_status source_reload(struct source_login *login, bool *ret_changed, struct aq
  * what the store says. login itself stays as it is. */
 aq_status source_replace(const struct source_login *login, struct aq_str expected,
                          struct aq_str value, struct aq_error *err);
+
+/* What a program sees of it. `token` is the login's, or a copy that lives longer; `store` is where
+ * it is. */
+void source_view(const struct source *source, const struct store *store, const struct token *token,
+                 struct aq_str profile_arn, struct aq_token *ret);
 
 /* Append the profile's ARN, which a token that was exported brings along; nothing if there is none.
  */

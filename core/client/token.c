@@ -270,20 +270,7 @@ static const struct aq_event *token_warning(struct token_op *t)
 static const struct aq_event *token_event(struct token_op *t, const struct token *token)
 {
     struct aq_event *event = op_event(&t->op, AQ_EVENT_TOKEN);
-    t->view = (struct aq_token){
-        .struct_size = sizeof(t->view),
-        .flags = store_can_refresh(t->login.store) ? 0 : AQ_TOKEN_EXTERNAL,
-        .access_token = token->access_token,
-        .refresh_token = token->refresh_token,
-        .token_type = AQ_STR_INIT("Bearer"),
-        .expires_at = token->expires_at,
-        .expires_at_s = token->expires_at_s,
-        .region = token->region,
-        .start_url = token->start_url,
-        .profile_arn = buf_str(&t->profile_arn),
-        .source = t->login.source->name,
-        .store = str_from(t->login.store->plugin->info.name),
-    };
+    source_view(t->login.source, t->login.store, token, buf_str(&t->profile_arn), &t->view);
     event->token = &t->view;
     t->state = TOKEN_HANDED;
     return event;

@@ -5,23 +5,18 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "host/paths.h"
+#include "host/settings_file.h"
 #include "host/trust.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <json-c/json.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-enum {
-    SETTINGS_FILE_MAX = 1 << 20,
-    SETTINGS_NAME_MAX = 160, /* "transport.", a name and a key of 64 bytes, and then some */
-};
+enum { SETTINGS_NAME_MAX = 160 }; /* "transport.", a name and a key of 64 bytes, and then some */
 
 struct settings_entry {
     struct aq_str key, value;
@@ -110,36 +105,6 @@ static aq_status settings_copy(struct settings *s, const struct aq_client_option
 
 /* ---- settings.json ---- */
 
-static aq_status settings_unreadable(const char *path, struct aq_error *err)
-{
-    return error_sys(err, AQ_E_INVALID, errno,
-                     "%s: cannot be read, make it readable or move it away", path);
-}
-
-/* It may name an endpoint that will be shown a token, so nobody else may write it. */
-static aq_status settings_check_file(const char *path, int fd, size_t *ret_len,
-                                     struct aq_error *err)
-{
-    struct stat info;
-    if (fstat(fd, &info) != 0) {
-        return settings_unreadable(path, err);
-    }
-    if (!S_ISREG(info.st_mode) || info.st_size > SETTINGS_FILE_MAX) {
-        return error_set(err, AQ_E_INVALID, "%s: must be a regular file of at most %d bytes", path,
-                         SETTINGS_FILE_MAX);
-    }
-    if (info.st_uid != geteuid() && info.st_uid != 0 && geteuid() != 0) {
-        return error_set(err, AQ_E_INVALID, "%s: belongs to user %u, it must belong to you", path,
-                         (unsigned)info.st_uid);
-    }
-    if (trust_others_can_write(&info)) {
-        return error_set(err, AQ_E_INVALID, "%s: can be written by others, run: chmod go-w %s",
-                         path, path);
-    }
-    *ret_len = (size_t)info.st_size;
-    return AQ_OK;
-}
-
 /* White space as JSON has it (RFC 8259, section 2). */
 static bool settings_is_space(char c)
 {
@@ -166,32 +131,15 @@ static const char *settings_parse(struct aq_str text, struct json_tokener *token
     return *ret_at == text.len ? NULL : "there is more behind its end";
 }
 
-static aq_status settings_parse_file(struct settings *s, const char *path, int fd, size_t len,
+static aq_status settings_parse_file(struct settings *s, const char *path, struct aq_str text,
                                      struct aq_error *err)
 {
-    AUTO(buf) struct buf text = BUF(SETTINGS_FILE_MAX);
-    if (!buf_reserve(&text, len)) {
-        return error_nomem(err, path);
-    }
-    while (text.len < len) {
-        ssize_t got = read(fd, text.ptr + text.len, len - text.len);
-        if (got < 0 && errno != EINTR) {
-            return settings_unreadable(path, err);
-        }
-        if (got == 0) {
-            break;
-        }
-        text.len += got > 0 ? (size_t)got : 0;
-    }
-    if (text.len == 0) {
-        return AQ_OK; /* just created by somebody; nothing is set */
-    }
     struct json_tokener *tokener = json_tokener_new();
     if (!tokener) {
         return error_nomem(err, path);
     }
     size_t at = 0;
-    const char *problem = settings_parse(buf_str(&text), tokener, &s->file, &at);
+    const char *problem = settings_parse(text, tokener, &s->file, &at);
     json_tokener_free(tokener);
     if (problem) {
         return error_set(err, AQ_E_INVALID,
@@ -203,27 +151,17 @@ static aq_status settings_parse_file(struct settings *s, const char *path, int f
 
 static aq_status settings_read_file(struct settings *s, struct aq_error *err)
 {
-    size_t len = 0;
-    aq_status st = paths_data(AQ_STR("amazon-q"), &s->file_path, err);
+    AUTO(buf) struct buf text = BUF(SETTINGS_FILE_MAX);
+    aq_status st = settings_file_path(&s->file_path, err);
     if (st != AQ_OK) {
         return st == AQ_E_NOMEM ? st : AQ_OK; /* no home directory, hence no file */
     }
-    buf_add(&s->file_path, AQ_STR("/settings.json"));
-    if (buf_status(&s->file_path) != AQ_OK) {
-        return error_nomem(err, "settings.json");
-    }
     const char *path = (const char *)s->file_path.ptr;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        /* it may hold an opt-out, so "cannot be read" must not count as "not there" */
-        return errno == ENOENT || errno == ENOTDIR ? AQ_OK : settings_unreadable(path, err);
+    st = settings_file_read(path, &text, err);
+    if (st != AQ_OK || text.len == 0) { /* not there, or just created by somebody */
+        return st;
     }
-    st = settings_check_file(path, fd, &len, err);
-    if (st == AQ_OK) {
-        st = settings_parse_file(s, path, fd, len, err);
-    }
-    close(fd);
-    return st;
+    return settings_parse_file(s, path, buf_str(&text), err);
 }
 
 static struct json_object *settings_file_member(const struct settings *s, const char *key)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from command import BINARY, OWN_NAME
 
-COMMANDS = ["user export-token", "chat", "whoami", "version", "help"]
-ELSEWHERE = ["login", "logout", "agent", "profile", "settings", "diagnostic", "issue", "mcp"]
+COMMANDS = ["user export-token", "user migrate", "chat", "whoami", "settings", "version", "help"]
+ELSEWHERE = ["login", "logout", "agent", "profile", "diagnostic", "issue", "mcp"]
 COMMON = ["--store", "--source", "--db", "--transport", "--plugin", "--endpoint", "--ca-bundle"]
 
 

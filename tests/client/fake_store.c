@@ -85,13 +85,18 @@ void fake_store_put(const char *key, const char *value)
         (struct aq_bytes){ (const uint8_t *)value, strlen(value) });
 }
 
-void fake_store_remove(const char *key)
+static void remove_row(struct aq_str key)
 {
     for (size_t i = 0; i < ROWS; i++) {
-        if (strcmp(rows[i].key, key) == 0) {
+        if (strlen(rows[i].key) == key.len && memcmp(rows[i].key, key.ptr, key.len) == 0) {
             rows[i].key[0] = '\0';
         }
     }
+}
+
+void fake_store_remove(const char *key)
+{
+    remove_row((struct aq_str){ key, strlen(key) });
 }
 
 /* ---- the plugin ---- */
@@ -203,6 +208,8 @@ static aq_status fake_commit(void *self, const struct aq_change *changes, uint32
     for (uint32_t i = 0; i < count; i++) {
         if (changes[i].action == AQ_CHANGE_PUT) {
             put(changes[i].key, changes[i].value);
+        } else if (changes[i].action == AQ_CHANGE_REMOVE) {
+            remove_row(changes[i].key);
         }
     }
     return st;

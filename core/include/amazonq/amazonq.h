@@ -10,6 +10,8 @@
  *     view.h status.h   borrowed memory, results and errors
  *     client.h          clients, settings, operations and how to wait for them
  *     token.h           the operation that yields a valid token
+ *     migrate.h         the operation that moves a login to another store
+ *     settings.h        what is in settings.json, and how to change it
  *     stream.h          the operations that stream an answer
  *     exchange.h        the chat protocol alone, without I/O, for programs with their own HTTP
  *     http.h            one HTTP request over the client's transport
@@ -18,6 +20,8 @@
 #include <amazonq/client.h>
 #include <amazonq/exchange.h>
 #include <amazonq/http.h>
+#include <amazonq/migrate.h>
+#include <amazonq/settings.h>
 #include <amazonq/status.h>
 #include <amazonq/stream.h>
 #include <amazonq/token.h>
