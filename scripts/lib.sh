@@ -78,5 +78,9 @@ packages_install() {
 
 # What building and the stand-in service need.
 PACKAGES_BUILD=(build-essential ca-certificates cmake ninja-build pkg-config libc-ares-dev
-    libcurl4-openssl-dev libdeflate-dev libjson-c-dev libnghttp2-dev libsqlite3-dev libssl-dev)
+    libcurl4-openssl-dev libdeflate-dev libjson-c-dev libnghttp2-dev
+    libsecret-1-dev libsqlite3-dev libssl-dev)
 PACKAGES_SERVICE=(python3 python3-h2 python3-hypercorn python3-trustme)
+
+# A desktop session with a keyring, for the tests of store-keyring.
+PACKAGES_KEYRING=(dbus-daemon gnome-keyring python3-dbus)

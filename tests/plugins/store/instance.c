@@ -40,6 +40,17 @@ void instance_open_sqlite(struct instance *i, const char *path)
     instance_open(i, "store-sqlite", settings);
 }
 
+/* The settings that are found in the environment, as the library would. */
+void instance_open_here(struct instance *i, const char *plugin)
+{
+    const struct plugin_setting settings[] = {
+        { "bus_address", getenv("DBUS_SESSION_BUS_ADDRESS") },
+        { "runtime_dir", getenv("XDG_RUNTIME_DIR") },
+        { NULL, NULL },
+    };
+    instance_open(i, plugin, settings);
+}
+
 void instance_close(struct instance *i)
 {
     i->ops->close(i->self);

@@ -36,6 +36,10 @@ void instance_open(struct instance *i, const char *plugin, const struct plugin_s
 
 /* store-sqlite on this file; it waits 50 ms for others. */
 void instance_open_sqlite(struct instance *i, const char *path);
+
+/* A store that needs no file: it is where the environment says. */
+void instance_open_here(struct instance *i, const char *plugin);
+
 void instance_close(struct instance *i);
 
 aq_status instance_get(struct instance *i, const char *key);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What every store promises; built once for each of those that need no file, AQ_TEST_STORE. */
 #include "instance.h"
 
 #include <setjmp.h>
@@ -7,11 +8,11 @@
 
 #include <cmocka.h>
 
-/* The entries belong to the process: each test starts with none. */
+/* The entries outlive an instance: each test starts with none. */
 static int set_up(void **state)
 {
     static struct instance store;
-    instance_open(&store, "store-memory", NULL);
+    instance_open_here(&store, AQ_TEST_STORE);
     *state = &store;
     return 0;
 }
@@ -36,7 +37,7 @@ static void what_is_put_is_found_by_every_instance(void **state)
     assert_int_equal(instance_get(store, "a"), AQ_E_NOTFOUND);
     assert_int_equal(instance_put(store, "a", "1"), AQ_OK);
     assert_int_equal(instance_put(store, "b", ""), AQ_OK);
-    instance_open(&other, "store-memory", NULL);
+    instance_open_here(&other, AQ_TEST_STORE);
     assert_int_equal(instance_get(&other, "a"), AQ_OK);
     assert_string_equal(other.value, "1");
     assert_int_equal(instance_get(&other, "b"), AQ_OK);
@@ -90,7 +91,7 @@ static void the_lock_excludes_other_instances_until_it_is_released_or_closed(voi
 {
     struct instance *store = *state;
     struct instance other;
-    instance_open(&other, "store-memory", NULL);
+    instance_open_here(&other, AQ_TEST_STORE);
     assert_int_equal(store->ops->lock(store->self, &store->err), AQ_OK);
     assert_int_equal(other.ops->lock(other.self, &other.err), AQ_AGAIN);
     other.ops->unlock(other.self);
@@ -112,5 +113,5 @@ int main(void)
         TEST(all_changes_of_a_commit_are_applied_together),
         TEST(the_lock_excludes_other_instances_until_it_is_released_or_closed),
     };
-    return cmocka_run_group_tests_name("store-memory", tests, NULL, NULL);
+    return cmocka_run_group_tests_name(AQ_TEST_STORE, tests, NULL, NULL);
 }
