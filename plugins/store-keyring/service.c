@@ -176,9 +176,7 @@ static aq_status service_settle(struct service *s, const char *prompt, const cha
     }
     (void)service_call(s, prompt, IS_PROMPT, "Dismiss", NULL, "()", NULL, &ignored);
     return fail(err, AQ_E_DENIED,
-                "keyring: %s, and nobody may be asked; unlock it in the desktop's password "
-                "manager, or set store.keyring.interactive to true",
-                what);
+                "keyring: %s; set store.keyring.interactive to true if you may be asked", what);
 }
 
 /* ---- collection ---- */
@@ -222,7 +220,8 @@ static aq_status service_unlock(struct service *s, const char *collection, struc
                       &reply, err);
     if (st == AQ_OK) {
         g_variant_get_child(reply, 1, "&o", &prompt);
-        st = service_settle(s, prompt, "is locked", err);
+        st = service_settle(s, prompt, "is locked, unlock it in the desktop's password manager",
+                            err);
     }
     if (st == AQ_OK) {
         st = service_is_locked(s, collection, &is_locked, err);
@@ -354,7 +353,7 @@ static aq_status service_create(struct service *s, const char *collection, GVari
                                 "(oo)", &reply, err);
     if (st == AQ_OK) {
         g_variant_get_child(reply, 1, "&o", &prompt);
-        st = service_settle(s, prompt, "wants to ask before it saves", err);
+        st = service_settle(s, prompt, "wants to ask before it makes an item", err);
     }
     return st;
 }
@@ -389,7 +388,7 @@ aq_status service_delete(struct service *s, const struct item *item, struct aq_e
     aq_status st = service_call(s, item->path, IS_ITEM, "Delete", NULL, "(o)", &reply, err);
     if (st == AQ_OK) {
         g_variant_get(reply, "(&o)", &prompt);
-        st = service_settle(s, prompt, "wants to ask before it deletes", err);
+        st = service_settle(s, prompt, "wants to ask before it deletes an item", err);
     }
     return st;
 }
