@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One client in a process of its own, measured from inside; prints a line of JSON.
 
-    client.py sdk|httpx|aiohttp URL paced|latency STREAMS EVENTS RATE SHAPE
-    client.py sdk|httpx|aiohttp URL first REQUESTS
-    client.py sdk|httpx|aiohttp URL memory STREAMS
+    client.py sdk|sdk-h2|httpx|aiohttp URL paced|latency STREAMS EVENTS RATE SHAPE
+    client.py sdk|sdk-h2|httpx|aiohttp URL first REQUESTS
+    client.py sdk|sdk-h2|httpx|aiohttp URL memory STREAMS
 
 paced    CPU time for each event, from when every stream has had its first one
 latency  the same, and microseconds from the server's write to the body of `async for`, from then on
@@ -27,12 +27,13 @@ from corpus import STAMP
 SETTINGS = {"transport.curl.max_connections": "2000"}  # as many as the others open
 
 
-def native_client(url: str) -> Any:
+def native_client(url: str, transport: str = "curl") -> Any:
     import amazon_q_streaming_client as q
 
     class Native:
         def __init__(self) -> None:
-            self.client = q.QStreamingClient("token", base_url=url, timeout=None, settings=SETTINGS)
+            self.client = q.QStreamingClient(
+                "token", base_url=url, timeout=None, transport=transport, settings=SETTINGS)
             self.aclose = self.client.aclose
             self.ask = self.client.generate_assistant_response
 
@@ -42,6 +43,8 @@ def native_client(url: str) -> Any:
 def make_client(name: str, url: str) -> Any:
     if name == "sdk":
         return native_client(url)
+    if name == "sdk-h2":
+        return native_client(url, "h2")
     import peers
 
     return {"httpx": peers.Httpx, "aiohttp": peers.Aiohttp}[name](url)

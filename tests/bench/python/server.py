@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A service that streams answers at a set pace, over HTTP/1.1 without TLS: one loop, no framework.
+"""A service that streams answers at a set pace, over HTTP/1.1 or HTTP/2 without TLS: one loop, no framework.
 
     server.py CPU
 
@@ -21,6 +21,7 @@ import sys
 import time
 
 import corpus
+import h2c
 
 ASKED = re.compile(rb"events=(\d+) rate=([\d.]+) shape=(\w+)( hold)?")
 SPREAD = 0.618033988749895  # multiples of it are spread evenly over 0 to 1
@@ -28,34 +29,46 @@ HEAD = (b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.amazon.eventstream\r\
         b"x-amzn-RequestId: 0f0e0d0c\r\nTransfer-Encoding: chunked\r\n\r\n")
 
 
-class Stream:
-    """One connection, and the answer that is being sent on it."""
+class Connection:
+    """One of clients that speak HTTP/1.1: an answer after the other."""
 
     def __init__(self, sock):
         self.sock = sock
         self.received = b""
-        self.frames, self.sent, self.events, self.period, self.hold = [], 0, 0, 0.0, False
 
-    def asked(self):
-        """A request has come as a whole: take it."""
-        head, end, rest = self.received.partition(b"\r\n\r\n")
-        length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
-        body = int(length.group(1)) if length else 0
-        if not end or len(rest) < body:
-            return False
-        self.received = rest[body:]
-        events, rate, shape, hold = ASKED.search(rest[:body]).groups()
+    def requests(self, data):
+        """Take what has come; the answers to give, each with the body of its request."""
+        self.received += data
+        while True:
+            head, end, rest = self.received.partition(b"\r\n\r\n")
+            length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+            body = int(length.group(1)) if length else 0
+            if not end or len(rest) < body:
+                return
+            self.received = rest[body:]
+            yield self, rest[:body]
+
+    def send(self, data, first, last):
+        self.sock.sendall(b"%s%x\r\n%s\r\n%s" % (
+            HEAD if first else b"", len(data), data, b"0\r\n\r\n" if last else b""))
+
+
+class Stream:
+    """An answer that is being sent."""
+
+    def __init__(self, answer, asked):
+        events, rate, shape, hold = ASKED.search(asked).groups()
+        self.answer = answer
         self.frames, self.sent, self.events = TURNS[shape.decode()], 0, int(events)
         self.period, self.hold = 1 / float(rate) if float(rate) else 0.0, bool(hold)
-        return True
 
-    def write(self, head=b""):
+    def write(self):
         """Send the next event, with whatever belongs before it and after the last one."""
         frame = self.frames[self.sent % len(self.frames)].at(time.monotonic_ns())
-        self.sent += 1
-        end = b"0\r\n\r\n" if self.sent == self.events and not self.hold else b""
-        self.sock.sendall(b"%s%x\r\n%s\r\n%s" % (head, len(frame), frame, end))
-        return self.sent < self.events
+        first, self.sent = self.sent == 0, self.sent + 1
+        more = self.sent < self.events
+        self.answer.send(frame, first, not more and not self.hold)
+        return more
 
 
 TURNS = {shape: [frame for frame, _ in corpus.turn(shape)] for shape in ("plain", "model")}
@@ -77,27 +90,31 @@ class Server:
                 if key.fileobj is self.listener:
                     self.accept()
                 else:
-                    self.read(key.data)
+                    self.read(key)
 
     def accept(self):
         sock, _ = self.listener.accept()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.readable.register(sock, selectors.EVENT_READ, Stream(sock))
+        self.readable.register(sock, selectors.EVENT_READ)
 
-    def read(self, stream):
+    def read(self, key):
+        sock, connection = key.fileobj, key.data
         try:
-            data = stream.sock.recv(65536)
+            data = sock.recv(65536)
         except ConnectionError:
             data = b""
         if not data:
-            self.forget(stream)
+            self.forget(sock)
             return
-        stream.received += data
-        while stream.asked():
-            self.begin(stream)
+        if connection is None:
+            speaks_h2 = data.startswith(h2c.PREFACE)
+            connection = h2c.Connection(sock) if speaks_h2 else Connection(sock)
+            self.readable.modify(sock, selectors.EVENT_READ, connection)
+        for answer, body in connection.requests(data):
+            self.begin(Stream(answer, body))
 
     def begin(self, stream):
-        more = stream.write(HEAD)
+        more = stream.write()
         while more and not stream.period:
             more = stream.write()
         if more:
@@ -122,9 +139,9 @@ class Server:
             else:
                 heapq.heappop(self.due)
 
-    def forget(self, stream):
-        self.readable.unregister(stream.sock)
-        stream.sock.close()
+    def forget(self, sock):
+        self.readable.unregister(sock)
+        sock.close()
 
 
 def main():

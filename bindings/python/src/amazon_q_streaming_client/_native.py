@@ -143,7 +143,7 @@ class Bell:
 class Client(_Handle):
     """An aq_client. Settings are the library's (docs/settings.md); their values beat every other."""
 
-    __slots__ = ("_bell", "_interrupted", "_logs")
+    __slots__ = ("_bell", "_error", "_interrupted", "_logs", "_status")
 
     def __init__(
         self,
@@ -154,6 +154,7 @@ class Client(_Handle):
         files: bool = True,
     ) -> None:
         super().__init__()
+        self._error, self._status = ffi.Error(), ffi.c_int32()  # of steps, of which there are many
         self._bell: Optional[Bell] = None  # of a client that a thread waits for
         self._interrupted = False
         pairs = [(k.encode(), v.encode()) for k, v in (settings or {}).items()]
@@ -207,9 +208,9 @@ class Client(_Handle):
 
         The events are there if the operation wanted them; otherwise, OK means that it can be drained.
         """
-        ready: list[Any] = ffi.client_step(self._live, BATCH, _said.status, _said.error)
-        if _said.status.value == ffi.E_FORKED:
-            raise Failure.of(_said.error)
+        ready: list[Any] = ffi.client_step(self._live, BATCH, self._status, self._error)
+        if self._status.value == ffi.E_FORKED:
+            raise Failure.of(self._error)
         if self._logs:
             self._log()
         return ready
@@ -260,6 +261,7 @@ class Operation(_Handle):
 
     @property
     def key(self) -> int:
+        """0 once it is closed."""
         return self._address.value or 0
 
     def wait(self) -> None:
@@ -272,6 +274,7 @@ class Operation(_Handle):
 
     def _offer(self) -> None:
         """From now on a step brings its events along, once each time that `wanted` is set."""
+        self.wanted.value = 0
         ffi.op_set_userdata(self._live, ffi.byref(self.wanted))
 
     def drain(self) -> tuple[int, list[EventTuple]]:

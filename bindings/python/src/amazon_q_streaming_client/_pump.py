@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import os
 import weakref
-from collections import deque
 from typing import Any, Awaitable, Callable, Generator, Optional
 
 from . import _ffi as ffi
@@ -101,16 +100,24 @@ class Pump:
         raise NotImplementedError
 
     def _step(self) -> list[Reader]:
-        """Step the client, and bring those that wait what has come for them."""
+        """Step the client, and bring those that wait what has come for them: all before any task runs, which
+        may end operations and start others, with the same keys."""
         ready = self.client.step()
-        step = self.steps = self.steps + 1
-        readers = []
+        self.steps += 1
+        step, waiting, readers = self.steps, self._waiting, []
         for key, status, events in ready:
-            reader = self._waiting.pop(key, None)
+            reader = waiting.pop(key, None)
             if reader is not None:
                 reader.bring(status, events, step)
                 readers.append(reader)
         return readers
+
+    def _leave(self, key: int) -> Optional[Reader]:
+        """Who waits for this operation does so no longer: a step would bring events to nobody."""
+        reader = self._waiting.pop(key, None)
+        if reader is not None:
+            reader.operation.wanted.value = 0
+        return reader
 
     def _wake_all(self) -> None:
         self.steps += 1  # they have to ask the library
@@ -145,15 +152,15 @@ class Wakeup:
     any future that is not of asyncio's own class.
     """
 
-    __slots__ = ("_asyncio_future_blocking", "_loop", "_reader", "_waiting", "_run", "_context", "_error")
+    __slots__ = (
+        "_asyncio_future_blocking", "_context", "_error", "_leave", "_loop", "_reader", "_run", "_waiting",
+    )  # fmt: skip
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, reader: Reader, waiting: dict[int, Reader]
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, reader: Reader, pump: Pump) -> None:
         self._asyncio_future_blocking = False
         self._loop = loop
         self._reader = reader
-        self._waiting = waiting
+        self._waiting, self._leave = pump._waiting, pump._leave
         self._run: Optional[Callable[[Wakeup], object]] = None  # the task that waits
         self._context: Any = None  # and in which it runs
         self._error: Optional[BaseException] = None
@@ -167,8 +174,7 @@ class Wakeup:
         try:
             yield self
         except BaseException:
-            operation.wanted.value = 0
-            self._waiting.pop(operation.key, None)
+            self._leave(operation.key)
             raise
 
     def wake_now(self) -> None:
@@ -211,7 +217,6 @@ class AsyncioPump(Pump):
         super().__init__(client)
         self._loop = loop
         self._watching = False
-        self._ready: deque[Reader] = deque()  # whose tasks run now
 
     def wait(self, reader: Reader) -> Awaitable[None]:
         if not self._watching:
@@ -219,7 +224,7 @@ class AsyncioPump(Pump):
             self._watching = True
         wakeup: Optional[Wakeup] = reader.wakeup
         if wakeup is None:
-            wakeup = reader.wakeup = Wakeup(self._loop, reader, self._waiting)
+            wakeup = reader.wakeup = Wakeup(self._loop, reader, self)
         return wakeup
 
     def _readable(self) -> None:
@@ -227,24 +232,20 @@ class AsyncioPump(Pump):
             self._unwatch()
             return
         try:
-            self._ready.extend(self._step())
+            readers = iter(self._step())
         except Failure:  # in a forked child; each of them will see it itself
             self._unwatch()
             self._wake_all()
-        else:
-            self._run_ready()
-
-    def _run_ready(self) -> None:
-        ready = self._ready
+            return
         try:
-            while ready:
-                ready.popleft().wakeup.wake_now()
+            for reader in readers:
+                reader.wakeup.wake_now()
         finally:
-            if ready:  # the program is being interrupted; should it go on, so do they
-                self._loop.call_soon(self._run_ready)
+            for reader in readers:  # the program is being interrupted; should it go on, so do they
+                reader.wakeup.wake_soon()
 
     def wake(self, key: int) -> None:
-        reader = self._waiting.pop(key, None)
+        reader = self._leave(key)
         if reader is not None:
             reader.wakeup.wake_soon()
 
@@ -289,8 +290,7 @@ class TrioPump(Pump):
                 reader.wakeup = self._trio.Event()
                 await reader.wakeup.wait()
         except BaseException:
-            operation.wanted.value = 0
-            self._waiting.pop(key, None)
+            self._leave(key)
             raise
 
     async def _watch(self, own: Reader, key: int) -> None:
@@ -311,7 +311,7 @@ class TrioPump(Pump):
                 self.wake(successor)  # it will watch
 
     def wake(self, key: int) -> None:
-        reader = self._waiting.pop(key, None)
+        reader = self._leave(key)
         if reader is None:
             return
         if reader is self._watching:

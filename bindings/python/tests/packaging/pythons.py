@@ -33,6 +33,10 @@ def run(*command, cwd, **variables):
     return result.stdout
 
 
+def make_sdist(project, out):
+    run(sys.executable, "-m", "build", "--no-isolation", "--sdist", "--outdir", out, project, cwd="/")
+
+
 @cache
 def at_hand():
     """{"3.9": executable, ...}: those of AQ_TEST_PYTHONS (separated by ':', all must work), or else
@@ -68,13 +72,9 @@ class Wheelhouse:
         self.directory = directory
 
     def provide(self, python, *requirements):
-        """Have the packages for that Python, from an index only if they are not there yet."""
-        command = [python, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--dest",
-                   self.directory, "--find-links", self.directory, *requirements]
-        command = [str(part) for part in command]
-        cwd = self.directory
-        if subprocess.run([*command, "--no-index"], cwd=cwd, capture_output=True).returncode != 0:
-            run(*command, cwd=cwd)
+        """Have the packages for that Python, from an index."""
+        run(python, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--dest",
+            self.directory, "--find-links", self.directory, *requirements, cwd=self.directory)
 
     @property
     def only(self):
@@ -94,12 +94,19 @@ class Environment:
         self.wheelhouse = wheelhouse
         self.directory = directory.resolve()
         self.python = self.directory / "bin/python"
-        run(python, "-m", "venv", self.directory, cwd="/")
+        run(python, "-m", "venv", "--without-pip", self.directory, cwd="/")
 
-    def install(self, *what):
-        run(self.python, "-m", "pip", "install", "--quiet", *what, cwd=self.directory,
-            **self.wheelhouse.only)
+    def install(self, *what, others=()):
+        """Install `what`, and other requirements; an index is asked only for what was never needed before."""
+        try:
+            self._install(*what, *others)
+        except AssertionError:
+            self.wheelhouse.provide(self.base, *others)
+            self._install(*what, *others)
+
+    def _install(self, *what):
+        run(sys.executable, "-m", "pip", "--python", self.python, "install", "--quiet", *what,
+            cwd=self.directory, **self.wheelhouse.only)
 
     def run(self, *arguments):
-        return run(self.python, *arguments, cwd=self.directory, AQ_LIBRARY_DIR=None,
-                   PYTHONPATH=None, PYTHONDONTWRITEBYTECODE="1")
+        return run(self.python, *arguments, cwd=self.directory, AQ_LIBRARY_DIR=None, PYTHONPATH=None)

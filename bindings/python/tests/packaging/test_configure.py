@@ -33,7 +33,7 @@ def test_a_build_without_libcurl_names_the_package_to_install(project, without_c
     assert result.returncode != 0
     said = " ".join(result.stderr.split())
     assert "its development files are missing, install libcurl4-openssl-dev" in said
-    assert "-C cmake.define.AQ_WITHOUT_CURL=ON" in said
+    assert "--config-settings=cmake.define.AQ_WITHOUT_CURL=ON" in said
 
 
 def test_a_build_may_be_told_to_do_without_libcurl(project, without_curl, tmp_path):

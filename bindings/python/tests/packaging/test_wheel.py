@@ -51,8 +51,7 @@ def test_the_wheel_holds_the_package_as_it_is_in_the_checkout(names, project):
     assert {n for n in names if n.startswith(f"{PACKAGE}/") and "/lib/" not in n} == wanted
 
 
-def test_the_library_is_there_once_with_the_helper_and_every_plugin_beside_it(names, checkout):
-    plugins = {path.parent.name for path in checkout.glob("plugins/*/CMakeLists.txt")}
+def test_the_library_is_there_once_with_the_helper_and_every_plugin_beside_it(names, plugins):
     libraries = [n for n in names if n.startswith(f"{PACKAGE}/lib/")]
     assert len([n for n in libraries if fnmatch(n, f"{PACKAGE}/lib/libamazonq.so.*")]) == 1
     assert f"{PACKAGE}/lib/libamazonq-python.so" in libraries
