@@ -37,10 +37,30 @@ aq_status settings_file_path(struct buf *out, struct aq_error *err)
     return st;
 }
 
+/* Whose the file is, or the directory that hides it: in a container, the host's user. */
+static bool settings_file_is_of_another(const char *path, uid_t *ret)
+{
+    char dir[PATH_MAX];
+    struct stat info;
+    snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(path, '/') - path), path);
+    if (stat(path, &info) != 0 && stat(dir, &info) != 0) {
+        return false;
+    }
+    *ret = info.st_uid;
+    return info.st_uid != geteuid();
+}
+
 static aq_status settings_file_unreadable(const char *path, struct aq_error *err)
 {
-    return error_sys(err, AQ_E_INVALID, errno,
-                     "%s: cannot be read, make it readable or move it away", path);
+    const int sys = errno;
+    uid_t owner;
+    if (sys == EACCES && settings_file_is_of_another(path, &owner)) {
+        return error_sys(err, AQ_E_INVALID, sys,
+                         "%s: belongs to uid %u and this is uid %u, run as its owner", path,
+                         (unsigned)owner, (unsigned)geteuid());
+    }
+    return error_sys(err, AQ_E_INVALID, sys, "%s: cannot be read, make it readable or move it away",
+                     path);
 }
 
 static aq_status settings_file_check(const char *path, int fd, size_t *ret_len,
