@@ -21,7 +21,13 @@ enum {
 
 /* Places in the array that is polled; the callers follow. */
 enum { FD_SIGNAL, FD_CLIENT, FD_TIMER, FD_LISTENER, FD_CALLERS };
-enum { FD_COUNT = FD_CALLERS + BROKER_CALLERS };
+
+/* What is polled: no more than is open, because poll() refuses more than may be open. */
+struct watch {
+    struct pollfd fds[FD_CALLERS + BROKER_CALLERS];
+    struct caller *callers[BROKER_CALLERS]; /* those behind the last of them */
+    nfds_t count;
+};
 
 static uint64_t now_us(void)
 {
@@ -340,25 +346,30 @@ static int timeout_ms(const struct broker *b, uint64_t now)
     return left_ms < POLL_MAX_MS ? (int)left_ms : POLL_MAX_MS;
 }
 
-static void fill(struct broker *b, uint64_t now, struct pollfd fds[FD_COUNT])
+static void fill(struct broker *b, uint64_t now, struct watch *w)
 {
+    struct pollfd *fds = w->fds;
     bool hears = now >= b->deaf_until_us && find_place(b);
     fds[FD_SIGNAL] = (struct pollfd){ .fd = interrupt_fd(), .events = POLLIN };
     fds[FD_CLIENT] = (struct pollfd){ .fd = aq_client_fd(b->session.client), .events = POLLIN };
     fds[FD_TIMER] = (struct pollfd){ .fd = b->grants.ahead.timer_fd, .events = POLLIN };
     fds[FD_LISTENER] = (struct pollfd){ .fd = hears ? b->listener.fd : -1, .events = POLLIN };
+    w->count = FD_CALLERS;
     for (int i = 0; i < BROKER_CALLERS; i++) {
-        const struct caller *c = &b->callers[i];
-        fds[FD_CALLERS + i] = (struct pollfd){ .fd = c->state == CALLER_FREE ? -1 : c->fd,
-                                               .events = caller_events(c) };
+        struct caller *c = &b->callers[i];
+        if (c->state != CALLER_FREE) {
+            w->callers[w->count - FD_CALLERS] = c;
+            fds[w->count++] = (struct pollfd){ .fd = c->fd, .events = caller_events(c) };
+        }
     }
 }
 
-static void serve_callers(struct broker *b, const struct pollfd *fds)
+static void serve_callers(struct broker *b, const struct watch *w)
 {
-    for (int i = 0; i < BROKER_CALLERS; i++) {
-        if (fds[i].revents != 0 || caller_is_ahead(&b->callers[i])) {
-            serve(b, &b->callers[i]);
+    for (nfds_t i = FD_CALLERS; i < w->count; i++) {
+        struct caller *c = w->callers[i - FD_CALLERS];
+        if (w->fds[i].revents != 0 || caller_is_ahead(c)) {
+            serve(b, c);
         }
     }
 }
@@ -376,23 +387,23 @@ static void print_log(struct broker *b)
 
 static aq_status turn(struct broker *b, uint64_t now, struct aq_error *err)
 {
-    struct pollfd fds[FD_COUNT];
-    fill(b, now, fds);
-    if (poll(fds, FD_COUNT, timeout_ms(b, now)) < 0) {
+    struct watch w;
+    fill(b, now, &w);
+    if (poll(w.fds, w.count, timeout_ms(b, now)) < 0) {
         return errno == EINTR ? AQ_OK
                               : fault_set(err, AQ_E_IO, "poll: %s, try again", strerror(errno));
     }
     if (interrupt_signal()) {
         return AQ_OK;
     }
-    if (fds[FD_CLIENT].revents) { /* an error here has ended the operations: they will say so */
+    if (w.fds[FD_CLIENT].revents) { /* an error here has ended the operations: they will say so */
         (void)aq_client_step(b->session.client, NULL);
     }
-    if (fds[FD_TIMER].revents && ahead_is_due(&b->grants.ahead)) {
+    if (w.fds[FD_TIMER].revents && ahead_is_due(&b->grants.ahead)) {
         look_ahead(b);
     }
-    serve_callers(b, fds + FD_CALLERS);
-    if (fds[FD_LISTENER].revents) {
+    serve_callers(b, &w);
+    if (w.fds[FD_LISTENER].revents) {
         accept_one(b);
     }
     run_grants(b);

@@ -58,8 +58,9 @@ class Broker:
         self.process.wait(timeout=WAIT_S)
 
     def end(self):
+        """End it with its test, and hear whether something that watches it minds."""
         if self.process and self.process.poll() is None:
-            self.kill()
+            assert self.stop() == 0, self.log
 
     @property
     def log(self):

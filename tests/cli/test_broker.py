@@ -4,6 +4,7 @@
 import json
 import os
 import random
+import resource
 import socket
 import sqlite3
 import threading
@@ -116,6 +117,17 @@ def test_the_host_s_own_reason_and_exit_code_come_through(broker, service, fault
     assert on_host.code == 5  # it has a reason of its own: the broker's is not repeated by chance
     assert result.code == code, result
     assert result.err.startswith("q: broker: sign-in service: ") and text in result.err
+
+
+def test_a_token_that_could_not_be_refreshed_comes_with_the_host_s_warning(broker, service):
+    service.seed(broker.command.db, expires_in=40)
+    service.fault(REFRESH, status=500)
+    broker.start()
+    result = broker.command.run("user", "export-token", "--store", "broker")
+    assert result.code == 0, result
+    assert result.json["expires_in"] <= 40
+    assert "q: warning: login: valid for " in result.err
+    broker.logged("warning: login: valid for ")
 
 
 def test_nobody_logged_in_is_said_as_on_the_host(broker):
@@ -368,6 +380,17 @@ def test_callers_that_die_half_way_harm_nobody(broker, service):
         assert "access_token" in survivor.reply()
     assert "access_token" in broker.ask(op="token")
     assert service.calls(REFRESH) == 1
+
+
+def test_when_it_has_no_descriptors_left_it_says_so_and_goes_on_when_it_has(broker, service):
+    service.seed(broker.command.db)
+    few = (24, 24)
+    broker.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, few))
+    many = [broker.connect() for _ in range(30)]
+    broker.logged("socket: nobody can be let in: Too many open files")
+    for caller in many:
+        caller.close()
+    assert "access_token" in broker.ask(op="token")
 
 
 def test_when_all_places_are_taken_the_silent_ones_give_way(running):

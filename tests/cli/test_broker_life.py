@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from broker import until
 from command import BINARY, SANITIZED
+from mounts import mounts, needs_mounts
 
 REFRESH = "CreateToken:refresh_token"
 EXPORT = ("user", "export-token", "--quiet", "--store", "broker")
@@ -272,6 +273,33 @@ def test_restarts_are_not_noticed_by_those_who_keep_asking(running):
     for asker in askers:
         asker.join()
     assert {result.code for result in results} == {0}, [r for r in results if r.code][0]
+
+
+@needs_mounts
+def test_a_directory_that_is_mounted_shows_the_socket_of_every_broker_there_will_be(running):
+    """A container as far as it matters here: a mount namespace, no session, no database."""
+    command = running.command
+    for name in ("XDG_RUNTIME_DIR", "Q_BROKER_SOCKET"):
+        command.env.pop(name, None)
+    command.env.update(XDG_DATA_HOME="/nonexistent", Q_STORE="broker")
+    export = (BINARY, "user", "export-token", "--quiet")
+
+    def ask(container):
+        process = container.start(command, *export)
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == 0, err
+        return json.loads(out)["access_token"]
+
+    with mounts() as container:
+        container.run("mount", "-t", "tmpfs", "none", "/run")
+        container.run("mkdir", "/run/amazonq-broker")
+        container.run("mount", "--bind", str(running.dir), "/run/amazonq-broker")
+        container.run("mount", "-o", "remount,ro,bind", "/run/amazonq-broker")
+        assert ask(container) == ask(container)
+        running.stop()
+        running.start("--store", "sqlite", "--db", str(command.db),
+                      "--socket", str(running.socket))
+        assert ask(container)
 
 
 def test_it_ends_when_nobody_asks_for_long_enough(running, broker):
