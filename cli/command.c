@@ -54,8 +54,8 @@ const struct command command_table[COMMAND_COUNT] = {
         .name = "broker",
         .args = "",
         .summary = "hand access tokens to containers over a unix socket",
-        .details = "Runs until it is interrupted; docs/broker.md has units for systemd.  Callers get\n"
-                   "access tokens only, and are asked for their user number by the kernel.\n"
+        .details = "Runs until it is interrupted; there are units for systemd.  Callers get access\n"
+                   "tokens and nothing else, if the kernel says that their user may ask.\n"
                    "The socket is $XDG_RUNTIME_DIR/amazonq-broker/broker.sock.\n"
                    "\n"
                    "Examples:\n"
