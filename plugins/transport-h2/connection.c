@@ -525,6 +525,9 @@ void connection_work(struct connection *connection)
             fail(connection, st, "out of memory", 0);
         } else if (session_is_over(&connection->session)) {
             fail(connection, AQ_E_PROTOCOL, FAULT_BROKEN_HTTP2, 0);
+        } else if (connection->stream_count &&
+                   connection->stream_count >= session_max_streams(&connection->session)) {
+            requeue_pending(connection); /* it takes fewer than was hoped for */
         }
     }
     if (connection->draining && connection->call_count == 0) {

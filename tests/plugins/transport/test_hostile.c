@@ -256,29 +256,45 @@ static void an_answer_may_come_before_the_whole_request_has_left(void **state)
     client_close(&client);
 }
 
-/* Two at a time: the rest has connections of its own. */
-static void no_peer_gets_more_streams_than_it_allows(void **state)
+/* Seven calls to a peer that takes two at a time. Returns the connections they had. */
+static long crowd(const char *max_connections)
 {
     static struct exchange calls[7];
+    const struct plugin_setting settings[] = { { "ca_bundle", server_file("ca.pem") },
+                                               { "max_connections", max_connections },
+                                               { 0 } };
+    const struct ask ask = { .connect_ms = 60000 };
     struct client client;
     struct exchange e;
-    (void)state;
-    client_open(&client, NULL);
+    long before = server_number("connections", "few-streams");
+    client_open(&client, settings);
     exchange_run(&e, &client, server_url("few-streams", "/ok"), NULL); /* it has said so */
     exchange_finish(&e);
     for (size_t i = 0; i < 7; i++) {
-        exchange_start(&calls[i], &client, server_url("few-streams", "/crowd"), NULL);
+        exchange_start(&calls[i], &client, server_url("few-streams", "/crowd"), &ask);
     }
     for (size_t i = 0; i < 7; i++) {
         exchange_until_over(&calls[i]);
         assert_body(&calls[i], "ok");
     }
     assert_int_equal(server_number("refused", "/crowd"), 0);
-    assert_in_range(server_number("connections", "few-streams"), 2, 4);
     for (size_t i = 0; i < 7; i++) {
         exchange_finish(&calls[i]);
     }
     client_close(&client);
+    return server_number("connections", "few-streams") - before;
+}
+
+static void calls_beyond_the_streams_of_a_connection_have_another(void **state)
+{
+    (void)state;
+    assert_in_range(crowd("1000"), 2, 4);
+}
+
+static void calls_beyond_the_streams_of_all_connections_wait(void **state)
+{
+    (void)state;
+    assert_int_equal(crowd("1"), 1);
 }
 
 int main(void)
@@ -295,7 +311,8 @@ int main(void)
         cmocka_unit_test(only_what_was_certainly_not_processed_counts_as_not_sent),
         cmocka_unit_test(who_goes_away_may_answer_first_and_gets_nothing_new),
         cmocka_unit_test(an_answer_may_come_before_the_whole_request_has_left),
-        cmocka_unit_test(no_peer_gets_more_streams_than_it_allows),
+        cmocka_unit_test(calls_beyond_the_streams_of_a_connection_have_another),
+        cmocka_unit_test(calls_beyond_the_streams_of_all_connections_wait),
     };
     server_start(listeners);
     return cmocka_run_group_tests(tests, NULL, server_stop);
