@@ -62,6 +62,7 @@ void call_sending(struct call *call, uint64_t mark)
 {
     call->attempted = true;
     call->mark = mark;
+    outgoing_forget_fields(&call->outgoing); /* nghttp2 has its own copy, as long as it needs it */
     enter(call, CALL_SENDING, call->first_byte_timeout_ms);
 }
 

@@ -164,6 +164,20 @@ aq_status outgoing_init(struct outgoing *outgoing, const struct aq_request *requ
     return AQ_OK;
 }
 
+void outgoing_forget_fields(struct outgoing *outgoing)
+{
+    memory_free(outgoing->text, outgoing->text_size);
+    free(outgoing->fields);
+    outgoing->text = NULL;
+    outgoing->fields = NULL;
+}
+
+static void forget_body(struct outgoing *outgoing)
+{
+    memory_free(outgoing->body, outgoing->body_len);
+    outgoing->body = NULL;
+}
+
 size_t outgoing_read(struct outgoing *outgoing, uint8_t *buf, size_t cap)
 {
     size_t len = outgoing->body_len - outgoing->body_sent;
@@ -174,13 +188,15 @@ size_t outgoing_read(struct outgoing *outgoing, uint8_t *buf, size_t cap)
         memcpy(buf, outgoing->body + outgoing->body_sent, len);
         outgoing->body_sent += len;
     }
+    if (outgoing->body_sent == outgoing->body_len) {
+        forget_body(outgoing);
+    }
     return len;
 }
 
 void outgoing_done(struct outgoing *outgoing)
 {
-    memory_free(outgoing->text, outgoing->text_size);
-    memory_free(outgoing->body, outgoing->body_len);
-    free(outgoing->fields);
+    outgoing_forget_fields(outgoing);
+    forget_body(outgoing);
     *outgoing = (struct outgoing){ 0 };
 }

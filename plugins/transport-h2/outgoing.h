@@ -23,7 +23,10 @@ struct outgoing {
 aq_status outgoing_init(struct outgoing *outgoing, const struct aq_request *request,
                         struct aq_error *err);
 
-/* Copy the next bytes of the body to buf, return how many. */
+/* The fields have been sent: wipe and free them. Twice is fine. */
+void outgoing_forget_fields(struct outgoing *outgoing);
+
+/* Copy the next bytes of the body to buf, return how many; the last ones are forgotten, too. */
 size_t outgoing_read(struct outgoing *outgoing, uint8_t *buf, size_t cap);
 
 void outgoing_done(struct outgoing *outgoing);

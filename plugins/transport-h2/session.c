@@ -190,6 +190,22 @@ static int before_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, vo
     return 0;
 }
 
+/* It was queued, and then the peer went away, or it is more than a header may be. */
+static int on_frame_not_sent(nghttp2_session *ng, const nghttp2_frame *frame, int code,
+                             void *user_data)
+{
+    const struct session *session = user_data;
+    (void)ng, (void)code;
+    if (frame->hd.type == NGHTTP2_HEADERS) {
+        struct call *call = connection_find(session->connection, frame->hd.stream_id);
+        if (call) {
+            call->closed = true;
+            call_fail(call, AQ_E_NETWORK, "the request could not be sent, try again", 0);
+        }
+    }
+    return 0;
+}
+
 static ssize_t read_body(nghttp2_session *ng, int32_t stream_id, uint8_t *buf, size_t cap,
                          uint32_t *flags, nghttp2_data_source *source, void *user_data)
 {
@@ -218,6 +234,7 @@ static void set_callbacks(nghttp2_session_callbacks *callbacks)
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
     nghttp2_session_callbacks_set_before_frame_send_callback(callbacks, before_frame_send);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_sent);
 }
 
 aq_status protocol_init(struct protocol *protocol)
