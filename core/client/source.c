@@ -293,8 +293,8 @@ static aq_status source_choose(struct aq_client *client, const struct aq_token_w
     }
     for (size_t i = 0; i < CLIENT_STORES; i++) {
         struct source_login candidate;
-        if (problem.status == AQ_E_UNAVAILABLE && source_is_shared(plugin)) {
-            break; /* it would let us wait again, for the same answer */
+        if (problem.status == AQ_E_UNAVAILABLE) {
+            break; /* nobody is there: we would wait again, for the same answer */
         }
         aq_status st = source_load(client, &sources[i], wish, &candidate, err);
         if (plugin->store.grant && st != AQ_E_NOTFOUND) {
