@@ -15,7 +15,8 @@
  * no login of its own and has nothing to be refreshed here. It has one more function, grant, and is
  * asked for tokens through that one alone.
  *
- * Calls are synchronous. They may block, within the limits said at each; event loops run them in a
+ * Calls are synchronous. They may block, within the limits said at each (longer only where a
+ * setting lets the store ask somebody, who takes as long as people do); event loops run them in a
  * worker thread. Keys and values are secrets unless the key says otherwise: wipe every copy.
  */
 
