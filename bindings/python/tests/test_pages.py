@@ -82,8 +82,17 @@ def test_a_page_is_asked_for_in_threads_when_the_one_before_has_been_read() -> N
 
 
 @pytest.mark.anyio
-async def test_profiles_come_one_by_one(client: Any, sync_client: Any) -> None:
-    async with client:
+async def test_profiles_come_one_by_one() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        last = "nextToken" in json.loads(request.content)
+        profiles = [{"arn": f"arn:{int(last)}", "profileName": "p"}]
+        return httpx.Response(200, json={"profiles": profiles, **({} if last else {"nextToken": "n"})})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        client = QStreamingClient("t", http_client=http)
         profiles = [profile async for profile in client.iter_available_profiles()]
-        assert profiles and profiles == await client.list_available_profiles()
-    assert list(sync_client.iter_available_profiles()) == profiles
+        assert [profile.arn for profile in profiles] == ["arn:0", "arn:1"]
+        assert profiles == await client.list_available_profiles()
+    with httpx.Client(transport=httpx.MockTransport(answer)) as sync_http:
+        sync = SyncQStreamingClient("t", http_client=sync_http)
+        assert list(sync.iter_available_profiles()) == profiles == sync.list_available_profiles()
