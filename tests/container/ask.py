@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ask.py: what a program with the SDK does. Prints the answer, or the class of the error and its text."""
+"""ask.py: a program with the SDK. Prints the answer, or the class of the error and its text."""
 
 import sys
 

@@ -41,7 +41,7 @@ def no_sdk():
     """Why the SDK cannot be tried, or None."""
     if SANITIZED:
         return "a sanitizer must be there from the start of a program"
-    return None if SDK_PYTHON.exists() else "scripts/check has not made the environment of Python yet"
+    return None if SDK_PYTHON.exists() else "scripts/check has not made Python's tools yet"
 
 
 class Box:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What works in a container: every way in, as every user, with a valid and an expired login.
 
-TABLE is the promise, and what docs/how-to-integrate-q-externally.md shows. Each of its cells is tried
-with `q user export-token`, `q chat` and the SDK. Here a container is mounts and a user; the same ways
-are gone with a real engine in engine/.
+TABLE is the promise, and what docs/how-to-integrate-q-externally.md shows. Each of its cells is
+tried with `q user export-token`, `q chat` and the SDK. Here a container is mounts and a user; the
+same ways are gone with a real engine in engine/.
 """
 
 import re

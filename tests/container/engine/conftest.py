@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures: `engine` is a Docker engine of our own, `user` somebody who is logged in and may use it."""
+"""Fixtures: `engine` is a Docker engine, `user` somebody who is logged in and may use it."""
 
 import shutil
 import subprocess

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Docker engine of our own, in namespaces of its own, and a user who may use it.
+"""A real Docker engine, in namespaces of its own, and a user who may use it.
 
-Nothing of it is seen outside: its network, its mounts and its socket end with it. What takes long to
-make, the base image and the layers, is kept in build/container for the next run.
+Nothing of it is seen outside: its network, its mounts and its socket end with it, and it ends with
+us. What takes long to make, base image and layers, is kept in build/container for the next run.
 """
 
 import json
@@ -22,6 +22,7 @@ BASE = "debian:bookworm-slim"
 BRIDGE, PORT = "172.17.0.1", 3128
 PROGRAMS = ("dockerd", "docker", "docker-compose", "mmdebstrap", "unshare", "nsenter", "setpriv")
 START_S, STOP_S = 60, 30
+WITH_US = ["setpriv", "--pdeathsig=TERM", "--"]
 
 
 def missing():
@@ -62,7 +63,14 @@ class Engine:
         }
         (CACHE / "docker").mkdir(parents=True, exist_ok=True)
         namespaces = ["unshare", "--mount", "--net", "--propagation", "private"]
-        command = [*namespaces, "sh", "-c", 'ip link set lo up && exec dockerd "$@"', "dockerd"]
+        command = [
+            *WITH_US,
+            *namespaces,
+            "sh",
+            "-c",
+            'ip link set lo up && exec dockerd "$@"',
+            "dockerd",
+        ]
         command += [f"--{name}={value}" for name, value in options.items()]
         return subprocess.Popen(command, stdout=self._log, stderr=self._log)
 
@@ -97,8 +105,9 @@ class Engine:
 
     def connect(self, service_port):
         """Give its containers a way to the stand-in, and to Debian's packages."""
-        command = ["nsenter", "--target", str(self._daemon.pid), "--net", sys.executable, "-u"]
-        command += [str(HERE / "proxy.py"), "--outside", str(os.getpid()), "--port", str(PORT)]
+        enter = ["nsenter", "--target", str(self._daemon.pid), "--net"]
+        command = [*WITH_US, *enter, sys.executable, "-u", str(HERE / "proxy.py")]
+        command += ["--outside", str(os.getpid()), "--port", str(PORT)]
         command += ["--service", str(service_port), "--cache", str(CACHE / "packages")]
         self._proxy = subprocess.Popen(command, stdout=subprocess.PIPE)
         if not self._proxy.stdout.readline():
@@ -123,7 +132,7 @@ class Engine:
 
 
 class User:
-    """Somebody at a terminal of this machine: a home, a login, the command, and the engine's client."""
+    """Somebody at a terminal: a home, a login, the command, and the engine's client."""
 
     def __init__(self, engine, home, uid):
         self.home, self.uid = home, uid
@@ -161,5 +170,11 @@ class User:
 
     def run(self, *command, **options):
         """Run a command of this user; whatever it says is text."""
-        values = {"env": self.env, "cwd": self.home, "capture_output": True, "text": True, **options}
+        values = {
+            "env": self.env,
+            "cwd": self.home,
+            "capture_output": True,
+            "text": True,
+            **options,
+        }
         return subprocess.run([*self.prefix(), *map(str, command)], **values)

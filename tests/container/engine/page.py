@@ -49,9 +49,9 @@ def blocks(path):
 
 
 def matches(expected, shown):
-    """Whether the text was shown, where `...` stands for anything."""
-    pattern = ".*".join(re.escape(piece) for piece in expected.strip().split("..."))
-    return re.search(pattern, shown, re.DOTALL) is not None
+    """Whether the text was shown; `...` stands for anything, and the page may have broken lines."""
+    pieces = " ".join(expected.split()).split("...")
+    return re.search(".*".join(map(re.escape, pieces)), " ".join(shown.split())) is not None
 
 
 class Terminal:
@@ -69,7 +69,8 @@ class Terminal:
             text=True,
         )
         self._end = f"end of a block {os.getpid()}"
-        self._type(f"trap 'failed=${{failed:-$?}}' ERR; end='{self._end}'")
+        self._type(f"end='{self._end}'")
+        self._type("trap 'failed=${failed:-$?}' ERR; trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT")
 
     def _type(self, text):
         self._process.stdin.write(text + "\n")
@@ -88,7 +89,6 @@ class Terminal:
 
     def close(self):
         """End the shell, and the jobs it left running."""
-        self._type("kill $(jobs -p) 2>/dev/null; wait; exit 0")
         self._process.stdin.close()
         self._process.stdout.read()
         self._process.wait(30)
@@ -96,7 +96,7 @@ class Terminal:
 
 
 def follow(block, user, terminal):
-    """Do with the block what a reader does; return what it printed, or None if nothing was pasted."""
+    """Do with the block what a reader does. What it printed, or None if nothing was pasted."""
     if "file" in block.marks:
         path = user.home / "checkout" / block.marks["file"].replace("~", str(user.home), 1)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""proxy.py --outside PID --port N --service PORT --cache DIR: the containers' way out, a proxy.
+"""proxy.py --outside PID --port N --service PORT --cache DIR: the containers' way out.
 
-It listens where it was started, in the engine's network, and reaches out from the network of process
-PID. The service's hosts are the stand-in. Debian's packages come from outside and are kept in DIR,
-so that the next run needs no network. There is nothing else.
+It listens where it was started, in the engine's network, and reaches out from that of process PID.
+The service's hosts are the stand-in. Debian's packages come from outside and are kept in DIR, so
+that the next run needs no network. There is nothing else.
 """
 
 import argparse
@@ -27,7 +27,7 @@ TIMEOUT_S = 60
 class Proxy(BaseHTTPRequestHandler):
     service_port, cache = None, None
 
-    def do_CONNECT(self):  # noqa: N802
+    def do_CONNECT(self):
         host, _, port = self.path.rpartition(":")
         if not host.endswith(SERVICE_HOSTS) or port != "443":
             return self.send_error(403, "this network has the service and Debian's packages only")
@@ -37,7 +37,7 @@ class Proxy(BaseHTTPRequestHandler):
             splice(self.connection, service)
         self.close_connection = True
 
-    def do_GET(self):  # noqa: N802
+    def do_GET(self):
         if not self.path.startswith(PACKAGE_HOSTS):
             return self.send_error(403, "this network has the service and Debian's packages only")
         kept = self.cache / hashlib.sha256(self.path.encode()).hexdigest()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files that the guide shows for other people's systems: they have the form these want, and what
-they start does its work here, with the engine in their place."""
+"""The files that the guide shows for other people's systems: they have the form these want, and
+what they start does its work here, with the engine in their place."""
 
 import json
 import os
@@ -21,7 +21,7 @@ SCHEMAS = {
 }
 
 
-@pytest.mark.skipif(not Path(PYTHON).exists(), reason="scripts/check has not made Python's tools yet")
+@pytest.mark.skipif(not Path(PYTHON).exists(), reason="no check-jsonschema yet")
 @pytest.mark.parametrize("name, schema", SCHEMAS.items())
 def test_a_file_has_the_form_its_reader_wants(name, schema, tmp_path):
     path = tmp_path / Path(name).name
