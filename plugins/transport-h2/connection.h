@@ -94,7 +94,14 @@ void connection_close(struct connection *connection);
 /* Free one that is closed, or one of a parent process. */
 void connection_free(struct connection *connection);
 
-/* For its session. */
+/* For its parts. */
+
+/* It has something to send or to decide. */
+void connection_want_work(struct connection *connection);
+
+/* End its calls with this error, but for those that can go elsewhere, and close it. */
+void connection_fail(struct connection *connection, aq_status status, const char *what, int sys);
+void connection_fail_as(struct connection *connection, const struct aq_error *error);
 
 /* The call that has this stream, or NULL. */
 struct call *connection_find(const struct connection *connection, int32_t stream_id);

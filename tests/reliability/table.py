@@ -36,7 +36,7 @@ One exchange with the service as the core sees it, step by step beside a model o
 """
 NETWORK = """
 The network, on the way to the service: hostile and broken peers on both HTTP versions, with and
-without TLS.
+without TLS; with transport-curl, or with transport-h2 where it says (h2).
 
 | row | injected | times | what came of it |
 |---|---|--:|---|
@@ -58,8 +58,8 @@ NAMES = """
   S10, S13: paths that change; S12: full disks; S14: another SQLite
 - D5: the order of events, and their end
 - T1: redirects; T2: peers that cannot prove who they are; T3: endpoints that may not be shown a
-  login; T4: headers without end; T6: stalls, and cancelling; T7: encodings and framing;
-  T10: connections lost
+  login; T4: headers without end; T5: floods and broken frames of HTTP/2; T6: stalls, and
+  cancelling; T7: encodings and framing; T9: many short calls; T10: connections lost
 - K1: database mounted as a single file; K2: its directory mounted; K3: WAL mode; K4: read-only
   places and other users' files; K5: who renews it; K6: file systems of other machines; K7: file
   replaced under the mount
