@@ -65,6 +65,13 @@ static aq_status take_answer(struct tunnel *tunnel, size_t head_len, const struc
     return AQ_OK;
 }
 
+static bool may_be_http(const struct tunnel *tunnel)
+{
+    static const char begin[] = "HTTP/1.";
+    const size_t len = tunnel->len < strlen(begin) ? tunnel->len : strlen(begin);
+    return memcmp(tunnel->answer, begin, len) == 0;
+}
+
 aq_status tunnel_receive(struct tunnel *tunnel, struct socket *socket, const struct origin *origin,
                          struct aq_error *err)
 {
@@ -80,7 +87,7 @@ aq_status tunnel_receive(struct tunnel *tunnel, struct socket *socket, const str
         if (end) {
             return take_answer(tunnel, (size_t)(end + 4 - tunnel->answer), origin, err);
         }
-        if (st != AQ_OK || tunnel->len == TUNNEL_ANSWER_MAX) {
+        if (st != AQ_OK || tunnel->len == TUNNEL_ANSWER_MAX || !may_be_http(tunnel)) {
             fault_set(err, AQ_E_NETWORK, origin->text, FAULT_PROXY);
             err->sys = socket->sys;
             return AQ_E_NETWORK;

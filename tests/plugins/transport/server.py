@@ -215,6 +215,7 @@ def start(directory, protocol, names):
         "hostile": lambda: (serve_hostile,),
         "hostile-tls": lambda: (serve_hostile, tls(good, ["h2"])),
         "few-streams": lambda: (serve_few_streams, tls(good, ["h2"])),
+        "ssh": lambda: (blurt(b"SSH-2.0-OpenSSH_9.2\r\n"),),
         "h2": lambda: (serve_h2, tls(good, ["h2"])),
         "h1-as-h2": lambda: (blurt(answer(b"ok")), tls(good, ["h2"])),
         "h2-as-h1": lambda: (blurt(SETTINGS_FRAME), tls(good, ["http/1.1"])),

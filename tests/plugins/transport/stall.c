@@ -150,6 +150,17 @@ static long questions(void)
     return questions();
 }
 
+static bool is_for_v4(const struct question *q)
+{
+    return q->bytes[q->len - 3] == 1; /* QTYPE, before QCLASS */
+}
+
+static bool is_for_nobody(const struct question *q)
+{
+    static const char label[] = "\6nobody";
+    return memcmp(q->bytes + DNS_HEADER, label, strlen(label)) == 0;
+}
+
 /* RFC 1035, 4.1: the question with its header changed, and for type A one record behind it. */
 static void answer_name(const struct question *q)
 {
@@ -157,13 +168,13 @@ static void answer_name(const struct question *q)
         0xc0, DNS_HEADER, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1
     };
     uint8_t reply[QUESTION_MAX + sizeof(record)];
-    const bool wants_address = q->bytes[q->len - 3] == 1; /* QTYPE, before QCLASS */
-    const size_t len = q->len + (wants_address ? sizeof(record) : 0);
+    const bool has_address = is_for_v4(q) && !is_for_nobody(q);
+    const size_t len = q->len + (has_address ? sizeof(record) : 0);
     memcpy(reply, q->bytes, q->len);
     memcpy(reply + q->len, record, sizeof(record));
-    reply[2] |= 0x80; /* a response */
-    reply[3] = 0x80;  /* no error */
-    reply[7] = wants_address;
+    reply[2] |= 0x80;                          /* a response */
+    reply[3] = is_for_nobody(q) ? 0x83 : 0x80; /* no such name, or no error */
+    reply[7] = has_address;
     sendto(own.name_server, reply, len, 0, (const struct sockaddr *)&q->from, sizeof(q->from));
 }
 
@@ -172,6 +183,17 @@ void stall_answer_names(void)
     questions();
     for (size_t i = 0; i < own.unanswered_count; i++) {
         answer_name(&own.unanswered[i]);
+    }
+    own.unanswered_count = 0;
+}
+
+void stall_answer_v4_names(void)
+{
+    questions();
+    for (size_t i = 0; i < own.unanswered_count; i++) {
+        if (is_for_v4(&own.unanswered[i])) {
+            answer_name(&own.unanswered[i]);
+        }
     }
     own.unanswered_count = 0;
 }

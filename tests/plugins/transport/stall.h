@@ -30,8 +30,12 @@ void stall_done(void);
 /* Where a request has to go to stall; valid as long as server_url's. */
 const char *stall_url(const struct stall *stall);
 
-/* Answer the questions so far: every name is 127.0.0.1. */
+/* Answer the questions so far: every name is 127.0.0.1 and has no IPv6 address, but for
+ * nobody.example, which there is not. */
 void stall_answer_names(void);
+
+/* Answer only those for IPv4 addresses; the others are lost. */
+void stall_answer_v4_names(void);
 
 /* Start a request and drive it until it has got that far. */
 void stall_start(const struct stall *stall, struct exchange *exchange, struct client *client,

@@ -150,6 +150,50 @@ static void a_call_goes_on_when_its_name_is_resolved_at_last(void **state)
     client_close(&client);
 }
 
+static void a_name_that_there_is_not_is_a_network_error_of_a_request_not_sent(void **state)
+{
+    const struct stall stall = stall_for_name("nobody");
+    struct client client;
+    struct exchange e;
+    (void)state;
+    if (!stall_is_possible(&stall)) {
+        skip();
+    }
+    client_open(&client, NULL);
+    stall_start(&stall, &e, &client, &patient);
+    while (!e.news) {
+        stall_answer_names();
+        client_wait(&client, 10);
+    }
+    exchange_until_over(&e);
+    assert_failed(&e, AQ_E_NETWORK, "name does not resolve, check the endpoint and the network");
+    assert_int_equal(e.error.flags, AQ_ERROR_NOT_SENT);
+    exchange_finish(&e);
+    client_close(&client);
+}
+
+/* RFC 8305, 3: an address that is known does not wait for the other question. */
+static void an_answer_for_ipv6_that_never_comes_is_not_waited_for(void **state)
+{
+    const struct stall stall = stall_for_name("half");
+    struct client client;
+    struct exchange e;
+    (void)state;
+    if (!subject.http2_alone || !stall_is_possible(&stall)) {
+        skip(); /* the system's resolver gives both answers at once */
+    }
+    client_open(&client, NULL);
+    stall_start(&stall, &e, &client, &patient);
+    while (!e.news) {
+        stall_answer_v4_names();
+        client_wait(&client, 10);
+    }
+    exchange_until_over(&e);
+    assert_body(&e, "ok");
+    exchange_finish(&e);
+    client_close(&client);
+}
+
 /* The resolver comes back to a call that is over, for the host or for itself. */
 static void a_name_that_resolves_too_late_connects_to_nobody(void **state)
 {
@@ -303,6 +347,8 @@ int main(void)
         cmocka_unit_test(a_call_can_be_finished_in_every_phase_that_stalls),
         cmocka_unit_test(a_call_that_ended_while_its_name_is_resolved_can_be_finished),
         cmocka_unit_test(a_call_goes_on_when_its_name_is_resolved_at_last),
+        cmocka_unit_test(a_name_that_there_is_not_is_a_network_error_of_a_request_not_sent),
+        cmocka_unit_test(an_answer_for_ipv6_that_never_comes_is_not_waited_for),
         cmocka_unit_test(a_name_that_resolves_too_late_connects_to_nobody),
         cmocka_unit_test(a_call_with_news_can_be_finished_unread),
         cmocka_unit_test(a_call_can_be_finished_at_any_point),

@@ -65,6 +65,76 @@ static void hosts_in_no_proxy_are_reached_directly(void **state)
     ask_through(settings, server_url("tls", "/ok"), 0);
 }
 
+/* The same list means the same hosts to every transport. */
+static void a_list_of_hosts_without_proxy_is_read_as_everybody_reads_it(void **state)
+{
+    static const struct {
+        const char *list;
+        const char *host;
+        bool proxied;
+    } cases[] = {
+        { "*", "localhost", false },
+        { "LocalHost", "localhost", false },
+        { ".localhost", "localhost", false },
+        { "a.example localhost", "localhost", false },
+        { ", localhost ,", "localhost", false },
+        { "ocalhost", "localhost", true },
+        { "my.localhost", "localhost", true },
+        { "localhost.example", "localhost", true },
+        { "127.0.0.1", "localhost", true }, /* nobody looks the name up */
+        { "127.0.0.1", "127.0.0.1", false },
+        { "127.0.0.0/8", "127.0.0.1", false },
+        { "127.0.0.0/31", "127.0.0.1", false },
+        { "127.0.0.2/31", "127.0.0.1", true },
+        { "10.0.0.0/8,::1", "127.0.0.1", true },
+        { "localhost", "127.0.0.1", true },
+        { "", "127.0.0.1", true },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct plugin_setting settings[] = { { "ca_bundle", server_file("ca.pem") },
+                                                   { "https_proxy", proxy("user:secret@") },
+                                                   { "no_proxy", cases[i].list },
+                                                   { 0 } };
+        char url[64];
+        print_message("'%s' and %s\n", cases[i].list, cases[i].host);
+        snprintf(url, sizeof(url), "https://%s:%d/ok", cases[i].host, server_port("tls"));
+        ask_through(settings, url, cases[i].proxied);
+    }
+}
+
+static void credentials_may_be_percent_encoded(void **state)
+{
+    const struct plugin_setting settings[] = { { "ca_bundle", server_file("ca.pem") },
+                                               { "https_proxy", proxy("%75ser:se%63ret@") },
+                                               { 0 } };
+    (void)state;
+    ask_through(settings, server_url("tls", "/ok"), 1);
+}
+
+/* Something else than a proxy: it hangs up, or does not speak HTTP; libcurl would wait for the end
+ * of such an answer until the connect timeout. */
+static void a_proxy_that_is_none_is_a_network_error_of_a_request_not_sent(void **state)
+{
+    static const char *const others[] = { "rude", "ssh" };
+    const size_t count = subject.http2_alone ? 2 : 1;
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        char url[64];
+        snprintf(url, sizeof(url), "http://127.0.0.1:%d", server_port(others[i]));
+        const struct plugin_setting settings[] = { { "https_proxy", url }, { 0 } };
+        struct client client;
+        struct exchange e;
+        client_open(&client, settings);
+        exchange_run(&e, &client, server_url("tls", "/unproxied"), NULL);
+        assert_failed(&e, AQ_E_NETWORK, "");
+        assert_int_equal(e.error.flags, AQ_ERROR_NOT_SENT);
+        exchange_finish(&e);
+        client_close(&client);
+        assert_int_equal(server_number("requests", "/unproxied"), 0);
+    }
+}
+
 static void plain_http_never_leaves_through_a_proxy(void **state)
 {
     const struct plugin_setting settings[] = { { "https_proxy", proxy("user:secret@") },
@@ -194,11 +264,14 @@ static void proxies_are_declared_as_secrets_and_resolved_by_the_host(void **stat
 
 int main(void)
 {
-    static const char *const listeners[] = { "plain", "tls", "proxy", NULL };
+    static const char *const listeners[] = { "plain", "tls", "proxy", "rude", "ssh", NULL };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(https_goes_through_a_tunnel),
         cmocka_unit_test(all_proxy_stands_in_for_https_proxy),
         cmocka_unit_test(hosts_in_no_proxy_are_reached_directly),
+        cmocka_unit_test(a_list_of_hosts_without_proxy_is_read_as_everybody_reads_it),
+        cmocka_unit_test(credentials_may_be_percent_encoded),
+        cmocka_unit_test(a_proxy_that_is_none_is_a_network_error_of_a_request_not_sent),
         cmocka_unit_test(plain_http_never_leaves_through_a_proxy),
         cmocka_unit_test(proxies_of_the_environment_are_ignored),
         cmocka_unit_test(no_proxy_of_the_environment_is_ignored),
