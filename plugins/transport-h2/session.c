@@ -13,7 +13,8 @@
 
 #define ERR_TOO_MANY_CONTINUATIONS (-905) /* not in every header of nghttp2 */
 
-/* Frames that carry nothing for any call: an honest peer needs few. */
+/* Frames that carry nothing for any call: an honest peer needs few. Each that does carry something
+ * pays for one, and so do time and what we send. */
 #define ALLOWANCE_MAX 1000
 #define ALLOWANCE_TIME_US 20000u    /* that pass, for one frame */
 #define ALLOWANCE_EARNED_BYTES 1024 /* sent by us, for one frame: windows, for instance */
@@ -44,9 +45,10 @@ static void refill(struct session *session)
     }
 }
 
-static void spend(struct session *session)
+static void spend(struct session *session, int64_t frames)
 {
-    if (--session->allowance < 0) {
+    session->allowance -= frames;
+    if (session->allowance < 0) {
         refill(session);
     }
 }
@@ -66,8 +68,10 @@ static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void 
     (void)ng;
     session->understood += FRAME_HEAD_BYTES + (int64_t)hd->length;
     session->pushed = hd->type == NGHTTP2_PUSH_PROMISE; /* we have said that we want none */
-    if (!carries_something(session, hd)) {
-        spend(session);
+    if (carries_something(session, hd)) {
+        grant(session, 1);
+    } else {
+        spend(session, 1);
     }
     return session->pushed || session->allowance < 0 ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
@@ -138,7 +142,7 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user_
         return 0;
     case NGHTTP2_DATA:
         if (frame->hd.length && frame->hd.length == frame->data.padlen) {
-            spend(session); /* padding alone; what that costs is seen with the next frame */
+            spend(session, 2); /* padding alone: it was taken for more when it began */
         }
         break;
     default:
