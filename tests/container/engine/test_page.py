@@ -33,6 +33,8 @@ def test_a_block_of_the_guide_does_what_the_page_says(block, terminal, user, log
     shown = follow(block, user, terminal)
     if shown is not None:
         last[:] = [shown]
+        owners = {path.stat().st_uid for path in user.db.parent.iterdir()}
+        assert owners == {user.uid}, "something there belongs to somebody else now"
 
 
 def run_python(program, user):
