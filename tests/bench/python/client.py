@@ -24,7 +24,7 @@ from typing import Any, AsyncIterator
 from corpus import STAMP
 
 
-SETTINGS = {"transport.curl.max_connections": "2000"}  # as many as the others open
+SETTINGS = {f"transport.{name}.max_connections": "2000" for name in ("curl", "h2")}  # as many as the others open
 
 
 def native_client(url: str, transport: str = "curl") -> Any:

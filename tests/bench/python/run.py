@@ -29,12 +29,14 @@ MANY, MANY_EVENTS, MANY_RATE = 1000, 50, 5
 REQUESTS, IDLE = 200, 100
 FRAMES, PASSES = 10000, 7
 
-SDK, HTTPX, AIOHTTP = "sdk", "httpx", "aiohttp"
+SDK, SDK_H2, HTTPX, AIOHTTP = "sdk", "sdk-h2", "httpx", "aiohttp"
 AGAINST = {HTTPX: "httpx, botocore, pydantic", AIOHTTP: "aiohttp, botocore, pydantic"}
 SHAPES = {"plain": "100 streams", "model": "100 streams, with modelId"}
+OURS = {SDK: "", SDK_H2: ", HTTP/2"}
 
-PACED = {(shape, peer): Budget(id_, f"{what}: CPU per event", AGAINST[peer], "<=", must, goal)
+PACED = {(shape, own, peer): Budget(id_, f"{what}{over}: CPU per event", AGAINST[peer], "<=", must, goal)
          for shape, what in SHAPES.items()
+         for own, over in OURS.items()
          for id_, peer, must, goal in (("P1", HTTPX, 0.30, 0.13), ("P2", AIOHTTP, 0.60, 0.33))}
 TUPLES = Budget("P3", "replay to tuples, times as fast", "botocore, json", ">=", 15, 40)
 OBJECTS = Budget("P3", "replay to objects, times as fast", "botocore, pydantic", ">=", 5, 10)
@@ -43,8 +45,12 @@ IMPORT = Budget("P5", "import", "import httpx", "<=", 0.50, 0.30)
 FIRST = Budget("P5", "warm: call to first event", AGAINST[HTTPX], "<=", 1, 0.5)
 MANY_CPU = Budget("P2", "1000 streams: CPU per event", AGAINST[AIOHTTP], "<=", 0.60, 0.33)
 MANY_LATENCY = Budget("P4", "1000 streams: p99 of write to async for", AGAINST[AIOHTTP], "<=", 1, 0.5)
+MANY_CPU_H2 = Budget("P2", "1000 streams, HTTP/2: CPU per event", AGAINST[AIOHTTP], "<=", 0.60, 0.33)
+FIRST_H2 = Budget("P5", "warm, HTTP/2: call to first event", AGAINST[HTTPX], "<=", 1, 0.5)
 MEMORY = Budget("M1", "resident memory of one more idle stream", "httpx", "<=", 0.5, 0.1)
-BUDGETS = [*PACED.values(), MANY_CPU, TUPLES, OBJECTS, LATENCY, MANY_LATENCY, IMPORT, FIRST, MEMORY]
+MEMORY_H2 = Budget("M1", "the same, HTTP/2", "httpx", "<=", 0.5, 0.1)
+BUDGETS = [*PACED.values(), MANY_CPU, MANY_CPU_H2, TUPLES, OBJECTS, LATENCY, MANY_LATENCY, IMPORT,
+           FIRST, FIRST_H2, MEMORY, MEMORY_H2]
 
 
 class Wrong(Exception):
@@ -99,9 +105,9 @@ class Race:
                     raise Wrong(f"{name}: found {wrong}, the server sent {wanted}")
         return self
 
-    def ratio(self, peer: str, key: str) -> float:
-        pairs = zip(self.runs[SDK], self.runs[peer])
-        return statistics.median(own[key] / other[key] for own, other in pairs)
+    def ratio(self, peer: str, key: str, own: str = SDK) -> float:
+        pairs = zip(self.runs[own], self.runs[peer])
+        return statistics.median(one[key] / other[key] for one, other in pairs)
 
 
 def totals(streams: int, events: int, shape: str) -> dict[str, int]:
@@ -111,24 +117,29 @@ def totals(streams: int, events: int, shape: str) -> dict[str, int]:
 def measure_streams(url: str, rounds: int) -> dict[Budget, float]:
     measured = {}
     for shape, title in SHAPES.items():
-        race = Race(f"{title}, {RATE} events a second each", url, rounds, [SDK, HTTPX, AIOHTTP],
-                    "paced", STREAMS, EVENTS, RATE, shape).check(**totals(STREAMS, EVENTS, shape))
-        for peer in AGAINST:
-            measured[PACED[shape, peer]] = race.ratio(peer, "cpu_us")
+        race = Race(f"{title}, {RATE} events a second each", url, rounds,
+                    [SDK, SDK_H2, HTTPX, AIOHTTP], "paced", STREAMS, EVENTS, RATE, shape)
+        race.check(**totals(STREAMS, EVENTS, shape))
+        for own in OURS:
+            for peer in AGAINST:
+                measured[PACED[shape, own, peer]] = race.ratio(peer, "cpu_us", own)
     race = Race("the same, with the time each event took", url, rounds, [SDK, HTTPX],
                 "latency", STREAMS, EVENTS, RATE, "plain").check(**totals(STREAMS, EVENTS, "plain"))
     measured[LATENCY] = race.ratio(HTTPX, "p99_us")
     race = Race(f"{MANY} streams in one process, {MANY_RATE} events a second each", url, rounds,
-                [SDK, AIOHTTP], "latency", MANY, MANY_EVENTS, MANY_RATE, "plain")
+                [SDK, SDK_H2, AIOHTTP], "latency", MANY, MANY_EVENTS, MANY_RATE, "plain")
     race.check(**totals(MANY, MANY_EVENTS, "plain"))
     measured[MANY_CPU] = race.ratio(AIOHTTP, "cpu_us")
+    measured[MANY_CPU_H2] = race.ratio(AIOHTTP, "cpu_us", SDK_H2)
     measured[MANY_LATENCY] = race.ratio(AIOHTTP, "p99_us")
-    race = Race("one request after the other, until the first event", url, rounds, [SDK, HTTPX],
-                "first", REQUESTS).check(events=REQUESTS)
+    race = Race("one request after the other, until the first event", url, rounds,
+                [SDK, SDK_H2, HTTPX], "first", REQUESTS).check(events=REQUESTS)
     measured[FIRST] = race.ratio(HTTPX, "first_us")
-    race = Race(f"{IDLE} more idle streams after {IDLE}", url, rounds, [SDK, HTTPX],
-                "memory", IDLE).check(events=2 * IDLE)
+    measured[FIRST_H2] = race.ratio(HTTPX, "first_us", SDK_H2)
+    race = Race(f"{IDLE} more idle streams after {IDLE}", url, rounds,
+                [SDK, SDK_H2, HTTPX], "memory", IDLE).check(events=2 * IDLE)
     measured[MEMORY] = race.ratio(HTTPX, "bytes")
+    measured[MEMORY_H2] = race.ratio(HTTPX, "bytes", SDK_H2)
     return measured
 
 
