@@ -9,6 +9,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import traceback
 from pathlib import Path
@@ -379,16 +380,20 @@ def broker(database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subproce
     command = Path(os.environ.get("AQ_LIBRARY_DIR", "/nonexistent")).parent / "bin" / "q"
     if not command.exists():
         pytest.skip("the command is not built")
-    socket = database.parent / "broker" / "broker.sock"
-    process = subprocess.Popen(
-        [command, "broker", "--socket", socket], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
-    )
-    assert process.stderr and b"listening on" in process.stderr.readline()
-    monkeypatch.setenv("Q_BROKER_SOCKET", str(socket))
-    monkeypatch.setenv("XDG_DATA_HOME", "/nonexistent")
-    yield process
-    process.terminate()
-    process.communicate()
+    with tempfile.TemporaryDirectory(prefix="q-broker.") as folder:  # a socket's path is short
+        socket = Path(folder, "private", "broker.sock")
+        with subprocess.Popen(
+            [command, "broker", "--socket", socket],
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+        ) as process:
+            try:
+                assert process.stderr and b"listening on" in process.stderr.readline()
+                monkeypatch.setenv("Q_BROKER_SOCKET", str(socket))
+                monkeypatch.setenv("XDG_DATA_HOME", "/nonexistent")
+                yield process
+            finally:
+                process.terminate()
 
 
 def test_with_a_broker_no_login_is_needed_where_the_program_runs(
