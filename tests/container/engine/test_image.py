@@ -74,6 +74,7 @@ def test_any_user_finds_its_way(docker, user_option):
     "options, code, message",
     [
         (["--volume={home}/absent:/home/q/.local/share/amazon-q"], 4, "login: none in /home/q"),
+        (["--volume={home}/no/file:/home/q/.local/share/amazon-q/data.sqlite3"], 3, "a directory"),
         (["--env=Q_STORE=broker"], 3, "nobody listens on /run/amazonq-broker/broker.sock"),
         (["--env=Q_TOKEN_FILE=/run/secrets/token"], 3, "there is no such file"),
     ],
