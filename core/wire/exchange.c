@@ -60,7 +60,7 @@ struct aq_exchange {
     struct eventstream_decoder decoder;
     struct buf scratch;            /* text of the event last reported, if it had escapes */
     struct buf fault[FAULT_PARTS]; /* what aq_exchange_fault tells */
-    struct aq_error broken; /* reported by aq_exchange_fail while events are still to be read */
+    bool broken; /* aq_exchange_fail was called while events were still to be read: error says why */
 
     struct aq_event event;
     struct aq_error error;
@@ -313,7 +313,7 @@ aq_status aq_exchange_feed(struct aq_exchange *x, const uint8_t *data, size_t le
                            struct aq_error *err)
 {
     struct aq_bytes bytes = { data, len };
-    if (x->phase == STREAM && x->broken.status == AQ_OK) {
+    if (x->phase == STREAM && !x->broken) {
         return eventstream_feed(&x->decoder, bytes, err);
     }
     if (x->phase == REFUSED || x->phase == REPLY) {
@@ -374,7 +374,8 @@ aq_status aq_exchange_fail(struct aq_exchange *x, const struct aq_error *why, st
         decide(x);
         return AQ_OK;
     case STREAM: /* after the events that are here */
-        take_reason(&x->broken, why);
+        take_reason(&x->error, why);
+        x->broken = true;
         return AQ_OK;
     case REPLY:
         take_reason(&x->error, why);
@@ -472,8 +473,7 @@ static aq_status next_message(struct aq_exchange *x)
     if (st == AQ_OK) {
         return m.kind == EVENTSTREAM_EVENT ? report_message(x, &m) : exception(x, &m);
     }
-    if (st == AQ_AGAIN && x->broken.status != AQ_OK) {
-        error_copy(&x->error, &x->broken);
+    if (st == AQ_AGAIN && x->broken) {
         return fail(x);
     }
     if (st == AQ_END) {

@@ -7,7 +7,7 @@
 #include "memory.h"
 #include "request.h"
 
-#define FIRST_SIZE 1024u
+#define FIRST_SIZE 512u
 #define LINE_EXTRA 4u /* ": " and the line end */
 
 static aq_status reserve(struct head *head, size_t len)

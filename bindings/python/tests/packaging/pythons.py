@@ -94,7 +94,7 @@ class Environment:
         self.wheelhouse = wheelhouse
         self.directory = directory.resolve()
         self.python = self.directory / "bin/python"
-        run(python, "-m", "venv", "--without-pip", self.directory, cwd="/")
+        run(python, "-m", "venv", self.directory, cwd="/")
 
     def install(self, *what, others=()):
         """Install `what`, and other requirements; an index is asked only for what was never needed before."""
@@ -105,8 +105,8 @@ class Environment:
             self._install(*what, *others)
 
     def _install(self, *what):
-        run(sys.executable, "-m", "pip", "--python", self.python, "install", "--quiet", *what,
-            cwd=self.directory, **self.wheelhouse.only)
+        run(self.python, "-m", "pip", "install", "--quiet", *what, cwd=self.directory,
+            **self.wheelhouse.only)
 
     def run(self, *arguments):
         return run(self.python, *arguments, cwd=self.directory, AQ_LIBRARY_DIR=None, PYTHONPATH=None)
