@@ -60,10 +60,10 @@ struct aq_exchange {
     struct eventstream_decoder decoder;
     struct buf scratch;            /* text of the event last reported, if it had escapes */
     struct buf fault[FAULT_PARTS]; /* what aq_exchange_fault tells */
-    bool broken; /* aq_exchange_fail was called while events were still to be read: error says why */
 
     struct aq_event event;
     struct aq_error error;
+    bool broken; /* as error says, but events are still to be read */
     bool error_reported;
 };
 
