@@ -155,6 +155,7 @@ static bool is_through(const struct call *call)
 
 void connection_remove(struct connection *connection, struct call *call)
 {
+    const bool was_cancelled = call->stream_id != 0 && !is_through(call);
     call->connection = NULL;
     connection->call_count--;
     if (call->stream_id == 0) {
@@ -162,7 +163,7 @@ void connection_remove(struct connection *connection, struct call *call)
     } else {
         TAILQ_REMOVE(&connection->streams, call, queue_link);
         connection->stream_count--;
-        session_cancel(&connection->session, call, is_through(call));
+        session_cancel(&connection->session, call, !was_cancelled);
     }
     if (connection->call_count == 0 && connection->state != CONNECTION_OPEN) {
         connection_close(connection); /* nobody waits for it any more */
@@ -174,6 +175,9 @@ void connection_remove(struct connection *connection, struct call *call)
             connection->draining || connection->transport->options.keepalive_us == 0;
     }
     connection_want_work(connection);
+    if (was_cancelled && !connection->failed && !connection->transport->stepping) {
+        flow_cancel(connection);
+    }
 }
 
 void connection_consumed(struct connection *connection, struct call *call, size_t len)

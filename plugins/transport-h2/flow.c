@@ -75,8 +75,9 @@ static aq_status submit_next(struct connection *connection)
     return st;
 }
 
-/* Move what the session has to say to the socket's queue, as far as it takes more. */
-static aq_status fill_queue(struct connection *connection)
+/* Move what the session has to say to the socket's queue, as far as it takes more; with the
+ * requests that wait, or without. */
+static aq_status fill_queue(struct connection *connection, bool with_requests)
 {
     struct record record;
     aq_status st = AQ_OK;
@@ -84,7 +85,7 @@ static aq_status fill_queue(struct connection *connection)
     while (socket_waiting(&connection->socket) < SOCKET_QUEUE_BYTES) {
         const uint8_t *bytes;
         size_t len = 0;
-        aq_status submitted = submit_next(connection);
+        aq_status submitted = with_requests ? submit_next(connection) : AQ_AGAIN;
         st = submitted < 0 ? submitted : session_send(&connection->session, &bytes, &len);
         if (st == AQ_OK && len && !put_in_record(connection, &record, bytes, len)) {
             st = AQ_E_NOMEM;
@@ -106,7 +107,7 @@ aq_status flow_send(struct connection *connection)
     uint64_t before;
     do {
         before = connection->socket.queued;
-        st = fill_queue(connection);
+        st = fill_queue(connection, true);
         if (st == AQ_OK) {
             st = socket_flush(&connection->socket);
         }
@@ -173,10 +174,19 @@ void flow_receive(struct connection *connection)
     connection_want_work(connection);
 }
 
+void flow_cancel(struct connection *connection)
+{
+    if (fill_queue(connection, false) != AQ_OK) {
+        connection_fail(connection, AQ_E_NOMEM, "out of memory", 0);
+        return;
+    }
+    socket_flush(&connection->socket); /* what fails here fails again at the next step */
+}
+
 void flow_end(struct connection *connection)
 {
     session_terminate(&connection->session);
-    if (fill_queue(connection) == AQ_OK) {
+    if (fill_queue(connection, false) == AQ_OK) {
         if (is_encrypted(connection)) {
             tls_say_goodbye(&connection->channel);
         }

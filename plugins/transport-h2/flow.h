@@ -9,6 +9,10 @@
  * AQ_E_NETWORK, AQ_E_NOMEM. */
 aq_status flow_send(struct connection *connection);
 
+/* Tell the peer at once that a stream was cancelled, as far as that goes without waiting: the host
+ * may not call step for a while. */
+void flow_cancel(struct connection *connection);
+
 /* Hand what has come to the session, which tells the calls; the connection may be closed by it. */
 void flow_receive(struct connection *connection);
 

@@ -94,6 +94,23 @@ static void a_piece_costs_one_recv_and_no_send(void **state)
     client_close(&client);
 }
 
+/* The host may be busy with something else than steps. */
+static void a_cancelled_call_tells_its_peer_at_once(void **state)
+{
+    struct client client;
+    struct exchange e;
+    long before = server_number("resets", "8");
+    (void)state;
+    client_open(&client, NULL);
+    exchange_start(&e, &client, server_url("tls", "/trickle"), NULL);
+    exchange_until_bytes(&e, strlen("first"));
+    exchange_finish(&e);
+    for (uint64_t start = now_ms(); server_number("resets", "8") == before;) {
+        assert_in_range(now_ms() - start, 0, 5000);
+    }
+    client_close(&client);
+}
+
 static void tls_sessions_are_resumed_each_ticket_once(void **state)
 {
     const struct plugin_setting settings[] = { { "ca_bundle", server_file("ca.pem") },
@@ -224,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_flight_is_one_send),
         cmocka_unit_test(a_piece_costs_one_recv_and_no_send),
+        cmocka_unit_test(a_cancelled_call_tells_its_peer_at_once),
         cmocka_unit_test(tls_sessions_are_resumed_each_ticket_once),
         cmocka_unit_test(plain_http_connects_to_this_machine_alone),
         cmocka_unit_test(localhost_is_reached_on_whichever_of_its_addresses_answers),
