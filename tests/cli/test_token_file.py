@@ -373,7 +373,8 @@ def test_nothing_is_written_and_no_file_is_opened_for_writing(online, service, s
         log.unlink(missing_ok=True)
     assert any(str(secret.path) in line for line in lines)  # so the check can fail
     writing = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|^\d+ (creat|rename|unlink|mkdir)")
-    assert not [line for line in lines if writing.search(line)]
+    counters = ".gcda"  # of a build that measures coverage
+    assert not [line for line in lines if writing.search(line) and counters not in line]
     after = {path: path.lstat() for path in online.home.rglob("*")}
     facts = ("st_mode", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
     assert {p: [getattr(s, f) for f in facts] for p, s in before.items()} == {
