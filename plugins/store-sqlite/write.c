@@ -247,9 +247,13 @@ static aq_status rehearse(struct store *s, const struct writer *to, struct aq_er
         status = begin(s, to, err);
     }
     if (status == AQ_OK) {
-        status = check_all(s, to->db, &w, err);
-        status = status == AQ_OK ? apply_all(s, to->db, &w, err) : status;
-        status = explain_write(s, to->db, status, err);
+        status = explain_write(s, to->db, check_all(s, to->db, &w, err), err);
+    }
+    if (status == AQ_OK) {
+        status = pool_tighten(to->file, &s->place, err);
+    }
+    if (status == AQ_OK) {
+        status = explain_write(s, to->db, apply_all(s, to->db, &w, err), err);
     }
     return status;
 }
@@ -262,6 +266,9 @@ static aq_status rehearse_in_place(struct store *s, const struct writer *to, str
     aq_status status = begin(s, to, err);
     if (status == AQ_OK) {
         status = rows_lengthen(to->db, &s->place, key, err);
+    }
+    if (status == AQ_OK) {
+        status = pool_tighten(to->file, &s->place, err);
     }
     if (status == AQ_OK) {
         status = rows_check_pages(to->db, &s->place, &change, err);

@@ -36,6 +36,7 @@ STORE = 3
 USER = 1000
 
 pytestmark = needs_mounts
+needs_root = pytest.mark.skipif(not ROOT, reason="needs root, to be somebody else")
 
 
 class Container:
@@ -299,7 +300,7 @@ def as_user(uid):
     return ("setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups")
 
 
-@pytest.mark.skipif(not ROOT, reason="needs root, to be somebody else")
+@needs_root
 @needs("setpriv")
 def test_somebody_elses_login_is_neither_read_nor_asked_for(container, service):
     host = container.outside
@@ -348,7 +349,7 @@ def state_of(directory):
     }
 
 
-@pytest.mark.skipif(not ROOT, reason="needs root, to be somebody else")
+@needs_root
 @needs("setpriv")
 @pytest.mark.parametrize("how", ["directory", "file"])
 @pytest.mark.parametrize("who", IDENTITIES)
@@ -365,6 +366,36 @@ def test_whoever_renews_it_owners_and_modes_stay(container, service, how, who):
     assert out_token(out) == host.stored()["access_token"]
     assert state_of(host.home) == before
     report("K5", f"renewed by {who} in a {how} mount: owners and modes stay", 1)
+
+
+def without(*capabilities):
+    """Root in a container that keeps these from it."""
+    dropped = ",".join("-" + name for name in capabilities)
+    return ("setpriv", "--bounding-set", dropped, "--inh-caps", dropped)
+
+
+@pytest.fixture
+def users(container, service):
+    """The home outside of a user whose login has to be refreshed by root in a container."""
+    host = container.outside
+    service.seed(host.db, expires_in=-60)
+    container.q.db.parent.mkdir(parents=True)
+    give_away(host.home)
+    return host
+
+
+@needs_root
+@needs("setpriv")
+@pytest.mark.parametrize("how", ["directory", "file"])
+def test_who_may_not_make_the_database_private_asks_nothing(container, users, service, how):
+    users.db.chmod(0o644)
+    container.mount(how)
+    code, out, err = container.run(*EXPORT, prefix=without("fowner"))
+    assert (code, out) == (STORE, ""), err
+    assert "cannot be made private" in err
+    assert service.calls(REFRESH) == 0
+    assert is_alive(users)
+    report("K5", f"{how} of another user, open to all, and no right to change that (0 calls)", 1)
 
 
 # ---- replaced ----
