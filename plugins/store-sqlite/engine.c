@@ -2,6 +2,7 @@
 #include "engine.h"
 
 #include "fail.h"
+#include "owner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -90,12 +91,26 @@ static bool same_file(int a, int b)
     return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+/* The journal, and what WAL mode has: "DATABASE-journal". SQLite gives them to the owner of the
+ * database, too, but it may be killed before, or not be permitted to. */
+static int open_beside(const char *path, int flags, int mode)
+{
+    char database[PATH_MAX];
+    struct stat st;
+    const char *dash = strrchr(path, '-');
+    if (!(flags & O_CREAT) || !dash) {
+        return open(path, flags, (mode_t)mode);
+    }
+    snprintf(database, sizeof(database), "%.*s", (int)(dash - path), path);
+    return stat(database, &st) == 0 ? owner_open(path, flags, (mode_t)mode, &st) : -1;
+}
+
 /* open(2) for SQLite. The database comes from the descriptor that was inspected, not from a path
  * that somebody may have exchanged since. */
 static int open_hook(const char *path, int flags, int mode)
 {
     if (!opening.name || strcmp(strrchr(path, '/') + 1, opening.name) != 0) {
-        return open(path, flags, (mode_t)mode);
+        return open_beside(path, flags, mode);
     }
     char self[64];
     snprintf(self, sizeof(self), "/proc/self/fd/%d", opening.lock_fd);

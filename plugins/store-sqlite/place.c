@@ -3,6 +3,7 @@
 
 #include "fail.h"
 #include "mount.h"
+#include "owner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <unistd.h>
 
 enum {
@@ -232,25 +232,6 @@ static const char *cut_last(char *path, const char *copy)
     return last;
 }
 
-/* Root in a container makes what is missing as the owner of the directory it goes into: nobody
- * could use it outside otherwise. That is this thread's identity for files alone; where it may not
- * be changed, root is the owner. */
-static int make_dir_as_owner(int parent, const char *name)
-{
-    struct stat st;
-    if (fstat(parent, &st) != 0) {
-        return errno;
-    }
-    if (geteuid() == 0) {
-        setfsgid(st.st_gid);
-        setfsuid(st.st_uid);
-    }
-    int sys = mkdirat(parent, name, 0700) == 0 ? 0 : errno;
-    setfsuid(geteuid());
-    setfsgid(getegid());
-    return sys;
-}
-
 /* Make a directory if it is missing; it is there after a power cut, too. */
 static int make_dir(const char *path)
 {
@@ -261,7 +242,7 @@ static int make_dir(const char *path)
     if (fd < 0) {
         return errno;
     }
-    int sys = make_dir_as_owner(fd, name);
+    int sys = owner_make_dir(fd, name);
     close(fd);
     if (sys == 0) {
         sync_dir(parent);
@@ -283,15 +264,6 @@ static int make_dirs(const struct place *p)
     return sys;
 }
 
-/* The same for a file that root has made. */
-static void give_to_owner(const struct place *p, int fd)
-{
-    struct stat st;
-    if (geteuid() == 0 && stat(p->dir, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) != 0) {
-        return; /* not permitted */
-    }
-}
-
 aq_status place_create(const struct place *p, int *ret_fd, struct aq_error *err)
 {
     struct stat st;
@@ -303,12 +275,15 @@ aq_status place_create(const struct place *p, int *ret_fd, struct aq_error *err)
     if (status != AQ_OK) {
         return status;
     }
-    int fd = open(p->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int fd = -1;
+    if (stat(p->dir, &st) == 0) {
+        fd = owner_open(p->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600, &st);
+    }
     if (fd < 0 && errno != EEXIST) {
         return fail_errno(err, errno, p->path, "cannot be made");
     }
     if (fd >= 0) {
-        give_to_owner(p, fd);
+        owner_give(fd, &st); /* where that is not permitted, it stays root's */
     }
     sync_dir(p->dir);
     *ret_fd = fd;
@@ -337,20 +312,27 @@ aq_status place_can_create(const struct place *p, struct aq_error *err)
     return sys == 0 ? AQ_OK : fail_errno(err, sys, dir, "no database can be made here");
 }
 
-/* A file without a name; or one that loses its name at once. */
-static int open_unnamed(const struct place *p)
+/* Like owner_open, unless SQLite does without. */
+static int open_as_sqlite(const char *path, int flags, const struct stat *like)
 {
-    char dir[PATH_MAX];
+#ifdef AQ_SQLITE_SYSTEM
+    (void)like;
+    return open(path, flags, 0600);
+#else
+    return owner_open(path, flags, 0600, like);
+#endif
+}
+
+/* A file without a name; or one that loses its name at once. */
+static int open_unnamed(const struct place *p, const char *dir, const struct stat *like)
+{
     char path[PATH_MAX + 128];
-    int sys = find_existing_dir(p, dir);
-    if (sys != 0) {
-        errno = sys;
-        return -1;
-    }
-    int fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    snprintf(path, sizeof(path), "%s/.", dir);
+    int fd = open_as_sqlite(path, O_TMPFILE | O_WRONLY | O_CLOEXEC, like);
     if (fd < 0) { /* not every file system can */
-        snprintf(path, sizeof(path), "%s/.%.64s-reserve-XXXXXX", dir, p->name);
-        fd = mkostemp(path, O_CLOEXEC);
+        snprintf(path, sizeof(path), "%s/.%.64s-reserve-%ld", dir, p->name, (long)getpid());
+        unlink(path); /* of one that was killed here */
+        fd = open_as_sqlite(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, like);
         if (fd >= 0) {
             unlink(path);
         }
@@ -358,18 +340,46 @@ static int open_unnamed(const struct place *p)
     return fd;
 }
 
+/* Whose the files of a save will be, and the directory they go into. */
+static int find_owner(const struct place *p, char dir[PATH_MAX], struct stat *ret)
+{
+    int sys = find_existing_dir(p, dir);
+    if (sys == 0 && stat(p->path, ret) != 0 && stat(dir, ret) != 0) {
+        sys = errno;
+    }
+    return sys;
+}
+
+static aq_status fail_unmade(const struct place *p, int sys, struct aq_error *err)
+{
+    aq_status status = fail_errno(err, sys, p->dir, "no file can be made here");
+    /* the database itself can be read */
+    return status == AQ_E_DENIED
+               ? fail(err, AQ_E_READONLY,
+                      "%s: no file can be made here, make the directory writable", p->dir)
+               : status;
+}
+
 aq_status place_reserve(const struct place *p, int *ret_fd, struct aq_error *err)
 {
-    int fd = open_unnamed(p);
-    if (fd < 0) {
-        aq_status status = fail_errno(err, errno, p->dir, "no file can be made here");
-        /* the database itself can be read */
-        return status == AQ_E_DENIED
-                   ? fail(err, AQ_E_READONLY,
-                          "%s: no file can be made here, make the directory writable", p->dir)
-                   : status;
+    char dir[PATH_MAX];
+    struct stat owner;
+    int sys = find_owner(p, dir, &owner);
+    if (sys != 0) {
+        return fail_unmade(p, sys, err);
     }
-    int sys = posix_fallocate(fd, 0, RESERVE_BYTES);
+    int fd = open_unnamed(p, dir, &owner);
+    if (fd < 0) {
+        return fail_unmade(p, errno, err);
+    }
+    if (!owner_give(fd, &owner)) {
+        close(fd);
+        return fail(err, AQ_E_READONLY,
+                    "%s: files made here cannot be given to uid %u, who could not use the database "
+                    "then, run as this user",
+                    dir, (unsigned)owner.st_uid);
+    }
+    sys = posix_fallocate(fd, 0, RESERVE_BYTES);
     if (sys != 0) {
         close(fd);
         return fail_errno(err, sys, p->dir, "no space for a save");

@@ -398,6 +398,32 @@ def test_who_may_not_make_the_database_private_asks_nothing(container, users, se
     report("K5", f"{how} of another user, open to all, and no right to change that (0 calls)", 1)
 
 
+@needs_root
+@needs("setpriv")
+def test_who_would_lock_the_owner_out_asks_nothing(container, users, service):
+    container.mount("directory")
+    code, out, err = container.run(*EXPORT, prefix=without("chown", "setuid"))
+    assert (code, out) == (STORE, ""), err
+    assert "run as this user" in err
+    assert service.calls(REFRESH) == 0
+    report("K5", "directory of another user, and no right to act for him (0 calls)", 1)
+
+
+@needs_root
+@needs("setpriv")
+def test_in_wal_mode_the_owner_reads_what_root_saved_without_the_right_to_give(
+    container, users, service
+):
+    with connected(users.db) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    container.mount("directory")
+    code, out, err = container.run(*EXPORT, prefix=without("chown"))
+    assert code == 0, err
+    assert set(owner for owner, _, _ in state_of(users.db.parent).values()) == {USER}
+    assert out_token(out) == users.stored()["access_token"]
+    report("K5", "directory of another user in WAL mode, root without CAP_CHOWN: all stays his", 1)
+
+
 # ---- replaced ----
 
 

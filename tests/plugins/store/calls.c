@@ -69,12 +69,14 @@ EXPORT FILE *fopen(const char *path, const char *mode)
     return is_refused(&c) ? NULL : next(path, mode);
 }
 
-EXPORT int mkostemp(char *template, int flags)
+EXPORT int openat(int dir, const char *path, int flags, ...)
 {
-    const struct call c = { .kind = CALL_OPEN, .path = template, .flags = flags };
-    int (*next)(char *, int);
-    *(void **)&next = dlsym(RTLD_NEXT, "mkostemp");
-    return (int)MAKE(c, next(template, flags));
+    const struct call c = { .kind = CALL_OPEN, .path = path, .flags = flags };
+    va_list args;
+    va_start(args, flags);
+    unsigned mode = va_arg(args, unsigned);
+    va_end(args);
+    return (int)MAKE(c, syscall(SYS_openat, dir, path, flags, mode));
 }
 
 EXPORT int stat(const char *path, struct stat *st)
@@ -189,7 +191,7 @@ EXPORT void *mmap(void *at, size_t len, int protection, int flags, int fd, off_t
 ALSO_64(open);
 __asm__(".globl __open_2\n.set __open_2, open"); /* as a fortified program calls it */
 __asm__(".globl __open64_2\n.set __open64_2, open");
-ALSO_64(mkostemp);
+ALSO_64(openat);
 ALSO_64(fcntl);
 ALSO_64(stat);
 ALSO_64(lstat);

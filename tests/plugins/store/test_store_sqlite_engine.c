@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fcntl that the private SQLite of store-sqlite gets. */
+/* The system calls that the private SQLite of store-sqlite gets. */
 #include "engine.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -69,11 +70,29 @@ static void what_is_no_lock_is_passed_on(void **state)
     assert_int_equal(fcntl(lock_fd, F_GETFD), FD_CLOEXEC);
 }
 
+/* Only what lies beside a database belongs to whom that does. */
+static void a_file_of_another_kind_is_opened_as_it_is_asked_for(void **state)
+{
+    char dir[] = "/tmp/aqXXXXXX", path[64];
+    sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
+    int (*open_file)(const char *, int, int) =
+        (int (*)(const char *, int, int))vfs->xGetSystemCall(vfs, "open");
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/temporary", dir);
+    int fd = open_file(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_lock_is_one_of_the_file_that_all_connections_share),
         cmocka_unit_test(what_is_no_lock_is_passed_on),
+        cmocka_unit_test(a_file_of_another_kind_is_opened_as_it_is_asked_for),
     };
     return cmocka_run_group_tests_name("store-sqlite-engine", tests, set_up, tear_down);
 }

@@ -205,104 +205,6 @@ static void a_file_mounted_from_another_machine_is_read_and_not_written(void **s
     rounds_report("K6", "file mounted from such a file system: read, never saved", 1);
 }
 
-/* owners: root in a container meets files of somebody outside */
-
-enum { OTHER_UID = 12345, OTHER_GID = 12346 };
-
-static void skip_unless_root(void)
-{
-    if (geteuid() != 0) {
-        print_message("needs root\n");
-        skip();
-    }
-}
-
-static bool is_of_other(const char *path)
-{
-    struct stat st;
-    return lstat(path, &st) == 0 && st.st_uid == OTHER_UID && st.st_gid == OTHER_GID;
-}
-
-static struct {
-    char journal[700];
-    unsigned seen;
-} saving;
-
-static int look_at_journal(const struct call *c)
-{
-    if (c->kind == CALL_WRITE && access(saving.journal, F_OK) == 0) {
-        assert_true(is_of_other(saving.journal));
-        saving.seen++;
-    }
-    return 0;
-}
-
-static void what_root_makes_belongs_to_whom_the_directory_does(void **state)
-{
-    struct fixture *f = *state;
-    struct instance i;
-    char path[700];
-    skip_unless_root();
-    assert_int_equal(chown(f->dir, OTHER_UID, OTHER_GID), 0);
-    assert_int_equal(unlink(f->path), 0);
-    snprintf(path, sizeof(path), "%s/a/b/data.sqlite3", f->dir);
-    snprintf(saving.journal, sizeof(saving.journal), "%s/a/b/data.sqlite3-journal", f->dir);
-    instance_open_sqlite(&i, path);
-    calls_refuse = look_at_journal;
-    assert_int_equal(instance_put(&i, "k", "1"), AQ_OK);
-    assert_int_equal(instance_put(&i, "k", "2"), AQ_OK);
-    calls_refuse = NULL;
-    assert_true(saving.seen > 4);
-    for (char *end = path + strlen(path); end > path + strlen(f->dir); end = strrchr(path, '/')) {
-        *end = '\0';
-        assert_true(is_of_other(path));
-    }
-    instance_close(&i);
-}
-
-/* The first change of an owner or a mode. */
-static int refuse_to_chown(const struct call *c)
-{
-    static bool done;
-    bool first = c->kind == CALL_CHMOD && !done;
-    done |= first;
-    return first ? EPERM : 0;
-}
-
-static void make_as_other(void *arg)
-{
-    const struct fixture *f = arg;
-    struct instance i;
-    char path[700];
-    REQUIRE(setresgid(OTHER_GID, OTHER_GID, OTHER_GID) == 0);
-    REQUIRE(setresuid(OTHER_UID, OTHER_UID, OTHER_UID) == 0);
-    snprintf(path, sizeof(path), "%s/a/b/data.sqlite3", f->dir);
-    instance_open_sqlite(&i, path);
-    REQUIRE(instance_put(&i, "k", "1") == AQ_OK && is_of_other(path));
-    instance_close(&i);
-}
-
-static void who_is_not_root_makes_what_is_missing_as_himself(void **state)
-{
-    struct fixture *f = *state;
-    skip_unless_root();
-    assert_int_equal(chown(f->dir, OTHER_UID, OTHER_GID), 0);
-    assert_int_equal(child_end(child_start(make_as_other, f)), 0);
-}
-
-static void a_database_that_cannot_be_given_away_is_used_all_the_same(void **state)
-{
-    struct fixture *f = *state;
-    struct instance i;
-    assert_int_equal(unlink(f->path), 0);
-    instance_open_sqlite(&i, f->path);
-    calls_refuse = refuse_to_chown;
-    assert_int_equal(instance_put(&i, "k", "1"), AQ_OK);
-    calls_refuse = NULL;
-    assert_int_equal(instance_get(&i, "k"), AQ_OK);
-    instance_close(&i);
-}
-
 /* mounts that change */
 
 static void use_when_writable(void *arg)
@@ -491,9 +393,6 @@ int main(void)
         TEST(a_mount_table_that_cannot_be_read_forbids_saving),
         TEST(an_interrupted_save_is_not_repaired_on_a_file_system_of_other_machines),
         TEST(a_file_mounted_from_another_machine_is_read_and_not_written),
-        TEST(what_root_makes_belongs_to_whom_the_directory_does),
-        TEST(who_is_not_root_makes_what_is_missing_as_himself),
-        TEST(a_database_that_cannot_be_given_away_is_used_all_the_same),
         TEST(what_becomes_writable_is_written),
         TEST(files_with_one_number_on_two_disks_are_two_databases),
         TEST(a_disk_mounted_over_the_database_while_it_is_saved_is_noticed),
