@@ -19,8 +19,7 @@ static struct {
     const sqlite3_io_methods *file; /* SQLite's own */
     sqlite3_io_methods methods;     /* the same, but for two of them */
     enum mode mode;
-    bool rehearsal;
-    enum in_place_outcome outcome;
+    bool has_no_room;
     unsigned count; /* more than PAGES_MAX: they are not kept */
     struct {
         sqlite3_int64 at;
@@ -55,8 +54,8 @@ static int sync_file(sqlite3_file *file, int flags)
         return SQLITE_OK;
     }
     if (saving.mode == KEEP) {
-        saving.outcome = saving.count > PAGES_MAX ? IN_PLACE_NO_ROOM : IN_PLACE_FITS;
-        if (saving.rehearsal || saving.outcome == IN_PLACE_NO_ROOM) {
+        saving.has_no_room = saving.count > PAGES_MAX;
+        if (saving.has_no_room) {
             saving.mode = DROP;
             return SQLITE_FULL;
         }
@@ -85,17 +84,16 @@ int in_place_set_up(sqlite3 *db)
     return rc;
 }
 
-void in_place_begin(bool rehearsal)
+void in_place_begin(void)
 {
     saving.mode = KEEP;
-    saving.rehearsal = rehearsal;
-    saving.outcome = IN_PLACE_NOTHING;
+    saving.has_no_room = false;
     saving.count = 0;
 }
 
-enum in_place_outcome in_place_end(void)
+bool in_place_end(void)
 {
     saving.mode = THROUGH;
     explicit_bzero(saving.pages, sizeof(saving.pages));
-    return saving.outcome;
+    return saving.has_no_room;
 }

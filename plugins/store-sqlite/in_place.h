@@ -26,16 +26,11 @@
 /* Let a new connection save in place from now on, and in no other way. A code of SQLite. */
 int in_place_set_up(sqlite3 *db);
 
-/* To be called before a COMMIT. A rehearsal finds out whether it fits, and writes nothing. */
-void in_place_begin(bool rehearsal);
+/* To be called before a COMMIT. */
+void in_place_begin(void);
 
-enum in_place_outcome {
-    IN_PLACE_NOTHING, /* it did not come so far, or had nothing to write */
-    IN_PLACE_FITS,
-    IN_PLACE_NO_ROOM, /* more than one page would have to change; none was */
-};
-
-/* To be called after it: COMMIT has failed unless this was no rehearsal and it fits. */
-enum in_place_outcome in_place_end(void);
+/* To be called after it. Whether it failed because more than one page would have had to change;
+ * then none was. */
+bool in_place_end(void);
 
 #endif

@@ -122,6 +122,14 @@ static aq_status find(sqlite3 *db, const struct place *place, struct aq_str key,
     return rc == SQLITE_ROW ? AQ_OK : fail_sqlite(err, rc, db, place->path);
 }
 
+static size_t length_without_blanks(const void *text, size_t len)
+{
+    while (len > 0 && ((const char *)text)[len - 1] == ' ') {
+        len--;
+    }
+    return len;
+}
+
 aq_status rows_get(sqlite3 *db, const struct place *place, struct aq_str key, struct value *ret,
                    struct aq_error *err)
 {
@@ -135,10 +143,11 @@ aq_status rows_get(sqlite3 *db, const struct place *place, struct aq_str key, st
                     place->path, KEY_ARG(key), schema_table_of(key)->name);
     }
     const unsigned char *text = sqlite3_column_text(stmt, 0);
-    if (!text || !value_add(ret, (const char *)text, (size_t)sqlite3_column_bytes(stmt, 0))) {
+    if (!text) {
         return out_of_memory(err);
     }
-    return AQ_OK;
+    size_t len = length_without_blanks(text, (size_t)sqlite3_column_bytes(stmt, 0));
+    return value_add(ret, (const char *)text, len) ? AQ_OK : out_of_memory(err);
 }
 
 /* Keys of one table. One that get would look for elsewhere, or refuse, is not ours. */
@@ -201,11 +210,12 @@ static aq_status compare(sqlite3_stmt *stmt, struct aq_bytes expected, bool *ret
         return AQ_OK;
     }
     const unsigned char *text = sqlite3_column_text(stmt, 0);
-    size_t len = (size_t)sqlite3_column_bytes(stmt, 0);
     if (!text) {
         return out_of_memory(err);
     }
-    *ret = len == expected.len && (len == 0 || memcmp(text, expected.ptr, len) == 0);
+    size_t len = length_without_blanks(text, (size_t)sqlite3_column_bytes(stmt, 0));
+    size_t expected_len = length_without_blanks(expected.ptr, expected.len);
+    *ret = len == expected_len && (len == 0 || memcmp(text, expected.ptr, len) == 0);
     return AQ_OK;
 }
 
@@ -232,12 +242,11 @@ aq_status rows_expect(sqlite3 *db, const struct place *place, const struct aq_ch
                       place->path, KEY_ARG(change->key));
 }
 
-aq_status rows_lengthen(sqlite3 *db, const struct place *place, struct aq_str key,
-                        struct aq_error *err)
+aq_status rows_pad(sqlite3 *db, const struct place *place, struct aq_str key, struct aq_error *err)
 {
     AUTO_STATEMENT sqlite3_stmt *stmt = NULL;
     const struct schema_table *table = schema_table_of(key);
-    aq_status status = prepare(db, place, table, table->lengthen, key, &stmt, err);
+    aq_status status = prepare(db, place, table, table->pad, key, &stmt, err);
     if (status != AQ_OK) {
         return status;
     }

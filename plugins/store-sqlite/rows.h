@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys and values in an open database. Each reading runs in a transaction of its own; checking and
- * applying run inside the caller's. */
+/* Keys and values in an open database. Blanks at the end of a value are none of it: they may be
+ * room for the next one. Each reading runs in a transaction of its own; checking and applying run
+ * inside the caller's. */
 #ifndef STORE_SQLITE_ROWS_H
 #define STORE_SQLITE_ROWS_H
 
@@ -41,10 +42,9 @@ aq_status rows_check_table(sqlite3 *db, const struct place *place, const struct 
 aq_status rows_expect(sqlite3 *db, const struct place *place, const struct aq_change *change,
                       struct aq_error *err);
 
-/* Append 128 blanks to a value, as much as one refreshed may be longer than the one before it;
- * nothing happens where there is no such key. */
-aq_status rows_lengthen(sqlite3 *db, const struct place *place, struct aq_str key,
-                        struct aq_error *err);
+/* Put 1024 blanks at the end of a value, as much as one refreshed may be longer than the one before
+ * it; nothing happens where there is no such key. */
+aq_status rows_pad(sqlite3 *db, const struct place *place, struct aq_str key, struct aq_error *err);
 
 aq_status rows_apply(sqlite3 *db, const struct place *place, const struct aq_change *change,
                      struct aq_error *err);

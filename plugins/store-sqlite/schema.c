@@ -14,8 +14,8 @@
         .find_migration = "SELECT 1 FROM migrations WHERE version >= " #migration " LIMIT 1", \
         .put = "INSERT INTO " table_name " (key, value) VALUES (?1, ?2) " \
                "ON CONFLICT (key) DO UPDATE SET value = excluded.value", \
-        .lengthen = "UPDATE " table_name " SET value = value || printf('%128s', '')" \
-                    " WHERE key = ?1", \
+        .pad = "UPDATE " table_name " SET value = rtrim(value) || printf('%1024s', '')" \
+               " WHERE key = ?1 AND typeof(value) = 'text'", \
         .remove = "DELETE FROM " table_name " WHERE key = ?1", \
         .check = "PRAGMA quick_check(" table_name ")", \
     }

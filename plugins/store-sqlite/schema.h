@@ -18,7 +18,7 @@ struct schema_table {
     const char *get;
     const char *list;
     const char *put;
-    const char *lengthen;
+    const char *pad;
     const char *remove;
     const char *check; /* "ok", unless its pages are damaged */
 };

@@ -100,15 +100,15 @@ static aq_status fail_no_room(const struct store *s, struct aq_error *err)
 
 static aq_status commit(struct store *s, const struct writer *to, struct aq_error *err)
 {
-    enum in_place_outcome outcome = IN_PLACE_NOTHING;
+    bool has_no_room = false;
     if (to->in_place) {
-        in_place_begin(false);
+        in_place_begin();
     }
     int rc = commit_patiently(s, to->db);
     if (to->in_place) {
-        outcome = in_place_end();
+        has_no_room = in_place_end();
     }
-    if (outcome == IN_PLACE_NO_ROOM) {
+    if (has_no_room) {
         return fail_no_room(s, err);
     }
     return rc == SQLITE_OK ? AQ_OK : fail_write(s, to->db, rc, err);
@@ -258,14 +258,15 @@ static aq_status rehearse(struct store *s, const struct writer *to, struct aq_er
     return status;
 }
 
-/* The same in place: the value that is to be replaced could be a little longer. */
-static aq_status rehearse_in_place(struct store *s, const struct writer *to, struct aq_error *err)
+/* The same in place, where it is not only tried: the value that is to be replaced gets the room
+ * that its successor may need, so that nobody else takes it before the answer is there. */
+static aq_status make_room(struct store *s, const struct writer *to, struct aq_error *err)
 {
     const struct aq_str key = { s->renewed.ptr, s->renewed.len };
     const struct aq_change change = { .key = key };
     aq_status status = begin(s, to, err);
     if (status == AQ_OK) {
-        status = rows_lengthen(to->db, &s->place, key, err);
+        status = rows_pad(to->db, &s->place, key, err);
     }
     if (status == AQ_OK) {
         status = pool_tighten(to->file, &s->place, err);
@@ -273,17 +274,10 @@ static aq_status rehearse_in_place(struct store *s, const struct writer *to, str
     if (status == AQ_OK) {
         status = rows_check_pages(to->db, &s->place, &change, err);
     }
-    if (status != AQ_OK) {
-        return status;
+    if (status == AQ_OK && sqlite3_changes(to->db) == 0) {
+        status = fail_no_room(s, err); /* for a row that is still to be made */
     }
-    in_place_begin(true);
-    int rc = commit_patiently(s, to->db);
-    enum in_place_outcome outcome = in_place_end();
-    if (outcome == IN_PLACE_FITS) {
-        return AQ_OK;
-    }
-    return outcome == IN_PLACE_NO_ROOM || rc == SQLITE_OK ? fail_no_room(s, err)
-                                                          : fail_write(s, to->db, rc, err);
+    return status == AQ_OK ? commit(s, to, err) : status;
 }
 
 static aq_status can_save_step(struct store *s, void *arg, struct aq_error *err)
@@ -301,7 +295,7 @@ static aq_status can_save_step(struct store *s, void *arg, struct aq_error *err)
         status = connect_writer(s, file, &to, err);
     }
     if (status == AQ_OK) {
-        status = to.in_place ? rehearse_in_place(s, &to, err) : rehearse(s, &to, err);
+        status = to.in_place ? make_room(s, &to, err) : rehearse(s, &to, err);
         pool_relax(file, to.db);
     }
     return status;

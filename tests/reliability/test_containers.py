@@ -197,7 +197,8 @@ def start_over(container, service):
 
 
 def test_an_answer_that_does_not_fit_any_more_is_kept_in_a_file(container, service):
-    """It is longer than the old one, and another program fills the page while it is asked for."""
+    """It is longer than the old one, and while it is asked for another program takes the room that was
+    made for it, and fills the page."""
     host = container.outside
     service.seed(host.db, expires_in=-60)
     shorter = json.dumps({**host.stored(), "access_token": "short"})
@@ -208,6 +209,7 @@ def test_an_answer_that_does_not_fit_any_more_is_kept_in_a_file(container, servi
     process = container.start(*EXPORT)
     service.wait(REFRESH, held=1)
     with connected(host.db) as connection:
+        connection.execute("UPDATE auth_kv SET value = rtrim(value)")
         for size in (1000, 100, 10):
             fill(connection, size)
     service.release()
@@ -222,6 +224,48 @@ def test_an_answer_that_does_not_fit_any_more_is_kept_in_a_file(container, servi
     assert service.calls(REFRESH) == 1
     assert is_alive(host)
     report("K1", "no room in the page when the answer is there", 1)
+
+
+def test_an_answer_much_longer_than_what_it_replaces_has_its_room(container, service):
+    """The page of the old one is as good as full when the new one is asked for, then it is full."""
+    host = container.outside
+    service.seed(host.db, expires_in=-60)
+    shorter = json.dumps({**host.stored(), "access_token": "short"})
+    with connected(host.db) as connection:
+        connection.execute("UPDATE auth_kv SET value = ? WHERE key = ?", [shorter, TOKEN_KEY])
+    container.mount("file")
+    service.fault(REFRESH, hold="after")
+    process = container.start(*EXPORT)
+    service.wait(REFRESH, held=1)
+    with connected(host.db) as connection:
+        for size in (1000, 100, 10):
+            fill(connection, size)
+    service.release()
+    code, out, err = finish(process)
+    assert code == 0, err
+    assert out_token(out) == host.stored()["access_token"]
+    assert not spilled(container.q)
+    assert service.calls(REFRESH) == 1
+    assert is_alive(host)
+    report("K1", "the page is filled while the answer is asked for: its room was kept", 1)
+
+
+def test_a_page_without_room_for_a_longer_answer_is_found_out_before_it_is_asked_for(
+    container, service
+):
+    host = container.outside
+    service.seed(host.db, expires_in=-60)
+    with connected(host.db) as connection:
+        for size in (1000, 100, 10):
+            fill(connection, size)
+    container.mount("file")
+    before = rows(host)
+    code, out, err = container.run(*EXPORT)
+    assert (code, out) == (STORE, ""), err
+    assert "mount its directory instead" in err
+    assert rows(host) == before
+    assert service.calls(REFRESH) == 0
+    report("K1", "database mounted as a file, its page is full (0 calls)", 1)
 
 
 def fill(connection, size):
@@ -247,7 +291,7 @@ def spoil_with_wal(host):
 
 def spoil_with_size(host):
     with connected(host.db) as connection:
-        connection.execute("UPDATE auth_kv SET value = value || printf('%5000s', '')")
+        connection.execute("UPDATE auth_kv SET value = printf('%5000s', '') || value")
 
 
 @pytest.mark.parametrize(

@@ -127,8 +127,9 @@ struct aq_store_ops {
 
     /**
      * Optional. Prove, short of doing it, that a commit would work now: permissions, read-only
-     * mounts, space. Asked before a refresh token is spent. A store for which it depends on the
-     * value: what will be replaced is the one that was looked up first since lock.
+     * mounts, space. Asked before a refresh token is spent; may put space aside, and changes no
+     * value. A store for which it depends on the value: what will be replaced is the one that was
+     * looked up first since lock.
      *
      * @return AQ_OK, or the error commit would return, with a text that says what to do
      */

@@ -25,7 +25,7 @@
 
 enum {
     PAGE = 4096,
-    ROOM = 128, /* how much longer than the old one a new value may be, if can_save agrees */
+    ROOM = 1024, /* how much longer than the old one a new value may be, if can_save agrees */
     VALUE_MAX = 4 * PAGE,
 };
 
@@ -78,7 +78,7 @@ static const char *sql(const char *path, const char *text)
 
 static bool is_outside(const struct fixture *f, const char *value)
 {
-    const char *found = sql(f->path, "SELECT value FROM auth_kv WHERE key = 'k'");
+    const char *found = sql(f->path, "SELECT rtrim(value) FROM auth_kv WHERE key = 'k'");
     if (strcmp(found, value) != 0) {
         fprintf(stderr, "'%.40s' is there, not '%.40s'\n", found, value);
         return false;
@@ -181,9 +181,12 @@ static void renew_in_place(void *arg)
     aq_status status = renew(old, of_length('n', 1500 + ROOM), &err);
     calls_done = NULL;
     REQUIRE(status == AQ_OK);
-    REQUIRE(!writes.others && writes.count == 2);
-    REQUIRE(writes.at[0] == 0 && writes.len[0] == PAGE);
-    REQUIRE(writes.at[1] > 0 && writes.at[1] % PAGE == 0 && writes.len[1] == PAGE);
+    REQUIRE(!writes.others && writes.count == 4); /* two to make room, two to save */
+    for (unsigned n = 0; n < writes.count; n += 2) {
+        REQUIRE(writes.at[n] == 0 && writes.len[n] == PAGE);
+        REQUIRE(writes.at[n + 1] > 0 && writes.at[n + 1] % PAGE == 0);
+        REQUIRE(writes.len[n + 1] == PAGE);
+    }
     for (size_t n = 0; n < PAGE; n++) {
         REQUIRE(is_counter(n) || page[n] == writes.first[n]);
     }
@@ -239,7 +242,7 @@ static void renew_at_all_lengths(void *arg)
                 aq_status status = renew(old, new, &err);
                 calls_done = NULL;
                 REQUIRE(status == AQ_OK || status == AQ_E_READONLY);
-                REQUIRE(writes.count == (status == AQ_OK ? 2 : 0) && !writes.others);
+                REQUIRE(writes.count == (status == AQ_OK ? 4 : 0) && !writes.others);
                 REQUIRE(is_outside(f, status == AQ_OK ? new : old));
                 put_outside(f, len);
                 done += status == AQ_OK;
@@ -253,6 +256,60 @@ static void renew_at_all_lengths(void *arg)
 static void what_can_save_agrees_to_is_saved_and_all_else_changes_nothing(void **state)
 {
     child_run_in_namespace(renew_at_all_lengths, *state);
+}
+
+/* What somebody else puts into the page, from 1000 bytes down to 1, until there is no room for it.
+ */
+static void fill_page(const struct fixture *f)
+{
+    char text[200];
+    int page_count = atoi(sql(f->path, "PRAGMA page_count"));
+    unsigned number = 0;
+    for (unsigned size = 1000; size > 0; size /= 10) {
+        for (int pages = page_count; pages == page_count;) {
+            snprintf(text, sizeof(text),
+                     "BEGIN; INSERT INTO auth_kv VALUES ('fill %u', printf('%%%us', 'f'));"
+                     "PRAGMA page_count; ROLLBACK",
+                     ++number, size);
+            pages = atoi(sql(f->path, text));
+            if (pages == page_count) {
+                snprintf(text, sizeof(text),
+                         "INSERT INTO auth_kv VALUES ('fill %u', printf('%%%us', 'f'))", number,
+                         size);
+                REQUIRE(*sql(f->path, text) == '\0');
+            }
+        }
+    }
+}
+
+static void renew_in_full_page(void *arg)
+{
+    const struct fixture *f = arg;
+    struct instance i;
+    mount_file(f);
+    const char *old = put_outside(f, 500);
+    instance_open_sqlite(&i, inside);
+    REQUIRE(i.ops->lock(i.self, &i.err) == AQ_OK);
+    REQUIRE(instance_get(&i, "k") == AQ_OK);
+    REQUIRE(i.ops->can_save(i.self, &i.err) == AQ_OK);
+    fill_page(f);
+    REQUIRE(i.ops->can_save(i.self, &i.err) == AQ_OK); /* the room is there already */
+    REQUIRE(instance_get(&i, "k") == AQ_OK && strcmp(i.value, old) == 0);
+    REQUIRE(instance_swap(&i, "k", old, of_length('n', 500 + ROOM)) == AQ_OK);
+    i.ops->unlock(i.self);
+    REQUIRE(is_outside(f, of_length('n', 500 + ROOM)));
+    /* and where it is full before, it is refused before */
+    old = put_outside(f, 500);
+    fill_page(f);
+    instance_close(&i);
+    REQUIRE(renew(old, of_length('n', 500), &i.err) == AQ_E_READONLY);
+    REQUIRE(err_has(&i, "mount its directory instead"));
+    REQUIRE(is_outside(f, old));
+}
+
+static void the_room_that_can_save_made_is_nobody_elses(void **state)
+{
+    child_run_in_namespace(renew_in_full_page, *state);
 }
 
 /* kills */
@@ -598,6 +655,7 @@ int main(void)
         TEST(a_login_is_renewed_with_one_write_of_one_page_behind_that_of_the_counter),
         TEST(a_cache_that_somebody_has_outside_is_out_of_date_then),
         TEST(what_can_save_agrees_to_is_saved_and_all_else_changes_nothing),
+        TEST(the_room_that_can_save_made_is_nobody_elses),
         TEST(killed_at_any_call_it_leaves_the_old_value_or_the_new_one),
         TEST(a_call_that_fails_leaves_the_old_value_or_the_new_one),
         TEST(what_takes_more_than_a_page_is_refused_with_the_way_out),
