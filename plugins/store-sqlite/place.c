@@ -59,6 +59,13 @@ void place_done(struct place *p)
     *p = (struct place){ 0 };
 }
 
+/* Whether the group of a file is nobody but its user, ourselves or, for root in a container, the
+ * owner: each user has a group of the same number on many systems. */
+static bool group_is_private(const struct stat *st)
+{
+    return st->st_gid == getegid() || (geteuid() == 0 && st->st_gid == st->st_uid);
+}
+
 static aq_status check_dir(const struct place *p, struct aq_error *err)
 {
     struct stat st;
@@ -82,8 +89,7 @@ static aq_status check_dir(const struct place *p, struct aq_error *err)
             "%s: everybody can write the directory, use one of your own or run chmod o-w on it",
             p->dir);
     }
-    bool root_group = me == 0 && st.st_gid == st.st_uid;
-    if ((st.st_mode & S_IWGRP) && !root_group && st.st_gid != getegid()) {
+    if ((st.st_mode & S_IWGRP) && !group_is_private(&st)) {
         return fail(
             err, AQ_E_DENIED,
             "%s: group %u can write the directory, use one of your own or run chmod g-w on it",
@@ -113,7 +119,7 @@ aq_status place_check_file(const struct place *p, const struct stat *st, struct 
         return fail(err, AQ_E_DENIED, "%s: has %lu names (hard links), remove all but one", p->path,
                     (unsigned long)st->st_nlink);
     }
-    if ((st->st_mode & S_IWOTH) || ((st->st_mode & S_IWGRP) && st->st_gid != getegid())) {
+    if ((st->st_mode & S_IWOTH) || ((st->st_mode & S_IWGRP) && !group_is_private(st))) {
         return fail(err, AQ_E_DENIED, "%s: other users can write it, run chmod 600 on it", p->path);
     }
     return AQ_OK;
@@ -140,7 +146,7 @@ aq_status place_inspect_file(const struct place *p, struct stat *ret, struct aq_
 
 bool place_is_readable_by_others(const struct stat *st)
 {
-    return (st->st_mode & S_IROTH) || ((st->st_mode & S_IRGRP) && st->st_gid != getegid());
+    return (st->st_mode & S_IROTH) || ((st->st_mode & S_IRGRP) && !group_is_private(st));
 }
 
 bool place_is(const struct place *p, dev_t dev, ino_t ino)

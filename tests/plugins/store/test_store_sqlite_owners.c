@@ -124,6 +124,38 @@ static void a_database_that_cannot_be_given_away_is_used_all_the_same(void **sta
     instance_close(&i);
 }
 
+static unsigned warnings;
+
+static void count_warning(void *ctx, int32_t level, struct aq_str text)
+{
+    (void)ctx;
+    (void)text;
+    warnings += level == AQ_LOG_WARN;
+}
+
+static void use_grouped(void *arg)
+{
+    const struct fixture *f = arg;
+    struct instance i;
+    instance_open_sqlite(&i, f->path);
+    i.host.table.log = count_warning;
+    REQUIRE(chown(f->dir, OTHER_UID, OTHER_UID) == 0 && chmod(f->dir, 0770) == 0);
+    REQUIRE(chown(f->path, OTHER_UID, OTHER_UID) == 0 && chmod(f->path, 0660) == 0);
+    REQUIRE(instance_get(&i, "k") == AQ_OK);
+    REQUIRE(warnings == 0); /* nobody else can read it */
+    REQUIRE(chown(f->path, OTHER_UID, OTHER_GID) == 0);
+    REQUIRE(instance_get(&i, "k") == AQ_E_DENIED && strstr(i.err.text, "other users can write"));
+    REQUIRE(chown(f->path, OTHER_UID, OTHER_UID) == 0);
+    REQUIRE(can_save(&i) == AQ_OK);
+    instance_close(&i);
+}
+
+static void a_group_that_is_the_owners_alone_keeps_root_from_nothing(void **state)
+{
+    skip_unless_root();
+    assert_int_equal(child_end(child_start(use_grouped, *state)), 0);
+}
+
 /* Whose the files of a directory are; the first one that is somebody else's is printed. */
 static bool all_are_of_other(const char *dir)
 {
@@ -316,6 +348,7 @@ int main(void)
         TEST(what_root_makes_belongs_to_whom_the_directory_does),
         TEST(who_is_not_root_makes_what_is_missing_as_himself),
         TEST(a_database_that_cannot_be_given_away_is_used_all_the_same),
+        TEST(a_group_that_is_the_owners_alone_keeps_root_from_nothing),
         TEST(root_killed_at_any_call_leaves_nothing_of_its_own),
         TEST(root_that_may_not_give_files_away_makes_them_the_owners),
         TEST(where_files_would_be_roots_can_save_says_no),
