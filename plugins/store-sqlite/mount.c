@@ -2,10 +2,13 @@
 #include "mount.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 
 enum { MOUNT_LINE_MAX = 4096 };
 
@@ -37,6 +40,20 @@ static int close_proc(FILE *f)
     return sys;
 }
 
+/* -1 where the kernel does not know the question. */
+static int ask_kernel(int fd)
+{
+    int id = -1;
+#ifdef STATX_MNT_ID
+    struct statx st = { 0 };
+    statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st);
+    if (st.stx_mask & STATX_MNT_ID) {
+        id = (int)st.stx_mnt_id;
+    }
+#endif
+    return id;
+}
+
 int mount_id(int fd, int *ret)
 {
     char path[64];
@@ -44,7 +61,10 @@ int mount_id(int fd, int *ret)
     static const char field[] = "mnt_id:";
     FILE *f;
 
-    *ret = -1;
+    *ret = ask_kernel(fd);
+    if (*ret >= 0) {
+        return 0;
+    }
     snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
     int sys = open_proc(path, &f);
     if (!f) {
@@ -76,7 +96,30 @@ static bool type_in_line(const char *line, int id, char *type, size_t cap)
     return true;
 }
 
-int mount_type(int id, char *type, size_t cap)
+/* Without a mount table. FUSE does not say what it is used for here. */
+static int type_of_magic(const char *path, char *type, size_t cap)
+{
+    static const struct {
+        unsigned magic;
+        const char *type;
+    } remote[] = { { 0x01021997, "9p" },     { 0x5346414F, "afs" },    { 0x6B414653, "afs" },
+                   { 0x19830326, "beegfs" }, { 0x00C36400, "ceph" },   { 0xFF534D42, "cifs" },
+                   { 0x65735546, "fuse" },   { 0x01161970, "gfs2" },   { 0x0BD00BD0, "lustre" },
+                   { 0x6969, "nfs" },        { 0x7461636F, "ocfs2" },  { 0xFE534D42, "smb3" },
+                   { 0x517B, "smb3" },       { 0x786F4256, "vboxsf" }, { 0xBACBACBC, "vmhgfs" } };
+    struct statfs fs;
+    if (statfs(path, &fs) != 0) {
+        return errno;
+    }
+    for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++) {
+        if ((unsigned)fs.f_type == remote[i].magic) {
+            snprintf(type, cap, "%s", remote[i].type);
+        }
+    }
+    return 0;
+}
+
+int mount_type(int id, const char *path, char *type, size_t cap)
 {
     char line[MOUNT_LINE_MAX];
     bool found = false;
@@ -86,7 +129,7 @@ int mount_type(int id, char *type, size_t cap)
     type[0] = '\0';
     int sys = open_proc("/proc/self/mountinfo", &f);
     if (!f) {
-        return sys;
+        return sys ? sys : type_of_magic(path, type, cap);
     }
     while (!found && fgets(line, sizeof(line), f)) {
         found = at_start && type_in_line(line, id, type, cap);

@@ -176,38 +176,50 @@ static int mount_of_dir(const struct place *p, int *ret)
     return mount_of(path, ret);
 }
 
-/* Whether the file is a mount point of its own, and the mount that it is reached through, or -1. */
-static aq_status find_mounts(const struct place *p, bool *ret_alone, int *ret_mount,
-                             struct aq_error *err)
+/* The mounts that file and directory are reached through, or -1. */
+struct mounts {
+    int file, dir;
+};
+
+static aq_status find_mounts(const struct place *p, struct mounts *ret, struct aq_error *err)
 {
-    int dir = -1;
-    int sys = mount_of(p->path, ret_mount);
+    int sys = mount_of(p->path, &ret->file);
     if (sys == 0) {
-        sys = mount_of_dir(p, &dir);
+        sys = mount_of_dir(p, &ret->dir);
     }
-    if (sys != 0) {
-        return fail_errno(err, sys, p->path, "it cannot be seen how it is mounted");
-    }
-    *ret_alone = *ret_mount >= 0 && dir >= 0 && *ret_mount != dir;
-    return AQ_OK;
+    return sys == 0 ? AQ_OK : fail_errno(err, sys, p->path, "it cannot be seen how it is mounted");
+}
+
+static bool is_alone(const struct mounts *m)
+{
+    return m->file >= 0 && m->dir >= 0 && m->file != m->dir;
 }
 
 aq_status place_is_mount_point(const struct place *p, bool *ret, struct aq_error *err)
 {
-    int id = -1;
-    return find_mounts(p, ret, &id, err);
+    struct mounts found;
+    aq_status status = find_mounts(p, &found, err);
+    if (status == AQ_OK) {
+        *ret = is_alone(&found);
+    }
+    return status;
 }
 
 aq_status place_check_mount(const struct place *p, bool *ret_alone, struct aq_error *err)
 {
     char type[64] = "";
-    int id = -1;
+    struct mounts found;
 
-    aq_status status = find_mounts(p, ret_alone, &id, err);
+    aq_status status = find_mounts(p, &found, err);
     if (status != AQ_OK) {
         return status;
     }
-    int sys = id >= 0 ? mount_type(id, type, sizeof(type)) : 0;
+    if (found.dir < 0) {
+        return fail(err, AQ_E_READONLY, "%s: it cannot be seen how it is mounted, mount /proc",
+                    p->path);
+    }
+    *ret_alone = is_alone(&found);
+    int sys = found.file >= 0 ? mount_type(found.file, p->path, type, sizeof(type)) : 0;
     if (sys != 0) {
         return fail_errno(err, sys, p->path, "it cannot be seen how it is mounted");
     }

@@ -12,12 +12,14 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
 int (*calls_refuse)(const struct call *c);
 void (*calls_done)(const struct call *c, long result);
+long calls_file_system;
 
 static bool is_refused(const struct call *c)
 {
@@ -95,6 +97,22 @@ EXPORT int fstat(int fd, struct stat *st)
 {
     const struct call c = { .kind = CALL_STAT, .fd = fd };
     return (int)MAKE(c, fstatat(fd, "", st, AT_EMPTY_PATH));
+}
+
+EXPORT int statx(int dir, const char *path, int flags, unsigned mask, struct statx *st)
+{
+    const struct call c = { .kind = CALL_STAT, .fd = dir, .flags = flags };
+    return (int)MAKE(c, syscall(SYS_statx, dir, path, flags, mask, st));
+}
+
+EXPORT int statfs(const char *path, struct statfs *fs)
+{
+    const struct call c = { .kind = CALL_STAT, .path = path };
+    int rc = (int)MAKE(c, syscall(SYS_statfs, path, fs));
+    if (rc == 0 && calls_file_system) {
+        fs->f_type = calls_file_system;
+    }
+    return rc;
 }
 
 EXPORT int access(const char *path, int mode)
@@ -196,6 +214,7 @@ ALSO_64(fcntl);
 ALSO_64(stat);
 ALSO_64(lstat);
 ALSO_64(fstat);
+ALSO_64(statfs);
 ALSO_64(pread);
 ALSO_64(pwrite);
 ALSO_64(ftruncate);

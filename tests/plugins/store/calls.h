@@ -12,7 +12,7 @@
 enum call_kind {
     CALL_OPEN,
     CALL_OPEN_STREAM, /* fopen */
-    CALL_STAT,        /* lstat and fstat too */
+    CALL_STAT,        /* lstat, fstat, statx and statfs too */
     CALL_ACCESS,
     CALL_READLINK,
     CALL_MKDIR,
@@ -40,6 +40,9 @@ struct call {
 
 /* Asked before each call: an errno refuses it, 0 lets it happen. NULL, as at first: all happen. */
 extern int (*calls_refuse)(const struct call *c);
+
+/* The magic number of each file system; 0, as at first: its own. */
+extern long calls_file_system;
 
 /* Told of each call that was made, with what it returned. */
 extern void (*calls_done)(const struct call *c, long result);

@@ -199,6 +199,26 @@ static void a_login_is_renewed_with_one_write_of_one_page_behind_that_of_the_cou
     child_run_in_namespace(renew_in_place, *state);
 }
 
+static void renew_without_proc(void *arg)
+{
+    const struct fixture *f = arg;
+    struct aq_error err;
+    mount_file(f);
+    const char *old = put_outside(f, 1000);
+    REQUIRE(mount("none", "/proc", "tmpfs", 0, NULL) == 0);
+    memset(&writes, 0, sizeof(writes));
+    calls_done = note_write;
+    REQUIRE(renew(old, of_length('n', 900), &err) == AQ_OK);
+    calls_done = NULL;
+    REQUIRE(!writes.others && writes.count == 4);
+    REQUIRE(umount("/proc") == 0); /* who looks for leaks needs it */
+}
+
+static void without_proc_it_is_seen_to_be_a_mount_as_well(void **state)
+{
+    child_run_in_namespace(renew_without_proc, *state);
+}
+
 /* Who was there before us, with the old value in its cache, must not write it back. */
 static void renew_beside_a_cache(void *arg)
 {
@@ -653,6 +673,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_login_is_renewed_with_one_write_of_one_page_behind_that_of_the_counter),
+        TEST(without_proc_it_is_seen_to_be_a_mount_as_well),
         TEST(a_cache_that_somebody_has_outside_is_out_of_date_then),
         TEST(what_can_save_agrees_to_is_saved_and_all_else_changes_nothing),
         TEST(the_room_that_can_save_made_is_nobody_elses),

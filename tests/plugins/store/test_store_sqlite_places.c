@@ -349,6 +349,54 @@ static void use_without_proc(void *arg)
     REQUIRE(umount("/proc") == 0); /* who looks for leaks needs it */
 }
 
+static void use_remote_without_proc(void *arg)
+{
+    const struct fixture *f = arg;
+    struct instance i;
+    REQUIRE(mount("none", "/proc", "tmpfs", 0, NULL) == 0);
+    instance_open_sqlite(&i, f->path);
+    calls_file_system = 0x6969;
+    REQUIRE(instance_get(&i, "k") == AQ_OK);
+    REQUIRE(can_save(&i) == AQ_E_READONLY && err_has(&i, "on a nfs file system"));
+    calls_file_system = 0;
+    REQUIRE(can_save(&i) == AQ_OK);
+    instance_close(&i);
+    REQUIRE(umount("/proc") == 0);
+}
+
+static void without_proc_a_file_system_of_other_machines_is_known_by_its_number(void **state)
+{
+    child_run_in_namespace(use_remote_without_proc, *state);
+}
+
+/* The kernel does not say through which mount, as before 5.8; or where nothing can be known. */
+static int refuse_statx(const struct call *c)
+{
+    return c->kind == CALL_STAT && (c->flags & AT_EMPTY_PATH) ? ENOSYS : 0;
+}
+
+static void use_with_old_kernel(void *arg)
+{
+    const struct fixture *f = arg;
+    struct instance i;
+    instance_open_sqlite(&i, f->path);
+    REQUIRE(instance_get(&i, "k") == AQ_OK);
+    calls_refuse = refuse_statx;
+    REQUIRE(can_save(&i) == AQ_OK); /* /proc says it */
+    REQUIRE(mount("none", "/proc", "tmpfs", 0, NULL) == 0);
+    REQUIRE(instance_get(&i, "k") == AQ_OK);
+    REQUIRE(can_save(&i) == AQ_E_READONLY && err_has(&i, "mount /proc"));
+    REQUIRE(instance_put(&i, "k", "1") == AQ_E_READONLY);
+    calls_refuse = NULL;
+    REQUIRE(umount("/proc") == 0);
+    instance_close(&i);
+}
+
+static void where_nothing_says_how_it_is_mounted_nothing_is_saved(void **state)
+{
+    child_run_in_namespace(use_with_old_kernel, *state);
+}
+
 static void without_proc_it_reads_and_writes(void **state)
 {
     child_run_in_namespace(use_without_proc, *state);
@@ -397,6 +445,8 @@ int main(void)
         TEST(files_with_one_number_on_two_disks_are_two_databases),
         TEST(a_disk_mounted_over_the_database_while_it_is_saved_is_noticed),
         TEST(without_proc_it_reads_and_writes),
+        TEST(without_proc_a_file_system_of_other_machines_is_known_by_its_number),
+        TEST(where_nothing_says_how_it_is_mounted_nothing_is_saved),
         TEST(no_descriptor_of_the_database_takes_the_place_of_a_standard_stream),
     };
     return cmocka_run_group_tests_name("store-sqlite in odd places", tests, NULL, NULL);
