@@ -7,8 +7,7 @@
 #include <unistd.h>
 
 enum {
-    WINDOW_S = 15 * 60, /* the library refreshes in good time from here on */
-    DELAY_S = 60,       /* after a look that brought nothing new, at first ... */
+    DELAY_S = 60, /* after a look that brought nothing new, at first ... */
     DELAY_MAX_S = 15 * 60,
     NEAR_S = 5 * 60,            /* and one that lives shorter is not worth it */
     FAR_S = 400 * 24 * 60 * 60, /* a token that lives longer is never refreshed */
@@ -75,7 +74,7 @@ bool ahead_saw(struct ahead *a, int64_t expires_at_s)
         set(a, 0);
         return other;
     }
-    int64_t window_s = left_s / 4 < WINDOW_S ? left_s / 4 : WINDOW_S;
+    int64_t window_s = left_s / 4 < AHEAD_WINDOW_S ? left_s / 4 : AHEAD_WINDOW_S;
     int64_t due_s = expires_at_s - window_s + jitter(window_s / 4);
     set(a, due_s > now_s ? due_s : now_s + 1);
     return other;

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { AHEAD_WINDOW_S = 15 * 60 }; /* the library refreshes in good time from here on */
+
 struct ahead {
     int timer_fd; /* readable when it is time; on the wall clock, which runs on in a suspend */
     int64_t expires_at_s;

@@ -40,7 +40,7 @@ static uint64_t now_us(void)
 
 static bool is_waited_for(const struct broker *b, const struct grant *grant)
 {
-    bool waited = grant == b->look;
+    bool waited = grant == b->look || grant == b->grants.refresh; /* what it brings is of use */
     for (int i = 0; i < BROKER_CALLERS && !waited; i++) {
         waited = b->callers[i].state == CALLER_WAITING && b->callers[i].grant == grant;
     }
@@ -324,6 +324,9 @@ static void sooner(uint64_t *until, uint64_t other)
 static int timeout_ms(const struct broker *b, uint64_t now)
 {
     uint64_t until = UINT64_MAX;
+    if (grants_are_ahead(&b->grants)) {
+        return 0;
+    }
     for (int i = 0; i < BROKER_CALLERS; i++) {
         const struct caller *c = &b->callers[i];
         if (caller_is_ahead(c)) {
@@ -398,6 +401,7 @@ static aq_status turn(struct broker *b, uint64_t now, struct aq_error *err)
     }
     if (w.fds[FD_CLIENT].revents) { /* an error here has ended the operations: they will say so */
         (void)aq_client_step(b->session.client, NULL);
+        run_grants(b); /* so that who asks now is judged by what is known by now */
     }
     if (w.fds[FD_TIMER].revents && ahead_is_due(&b->grants.ahead)) {
         look_ahead(b);

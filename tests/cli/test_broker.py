@@ -11,6 +11,7 @@ import threading
 
 import leaks
 import pytest
+from broker import until
 
 REFRESH = "CreateToken:refresh_token"
 CALL = "GenerateAssistantResponse"
@@ -244,6 +245,61 @@ def test_a_wish_that_no_token_fulfils_costs_one_request_however_often_it_is_made
     assert {reply["error"]["name"] for reply in replies} == {"AQ_E_EXPIRED"}
     assert service.calls(REFRESH) == 1
     assert "access_token" in running.ask(op="token")
+
+
+def test_many_wishes_that_no_token_fulfils_cost_one_request(running, service):
+    service.fault(REFRESH, hold="before")
+    callers = [running.connect() for _ in range(20)]
+    for number, caller in enumerate(callers):
+        caller.request(op="token", min_valid_s=5000 + number)
+    service.wait(REFRESH, held=1)
+    service.release()
+    for caller in callers:
+        assert caller.reply()["error"]["name"] == "AQ_E_EXPIRED"
+        caller.close()
+    assert service.calls(REFRESH) == 1
+
+
+def test_a_refresh_whose_caller_has_gone_counts(running, service):
+    old = running.command.stored()["access_token"]
+    service.fault(REFRESH, hold="before")
+    with running.connect() as caller:
+        caller.request(op="token", force=True)
+        service.wait(REFRESH, held=1)
+    service.release()
+    until(lambda: running.command.stored()["access_token"] != old, "that it is saved")
+    again = running.ask(op="token", force=True)
+    assert again["access_token"] == running.command.stored()["access_token"]
+    assert service.calls(REFRESH) == 1
+
+
+def test_the_refresh_of_an_expired_login_at_the_start_counts(broker, service):
+    service.seed(broker.command.db, expires_in=-60)
+    broker.start()
+    broker.logged("login source=q-cli valid_s=3[56]")
+    assert "access_token" in broker.ask(op="token", force=True)
+    assert service.calls(REFRESH) == 1
+
+
+def test_a_wish_that_the_token_fulfils_keeps_nobody_from_a_new_one(running, service):
+    old = running.ask(op="token", min_valid_s=600)["access_token"]
+    assert running.ask(op="token", force=True)["access_token"] != old
+    assert service.calls(REFRESH) == 1
+
+
+def test_a_refresh_that_failed_is_the_answer_for_all_who_waited_for_it(running, service):
+    service.fault(REFRESH, hold="before", status=500)
+    wishes = [{"force": True}, {"min_valid_s": 5000}, {"min_valid_s": 5001}]
+    callers = [running.connect() for _ in wishes]
+    for caller, wish in zip(callers, wishes):
+        caller.request(op="token", **wish)
+    service.wait(REFRESH, held=1)
+    assert "access_token" in running.ask(op="token")  # who wishes no more than there is gets it
+    service.release()
+    for caller in callers:
+        assert caller.reply()["error"]["name"] == "AQ_E_REFRESH"
+        caller.close()
+    assert service.calls(REFRESH) == 1
 
 
 def test_a_token_near_its_end_is_refreshed_before_anybody_asks(broker, service):
