@@ -200,7 +200,12 @@ static aq_status pipe_read(const struct aq_host *host, const char *object, int f
         uint64_t now_us = host->now_us(host->ctx);
         int wait_ms = now_us < p->until_us ? (int)((p->until_us - now_us + 999) / 1000) : 0;
         struct pollfd want = { .fd = fd, .events = POLLIN };
-        if (poll(&want, 1, wait_ms) == 0) {
+        int ready = poll(&want, 1, wait_ms);
+        if (ready < 0) { /* a signal: it may mean that nobody wants the token any more */
+            return intake_fail(err, AQ_E_BUSY, errno, object,
+                               "the wait for its writer was interrupted, try again");
+        }
+        if (ready == 0) {
             return intake_fail(err, AQ_E_BUSY, 0, object,
                                "its writer has not come to an end for 5 s, close the pipe's other "
                                "end after writing the token");

@@ -36,7 +36,8 @@ aq_status intake_file(const char *object, const char *path, struct intake *ret,
  * at the latest; what has come by then is kept. The descriptor is marked close-on-exec, and neither
  * closed nor moved.
  *
- * Returns as intake_file, or AQ_E_BUSY while the pipe's writer is not done.
+ * Returns as intake_file, or AQ_E_BUSY while the pipe's writer is not done, also when a signal
+ * came.
  */
 aq_status intake_descriptor(const struct aq_host *host, const char *object, int fd,
                             struct intake *ret, struct aq_error *err);

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A token that somebody hands in, as CI systems and orchestrators do: no login, no database."""
 
+import fcntl
 import json
 import os
 import re
 import shutil
+import signal
+import termios
 from pathlib import Path
 
 import pytest
+from broker import until
 from command import BINARY, SANITIZED
 from mounts import ROOT, mounts, needs_mounts
 
@@ -98,6 +102,22 @@ def test_a_token_in_a_pipe_works(online, service):
     result = online.run(*CHAT, pass_fds=[end])
     os.close(end)
     assert (result.code, result.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
+def test_a_signal_ends_the_wait_for_a_pipe_whose_writer_stays(q, number, code):
+    end, start = os.pipe()
+    os.write(start, b"half")
+    q.env["Q_TOKEN_FD"] = str(end)
+    process = q.start(*CHAT, pass_fds=[end])
+    until(lambda: fcntl.ioctl(end, termios.FIONREAD, bytes(4)) == bytes(4), "that it reads")
+    process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+    os.close(start)
+    os.close(end)
+    assert process.returncode == code, err
 
 
 def test_a_file_on_a_descriptor_works_whatever_its_position(q, secret):

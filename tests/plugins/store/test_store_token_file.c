@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -416,6 +417,38 @@ static void a_pipe_is_waited_for_until_its_writer_has_closed_it(void **state)
     close(ends[0]);
 }
 
+static void on_alarm(int number)
+{
+    (void)number;
+}
+
+static void a_signal_ends_the_wait_for_a_writer_and_nothing_is_lost(void **state)
+{
+    const struct sigaction action = { .sa_handler = on_alarm };
+    const struct itimerval soon = { .it_value = { .tv_usec = 10000 },
+                                    .it_interval = { .tv_usec = 10000 } };
+    const struct itimerval never = { 0 };
+    struct sigaction before;
+    struct instance store;
+    int ends[2];
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "aoa", 3), 3);
+    open_descriptor(&store, ends[0]);
+    assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+    aq_status st = instance_get(&store, TOKEN_KEY);
+    setitimer(ITIMER_REAL, &never, NULL);
+    sigaction(SIGALRM, &before, NULL);
+    assert_int_equal(st, AQ_E_BUSY);
+    assert_non_null(strstr(store.err.text, "was interrupted, try again"));
+    assert_int_equal(write(ends[1], "A", 1), 1);
+    close(ends[1]);
+    assert_token(&store, BARE("aoaA"));
+    instance_close(&store);
+    close(ends[0]);
+}
+
 static void a_pipe_that_does_not_stop_is_cut_off_at_a_mebibyte(void **state)
 {
     struct instance store;
@@ -508,6 +541,7 @@ int main(void)
         TEST(a_pipe_is_read_once_for_all_instances_of_the_process),
         TEST(what_a_slow_writer_has_brought_is_kept_for_the_next_time),
         TEST(a_pipe_is_waited_for_until_its_writer_has_closed_it),
+        TEST(a_signal_ends_the_wait_for_a_writer_and_nothing_is_lost),
         TEST(a_pipe_that_does_not_stop_is_cut_off_at_a_mebibyte),
         TEST(a_child_process_has_what_its_parent_has_read),
         TEST(a_descriptor_that_is_neither_file_nor_pipe_or_cannot_be_read_is_refused),
