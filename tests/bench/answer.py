@@ -61,7 +61,8 @@ def chat(frames):
             conversation = f"{random_.getrandbits(128):032x}"
             answer.add("messageMetadataEvent", {"conversationId": conversation})
         elif place == EVENTS_PER_TURN - 1:
-            answer.add("metadataEvent", {"tokenUsage": {"outputTokens": i, "totalTokens": 2 * i}})
+            usage = {"uncachedInputTokens": i, "outputTokens": i, "totalTokens": 2 * i}
+            answer.add("metadataEvent", {"tokenUsage": usage})
         elif place >= EVENTS_PER_TURN - 1 - TOOL_EVENTS:
             tool = {"toolUseId": "tooluse_h3XkQm2bT0eWnqGd4YvLrA", "name": "fs_write"}
             answer.add("toolUseEvent", tool | {"input": text}, text)

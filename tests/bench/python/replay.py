@@ -25,7 +25,7 @@ from client import text_of
 CHUNK = 16 * 1024  # bytes, as a socket gives them
 HEADERS = [(b"content-type", b"application/vnd.amazon.eventstream")]
 
-Found = tuple[int, int]  # events, characters of text; 0 where text was not looked for
+Batches = Iterator[list[Any]]  # events, as far as this side takes them
 
 
 def chunks(stream: bytes) -> list[bytes]:
@@ -49,44 +49,31 @@ def messages(client: Client, pieces: list[bytes]) -> Iterator[list[Any]]:
     exchange.close()
 
 
-def sdk_tuples(client: Client, pieces: list[bytes]) -> Found:
-    return sum(map(len, messages(client, pieces))), 0
-
-
-def sdk_objects(client: Client, pieces: list[bytes]) -> Found:
-    events = text = 0
+def sdk_objects(client: Client, pieces: list[bytes]) -> Batches:
     for batch in messages(client, pieces):
-        for event in parse_messages(batch):
-            events += 1
-            text += len(text_of(event))
-    return events, text
+        yield list(parse_messages(batch))
 
 
-def peer_dicts(_client: Client, pieces: list[bytes]) -> Found:
-    buffer, events = EventStreamBuffer(), 0
+def peer_dicts(_client: Client, pieces: list[bytes]) -> Batches:
+    buffer = EventStreamBuffer()
     for piece in pieces:
         buffer.add_data(piece)
-        for event in buffer:
-            json.loads(event.payload)
-            events += 1
-    return events, 0
+        yield [json.loads(event.payload) for event in buffer]
 
 
-def peer_objects(_client: Client, pieces: list[bytes]) -> Found:
-    buffer, events, text = EventStreamBuffer(), 0, 0
+def peer_objects(_client: Client, pieces: list[bytes]) -> Batches:
+    buffer = EventStreamBuffer()
     for piece in pieces:
-        for event in peers.events(buffer, piece):
-            events += 1
-            text += len(text_of(event))
-    return events, text
+        yield peers.events(buffer, piece)
 
 
-SIDES: dict[str, Callable[[Client, list[bytes]], Found]] = {
-    "sdk tuples": sdk_tuples,
+SIDES: dict[str, Callable[[Client, list[bytes]], Batches]] = {
+    "sdk tuples": messages,
     "sdk objects": sdk_objects,
     "botocore and json": peer_dicts,
     "botocore and pydantic": peer_objects,
 }
+OBJECTS = ("sdk objects", "botocore and pydantic")
 
 
 def main() -> None:
@@ -94,16 +81,17 @@ def main() -> None:
     chat = answer.chat(frames)
     pieces, client = chunks(bytes(chat.stream)), Client({"endpoint": "http://127.0.0.1:1"})
     times: dict[str, list[float]] = {name: [] for name in SIDES}
-    texts = set()
+    texts = {"".join(text_of(event) for batch in SIDES[name](client, pieces) for event in batch)
+             for name in OBJECTS}
+    if len(texts) > 1:
+        sys.exit("the texts of the two sides differ")
     for _ in range(rounds + 1):  # the first one warms up
         for name, decode in SIDES.items():
             begin = time.perf_counter()
-            events, text = decode(client, pieces)
+            found = sum(map(len, decode(client, pieces)))
             times[name].append((time.perf_counter() - begin) / frames * 1e9)
-            if text:
-                texts.add(text)
-            if events != frames or len(texts) > 1:
-                sys.exit(f"{name}: found {events} events, texts of {texts} characters")
+            if found != frames:
+                sys.exit(f"{name}: found {found} events, not {frames}")
     client.close()
     print(json.dumps({name: ns[1:] for name, ns in times.items()}))
 
