@@ -45,6 +45,16 @@ static int write_page(sqlite3_file *file, const void *bytes, int len, sqlite3_in
     return SQLITE_OK;
 }
 
+/* Whether page 1 stays as it is, but for the change counter and the two numbers that go with it
+ * (the file format of SQLite, 1.3): what else is there may not change without the other pages. */
+static bool is_counter_only(sqlite3_file *file, const unsigned char *page, int len)
+{
+    unsigned char old[PAGE_MAX];
+    return saving.file->xRead(file, old, len, 0) == SQLITE_OK && memcmp(page, old, 24) == 0 &&
+           memcmp(page + 28, old + 28, 92 - 28) == 0 &&
+           memcmp(page + 100, old + 100, (size_t)len - 100) == 0;
+}
+
 /* SQLite comes here when all pages are written, and the file is still locked. It writes them in
  * their order in the file, so page 1 is the first. */
 static int sync_file(sqlite3_file *file, int flags)
@@ -54,7 +64,8 @@ static int sync_file(sqlite3_file *file, int flags)
         return SQLITE_OK;
     }
     if (saving.mode == KEEP) {
-        saving.has_no_room = saving.count > PAGES_MAX;
+        saving.has_no_room = saving.count > PAGES_MAX ||
+                             !is_counter_only(file, saving.pages[0].bytes, saving.pages[0].len);
         if (saving.has_no_room) {
             saving.mode = DROP;
             return SQLITE_FULL;
@@ -77,6 +88,7 @@ int in_place_set_up(sqlite3 *db)
         sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
         saving.file = file->pMethods;
         saving.methods = *file->pMethods;
+        saving.methods.iVersion = 1; /* no WAL: it would be a file beside this one */
         saving.methods.xWrite = write_page;
         saving.methods.xSync = sync_file;
         file->pMethods = &saving.methods;

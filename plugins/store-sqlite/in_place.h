@@ -29,8 +29,8 @@ int in_place_set_up(sqlite3 *db);
 /* To be called before a COMMIT. */
 void in_place_begin(void);
 
-/* To be called after it. Whether it failed because more than one page would have had to change;
- * then none was. */
+/* To be called after it. Whether it failed because more would have had to change; then nothing was.
+ */
 bool in_place_end(void);
 
 #endif

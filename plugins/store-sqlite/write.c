@@ -33,12 +33,24 @@ static aq_status fail_write(struct store *s, sqlite3 *db, int rc, struct aq_erro
     return fail_sqlite(err, rc, db, s->place.path);
 }
 
+static aq_status fail_no_room(const struct store *s, struct aq_error *err)
+{
+    return fail(
+        err, AQ_E_READONLY,
+        "%s: mounted as a single file, where this could be lost while it is saved, mount its "
+        "directory instead (-v HOST_DIR:%s)",
+        s->place.path, s->place.dir);
+}
+
 /* EXTRA also syncs the directory once the journal is gone: a power cut cannot bring it back. */
 static aq_status begin(struct store *s, const struct writer *to, struct aq_error *err)
 {
     int rc = sqlite3_exec(to->db, "PRAGMA synchronous=EXTRA", NULL, NULL, NULL);
     if (rc == SQLITE_OK) {
         rc = pool_begin(to->file, to->db, "BEGIN IMMEDIATE");
+    }
+    if ((rc & 0xff) == SQLITE_CANTOPEN && to->in_place) {
+        return fail_no_room(s, err); /* it was put into WAL mode since that was looked at */
     }
     return rc == SQLITE_OK ? AQ_OK : fail_write(s, to->db, rc, err);
 }
@@ -87,15 +99,6 @@ static int commit_patiently(struct store *s, sqlite3 *db)
         rc = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
     } while ((rc & 0xff) == SQLITE_BUSY && wait_until(deadline, &pause));
     return rc;
-}
-
-static aq_status fail_no_room(const struct store *s, struct aq_error *err)
-{
-    return fail(
-        err, AQ_E_READONLY,
-        "%s: mounted as a single file, where this could be lost while it is saved, mount its "
-        "directory instead (-v HOST_DIR:%s)",
-        s->place.path, s->place.dir);
 }
 
 static aq_status commit(struct store *s, const struct writer *to, struct aq_error *err)

@@ -612,6 +612,104 @@ static void a_database_in_wal_mode_is_left_in_it(void **state)
     child_run_in_namespace(use_wal, *state);
 }
 
+static struct {
+    const char *outside;
+    unsigned at, seen;
+} switching;
+
+/* Somebody outside changes the mode in front of the n-th system call, if he can. */
+static int switch_to_wal(const struct call *c)
+{
+    (void)c;
+    if (++switching.seen == switching.at) {
+        calls_refuse = NULL;
+        sql(switching.outside, "PRAGMA journal_mode=WAL");
+        calls_refuse = switch_to_wal;
+    }
+    return 0;
+}
+
+static void renew_while_switched(void *arg)
+{
+    struct instance i;
+    (void)arg;
+    instance_open_sqlite(&i, inside);
+    calls_refuse = switch_to_wal;
+    aq_status status = i.ops->lock(i.self, &i.err);
+    status = status == AQ_OK ? instance_get(&i, "k") : status;
+    status = status == AQ_OK ? i.ops->can_save(i.self, &i.err) : status;
+    status = status == AQ_OK ? instance_swap(&i, "k", change.old, change.new) : status;
+    calls_refuse = NULL;
+    instance_close(&i);
+    _exit(switching.seen < switching.at ? 2 : status == AQ_OK ? 0 : 1);
+}
+
+static void switch_at_each_call(void *arg)
+{
+    const struct fixture *f = arg;
+    unsigned refused = 0;
+    int rc = 0;
+    mount_file(f);
+    switching.outside = f->path;
+    for (switching.at = 1; rc != 2; switching.at++) {
+        REQUIRE(strcmp(sql(f->path, "PRAGMA journal_mode=DELETE"), "delete") == 0);
+        change.old = put_outside(f, 1500);
+        change.new = of_length('n', 1500);
+        rc = child_end(child_start(renew_while_switched, NULL));
+        REQUIRE(rc >= 0);
+        REQUIRE(is_outside(f, rc == 1 ? change.old : change.new));
+        refused += rc == 1;
+    }
+    REQUIRE(refused > 10);
+}
+
+static void what_is_acknowledged_never_lies_in_a_wal_beside_the_mount(void **state)
+{
+    child_run_in_namespace(switch_at_each_call, *state);
+}
+
+/* As a program from before SQLite 3.7 leaves it: the next one that saves corrects page 1. */
+static void use_old_header(void *arg)
+{
+    const struct fixture *f = arg;
+    struct aq_error err;
+    static const unsigned char none[4];
+    mount_file(f);
+    const char *old = put_outside(f, 1000);
+    int fd = open(f->path, O_WRONLY | O_CLOEXEC);
+    REQUIRE(fd >= 0 && pwrite(fd, none, 4, 28) == 4 && pwrite(fd, none, 4, 92) == 4);
+    REQUIRE(close(fd) == 0);
+    memset(&writes, 0, sizeof(writes));
+    calls_done = note_write;
+    REQUIRE(renew(old, of_length('n', 1000), &err) == AQ_E_READONLY);
+    calls_done = NULL;
+    REQUIRE(strstr(err.text, "mount its directory") && writes.count == 0);
+    REQUIRE(is_outside(f, old));
+}
+
+static void a_first_page_in_which_more_than_the_counter_changes_is_not_written(void **state)
+{
+    child_run_in_namespace(use_old_header, *state);
+}
+
+/* Nobody can leave WAL mode while we have it open, so it need not be looked at again. */
+static void leave_wal(void *arg)
+{
+    const struct fixture *f = arg;
+    struct instance i;
+    REQUIRE(strcmp(sql(f->path, "PRAGMA journal_mode=WAL"), "wal") == 0);
+    mount_file(f);
+    instance_open_sqlite(&i, inside);
+    REQUIRE(instance_get(&i, "k") == AQ_E_DENIED && err_has(&i, "in WAL mode"));
+    REQUIRE(strcmp(sql(f->path, "PRAGMA journal_mode=DELETE"), "database is locked") == 0);
+    instance_close(&i);
+}
+
+static void wal_mode_stays_while_a_process_has_it_open(void **state)
+{
+    child_run_in_namespace(leave_wal, *state);
+}
+
 static void use_replaced(void *arg)
 {
     const struct fixture *f = arg;
@@ -684,6 +782,9 @@ int main(void)
         TEST(a_database_that_is_locked_outside_is_busy),
         TEST(a_journal_beside_the_mount_is_never_played_back),
         TEST(a_database_in_wal_mode_is_left_in_it),
+        TEST(what_is_acknowledged_never_lies_in_a_wal_beside_the_mount),
+        TEST(a_first_page_in_which_more_than_the_counter_changes_is_not_written),
+        TEST(wal_mode_stays_while_a_process_has_it_open),
         TEST(a_file_that_was_replaced_outside_is_read_and_no_longer_written),
         TEST(a_file_mounted_read_only_is_read),
     };
