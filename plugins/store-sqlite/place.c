@@ -197,7 +197,7 @@ static bool is_alone(const struct mounts *m)
 
 aq_status place_is_mount_point(const struct place *p, bool *ret, struct aq_error *err)
 {
-    struct mounts found;
+    struct mounts found = { -1, -1 };
     aq_status status = find_mounts(p, &found, err);
     if (status == AQ_OK) {
         *ret = is_alone(&found);
@@ -208,7 +208,7 @@ aq_status place_is_mount_point(const struct place *p, bool *ret, struct aq_error
 aq_status place_check_mount(const struct place *p, bool *ret_alone, struct aq_error *err)
 {
     char type[64] = "";
-    struct mounts found;
+    struct mounts found = { -1, -1 };
 
     aq_status status = find_mounts(p, &found, err);
     if (status != AQ_OK) {
