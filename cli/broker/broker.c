@@ -89,10 +89,12 @@ static void log_failure(const char *what, const struct peer *peer, const struct 
     journal("%s pid=%ld uid=%lu: %s", what, (long)peer->pid, (unsigned long)peer->uid, err->text);
 }
 
-/* c->out is the answer. */
+/* c->out is the answer, all of it has to be read within our patience. */
 static void send_answer(struct broker *b, struct caller *c)
 {
-    caller_turn(c, CALLER_WRITING, now_us());
+    if (c->state != CALLER_WRITING) {
+        caller_turn(c, CALLER_WRITING, now_us());
+    }
     aq_status st = text_ok(&c->out) ? caller_write(c) : AQ_END;
     if (st == AQ_END || (st == AQ_OK && c->last)) {
         end_caller(b, c);
@@ -229,20 +231,34 @@ static void look_ahead(struct broker *b)
 
 /* ---- connections ---- */
 
-/* A free place, if need be that of the caller that has been silent longest. */
-static struct caller *find_place(struct broker *b)
+/* It is its turn to ask or to read, and nobody waits for anything but that. */
+static bool is_silent(const struct caller *c)
+{
+    return c->state == CALLER_READING || c->state == CALLER_WRITING;
+}
+
+/* The caller that has been silent longest; NULL: none is. */
+static struct caller *find_silent(struct broker *b)
 {
     struct caller *silent = NULL;
     for (int i = 0; i < BROKER_CALLERS; i++) {
         struct caller *c = &b->callers[i];
-        if (c->state == CALLER_FREE) {
-            return c;
-        }
-        if (c->state == CALLER_READING && (!silent || c->since_us < silent->since_us)) {
+        if (is_silent(c) && (!silent || c->since_us < silent->since_us)) {
             silent = c;
         }
     }
     return silent;
+}
+
+/* A free place, if need be that of a silent caller. */
+static struct caller *find_place(struct broker *b)
+{
+    for (int i = 0; i < BROKER_CALLERS; i++) {
+        if (b->callers[i].state == CALLER_FREE) {
+            return &b->callers[i];
+        }
+    }
+    return find_silent(b);
 }
 
 static void refuse(int fd, const struct peer *peer, const struct aq_error *err)
@@ -287,8 +303,7 @@ static void drop_silent(struct broker *b, uint64_t now)
 {
     for (int i = 0; i < BROKER_CALLERS; i++) {
         struct caller *c = &b->callers[i];
-        if ((c->state == CALLER_READING || c->state == CALLER_WRITING) &&
-            now >= c->since_us + PATIENCE_US) {
+        if (is_silent(c) && now >= c->since_us + PATIENCE_US) {
             end_caller(b, c);
         }
     }
@@ -332,7 +347,7 @@ static int timeout_ms(const struct broker *b, uint64_t now)
         if (caller_is_ahead(c)) {
             return 0;
         }
-        if (c->state == CALLER_READING || c->state == CALLER_WRITING) {
+        if (is_silent(c)) {
             sooner(&until, c->since_us + PATIENCE_US);
         }
     }

@@ -392,6 +392,22 @@ def test_who_does_not_read_its_answers_keeps_nobody_waiting(running):
             assert "access_token" in running.ask(op="token")
 
 
+def test_when_all_places_are_taken_who_does_not_read_gives_way(running):
+    deaf = [running.connect() for _ in range(64)]
+    try:
+        for caller in deaf:
+            caller.socket.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                while True:
+                    caller.socket.send(b'{"v":1,"op":"token"}\n' * 1000)
+        with running.connect() as caller:
+            caller.socket.settimeout(15)  # half of what those who are silent are given
+            assert "access_token" in caller.ask(op="token")
+    finally:
+        for caller in deaf:
+            caller.close()
+
+
 def test_who_floods_it_with_nonsense_keeps_nobody_waiting(running):
     with running.connect() as flood:
         def write():
