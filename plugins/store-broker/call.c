@@ -29,6 +29,13 @@ static void disconnect(struct call *c)
     c->reply_len = 0;
 }
 
+void call_init(struct call *c, const struct aq_host *host)
+{
+    c->host = host;
+    c->fd = -1;
+    c->sent = c->request_len = c->reply_len = 0;
+}
+
 void call_end(struct call *c)
 {
     disconnect(c);

@@ -26,6 +26,8 @@ struct call {
     size_t reply_len;
 };
 
+void call_init(struct call *c, const struct aq_host *host);
+
 /* Begin, from nothing or from another call. request ends with a newline. */
 void call_begin(struct call *c, const char *request);
 

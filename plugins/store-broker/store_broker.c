@@ -29,12 +29,20 @@ static const struct {
 
 enum { LOGIN_COUNT = sizeof(logins) / sizeof(logins[0]) };
 
+/* Grants that go on side by side; their slices together are shorter than GIVEN_UP_US. */
+enum { GRANTS = 4 };
+
+/* A wish that is on its way; the request of its call says which. */
+struct grant {
+    uint64_t asked_us; /* when it was last asked after; 0: it is over */
+    struct call call;
+};
+
 struct broker {
     const struct aq_host *host;
     struct aq_str socket, runtime_dir;
-    bool granting;       /* call is a grant that goes on */
-    uint64_t granted_us; /* when it was last asked after */
-    struct call call;
+    struct call call; /* of get and list */
+    struct grant grants[GRANTS];
 };
 
 static uint64_t now_us(const struct broker *b)
@@ -71,8 +79,11 @@ static aq_status broker_open(const struct aq_open_args *args, void **ret_self, s
     if (!b) {
         return fail(err, AQ_E_NOMEM, "out of memory");
     }
-    b->host = b->call.host = args->host;
-    b->call.fd = -1;
+    b->host = args->host;
+    call_init(&b->call, args->host);
+    for (size_t i = 0; i < GRANTS; i++) {
+        call_init(&b->grants[i].call, args->host);
+    }
     b->socket = socket.text;
     b->runtime_dir = runtime_dir.text;
     *ret_self = b;
@@ -84,6 +95,9 @@ static void broker_close(void *self)
     struct broker *b = self;
     if (b) {
         call_end(&b->call);
+        for (size_t i = 0; i < GRANTS; i++) {
+            call_end(&b->grants[i].call);
+        }
         free(b);
     }
 }
@@ -91,13 +105,13 @@ static void broker_close(void *self)
 /* ---- asking ---- */
 
 /* One slice of the call that has begun. On AQ_OK line and reply are valid until call_end. */
-static aq_status ask(struct broker *b, uint64_t until_us, struct aq_str *line, struct reply *reply,
-                     struct aq_error *err)
+static aq_status ask(const struct broker *b, struct call *call, uint64_t until_us,
+                     struct aq_str *line, struct reply *reply, struct aq_error *err)
 {
     struct sockaddr_un where;
     aq_status st = place_find(b->socket, b->runtime_dir, &where, err);
     if (st == AQ_OK) {
-        st = call_run(&b->call, &where, until_us, line, err);
+        st = call_run(call, &where, until_us, line, err);
     }
     if (st == AQ_OK) {
         st = reply_read(*line, reply, err);
@@ -115,10 +129,9 @@ static aq_status ask_now(struct broker *b, const char *request, struct aq_str *l
                          struct reply *reply, struct aq_error *err)
 {
     uint64_t until_us = now_us(b) + GET_US;
-    b->granting = false;
     call_begin(&b->call, request);
     aq_status st;
-    while ((st = ask(b, until_us, line, reply, err)) == AQ_AGAIN) {
+    while ((st = ask(b, &b->call, until_us, line, reply, err)) == AQ_AGAIN) {
         if (now_us(b) >= until_us) {
             return fail(err, AQ_E_BUSY, "does not answer, try again");
         }
@@ -196,17 +209,40 @@ static aq_status broker_list(void *self, void *sink, struct aq_error *err)
     return st == AQ_E_NOTFOUND ? AQ_OK : st;
 }
 
-/* Go on with the grant of this request, or begin it. One that was given up is not taken up again:
- * its token would be of another time. */
-static void resume(struct broker *b, const char *request)
+static bool is_for(const struct grant *g, const char *request)
 {
-    const struct call *c = &b->call;
-    bool same = b->granting && now_us(b) < b->granted_us + GIVEN_UP_US &&
-                c->request_len == strlen(request) &&
-                memcmp(c->request, request, c->request_len) == 0;
-    if (!same) {
-        call_begin(&b->call, request);
+    return g->call.request_len == strlen(request) &&
+           memcmp(g->call.request, request, g->call.request_len) == 0;
+}
+
+static void end_grant(struct grant *g)
+{
+    call_end(&g->call);
+    g->asked_us = 0;
+}
+
+/*
+ * The grant of this request, begun if it is not going on; NULL: too many others are. One that was
+ * given up is not taken up again: its token would be of another time.
+ */
+static struct grant *find_grant(struct broker *b, const char *request)
+{
+    struct grant *free_one = NULL;
+    uint64_t now = now_us(b);
+    for (size_t i = 0; i < GRANTS; i++) {
+        struct grant *g = &b->grants[i];
+        if (g->asked_us != 0 && now >= g->asked_us + GIVEN_UP_US) {
+            end_grant(g);
+        }
+        if (g->asked_us != 0 && is_for(g, request)) {
+            return g;
+        }
+        free_one = g->asked_us == 0 ? g : free_one;
     }
+    if (free_one) {
+        call_begin(&free_one->call, request);
+    }
+    return free_one;
 }
 
 static aq_status broker_grant(void *self, struct aq_str key, const struct aq_token_wish *wish,
@@ -226,15 +262,17 @@ static aq_status broker_grant(void *self, struct aq_str key, const struct aq_tok
                    source, (long long)wish->min_valid_s,
                    wish->flags & AQ_WISH_FORCE ? "true" : "false",
                    wish->flags & AQ_WISH_NO_REFRESH ? "true" : "false");
-    resume(b, request);
-    aq_status st = ask(b, now_us(b) + SLICE_US, &line, &reply, err);
-    b->granting = st == AQ_AGAIN;
-    b->granted_us = now_us(b);
+    struct grant *g = find_grant(b, request);
+    if (!g) {
+        return AQ_AGAIN;
+    }
+    aq_status st = ask(b, &g->call, now_us(b) + SLICE_US, &line, &reply, err);
+    g->asked_us = now_us(b);
     if (st == AQ_OK) {
         st = put_token(b, sink, key, line, &reply, err);
     }
     if (st != AQ_AGAIN) {
-        call_end(&b->call);
+        end_grant(g);
     }
     return st;
 }

@@ -143,9 +143,10 @@ struct aq_store_ops {
      *
      * @param wish  valid during the call
      * @return as get; AQ_AGAIN (not there yet; called again with the same key and wish until it is,
-     *         or 30 s have passed; a call with another one, or none for a second, gives it up);
-     *         or what the server says of the login: AQ_E_NOT_LOGGED_IN, AQ_E_LOGIN_NEEDED,
-     *         AQ_E_REFRESH (temporary), AQ_E_EXPIRED, AQ_E_NOT_SAVED
+     *         or 30 s have passed; none for a second gives it up; calls with other keys and wishes
+     *         come in between and leave it as it is); or what the server says of the login:
+     *         AQ_E_NOT_LOGGED_IN, AQ_E_LOGIN_NEEDED, AQ_E_REFRESH (temporary), AQ_E_EXPIRED,
+     *         AQ_E_NOT_SAVED
      */
     aq_status (*grant)(void *self, struct aq_str key, const struct aq_token_wish *wish, void *sink,
                        struct aq_error *err);

@@ -357,13 +357,16 @@ static void a_grant_that_takes_its_time_is_one_request(void **state)
     assert_asked(s, ASKED("false"));
 }
 
-static void a_grant_with_another_wish_gives_the_first_one_up(void **state)
+static void grants_with_different_wishes_go_on_side_by_side(void **state)
 {
     struct scene *s = *state;
     begin(s, HOLD, TOKEN, NULL);
     assert_int_equal(instance_grant(&s->store, TOKEN_KEY, 0, 0), AQ_AGAIN);
+    assert_int_equal(instance_grant(&s->store, TOKEN_KEY, AQ_WISH_FORCE, 0), AQ_AGAIN);
+    assert_int_equal(instance_grant(&s->store, TOKEN_KEY, 0, 0), AQ_AGAIN);
     assert_int_equal(write(s->go, "", 1), 1);
     finish_grant(s, AQ_WISH_FORCE);
+    finish_grant(s, 0);
     assert_asked(s, ASKED("false") ASKED("true"));
 }
 
@@ -484,7 +487,7 @@ int main(void)
         TEST(a_broker_that_ends_before_it_answers_is_asked_again),
         TEST(get_gives_up_after_five_seconds),
         TEST(a_grant_that_takes_its_time_is_one_request),
-        TEST(a_grant_with_another_wish_gives_the_first_one_up),
+        TEST(grants_with_different_wishes_go_on_side_by_side),
         TEST(a_grant_that_was_given_up_is_not_taken_up_again),
         TEST(a_signal_ends_the_wait_of_a_grant),
         TEST(nobody_there_is_said_with_what_to_start),
