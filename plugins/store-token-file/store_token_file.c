@@ -150,6 +150,10 @@ static aq_status token_file_check(const struct token_file *t, struct aq_str text
     if (text.ptr[0] == '"') {
         return token_file_fail(t, err, AQ_E_CORRUPT, "a token in quotes, write it without (jq -r)");
     }
+    if (text.ptr[0] == '[' || text.ptr[0] == '<') {
+        return token_file_fail(t, err, AQ_E_CORRUPT,
+                               "a list or a page in place of a token, " WHAT_TO_WRITE);
+    }
     if (end < text.len) {
         return intake_fail(err, AQ_E_CORRUPT, 0, t->object,
                            "neither JSON nor a token (byte %zu cannot be in one), " WHAT_TO_WRITE,

@@ -129,6 +129,8 @@ static void what_is_no_token_is_refused_without_showing_it(void **state)
         { " \r\n", 3, "holds no token" },
         { "null\n", 5, "holds no token" },
         { "\"SECRET\"", 8, "a token in quotes, write it without (jq -r)" },
+        { "[1]", 3, "a list or a page in place of a token, write what" },
+        { "<html>SECRET</html>", 19, "a list or a page in place of a token" },
         { "Bearer SECRET", 13, "neither JSON nor a token (byte 6 cannot be in one)" },
         { "SECRET\nSECRET", 13, "(byte 6 cannot be in one)" },
         { "SECRET\0", 7, "(byte 6 cannot be in one)" },
