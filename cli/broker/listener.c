@@ -62,10 +62,16 @@ static aq_status check_directory(int fd, const char *path, struct aq_error *err)
     if (fstat(fd, &info) < 0) {
         return fail(err, "made", path);
     }
-    if (info.st_uid != geteuid() || (info.st_mode & (S_IWGRP | S_IWOTH))) {
+    if (info.st_uid != geteuid()) {
         return fault_set(err, AQ_E_DENIED,
-                         "socket '%s': its directory must be yours and closed to other writers, "
-                         "choose one that is",
+                         "socket '%s': its directory belongs to user %u, remove it (Docker makes "
+                         "one for root if no broker has before) or choose another with --socket",
+                         path, (unsigned)info.st_uid);
+    }
+    if (info.st_mode & (S_IWGRP | S_IWOTH)) {
+        return fault_set(err, AQ_E_DENIED,
+                         "socket '%s': others can write to its directory, chmod go-w it or choose "
+                         "another with --socket",
                          path);
     }
     return AQ_OK;
@@ -109,19 +115,54 @@ static int make_directory(const struct listener *l, bool ours, bool open_to_othe
     return fd;
 }
 
-/* Two brokers that start, or one that starts and one that ends, take turns. */
-static aq_status lock_directory(int dir_fd, const char *path, struct aq_error *err)
+/* ---- its lock ---- */
+
+/*
+ * Beside the directory, because whoever has that mounted, be it read-only, can lock what is in it.
+ * Where nothing can be made there it is the directory itself. A descriptor, or -1.
+ */
+static int open_lock(const struct listener *l, int dir_fd, char ret[PATH_MAX])
 {
+    char dir[sizeof(l->where.sun_path)];
+    struct stat info;
+    name_directory(l, dir);
+    (void)snprintf(ret, PATH_MAX, "%s.lock", dir);
+    int fd = open(ret, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == geteuid()) {
+        return fd;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    (void)snprintf(ret, PATH_MAX, "%s", dir);
+    return fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+}
+
+/* Two brokers that start, or one that starts and one that ends, take turns. *ret_fd holds the lock
+ * until it is closed. */
+static aq_status lock(const struct listener *l, int dir_fd, int *ret_fd, struct aq_error *err)
+{
+    char path[PATH_MAX];
+    int fd = open_lock(l, dir_fd, path);
     for (int i = 0; i < LOCK_TRIES; i++) {
-        if (flock(dir_fd, LOCK_EX | LOCK_NB) == 0) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            *ret_fd = fd;
             return AQ_OK;
         }
         if (errno != EWOULDBLOCK && errno != EINTR) {
-            return fail(err, "made", path);
+            (void)fail(err, "made", l->where.sun_path);
+            break;
         }
         (void)poll(NULL, 0, 50);
+        (void)fault_set(err, AQ_E_BUSY,
+                        "socket '%s': another process has %s locked, end it ('fuser -v' names it) "
+                        "or choose another place with --socket",
+                        l->where.sun_path, path);
     }
-    return fault_set(err, AQ_E_BUSY, "socket '%s': another process has its directory locked", path);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return err->status;
 }
 
 /* ---- its predecessor ---- */
@@ -180,6 +221,22 @@ static aq_status make(struct listener *l, bool open_to_others, struct aq_error *
                : fail(err, "made", l->where.sun_path);
 }
 
+static aq_status make_alone(struct listener *l, int dir_fd, bool open_to_others,
+                            struct aq_error *err)
+{
+    int lock_fd;
+    aq_status st = lock(l, dir_fd, &lock_fd, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    st = clear_place(l, err);
+    if (st == AQ_OK) {
+        st = make(l, open_to_others, err);
+    }
+    (void)close(lock_fd);
+    return st;
+}
+
 aq_status listener_open(struct listener *l, const char *path, bool open_to_others,
                         struct aq_error *err)
 {
@@ -201,14 +258,8 @@ aq_status listener_open(struct listener *l, const char *path, bool open_to_other
     if (dir_fd < 0) {
         return err->status;
     }
-    st = lock_directory(dir_fd, l->where.sun_path, err);
-    if (st == AQ_OK) {
-        st = clear_place(l, err);
-    }
-    if (st == AQ_OK) {
-        st = make(l, open_to_others, err);
-    }
-    (void)close(dir_fd); /* and with it the lock */
+    st = make_alone(l, dir_fd, open_to_others, err);
+    (void)close(dir_fd);
     return st;
 }
 
@@ -216,11 +267,14 @@ static void remove_socket(const struct listener *l)
 {
     struct aq_error ignored;
     struct stat info;
+    int lock_fd;
     int dir_fd = open_directory(l, &ignored);
-    bool locked = dir_fd >= 0 && lock_directory(dir_fd, l->where.sun_path, &ignored) == AQ_OK;
-    if (locked && lstat(l->where.sun_path, &info) == 0 && info.st_dev == l->dev &&
-        info.st_ino == l->ino) {
-        (void)unlink(l->where.sun_path);
+    if (dir_fd >= 0 && lock(l, dir_fd, &lock_fd, &ignored) == AQ_OK) {
+        if (lstat(l->where.sun_path, &info) == 0 && info.st_dev == l->dev &&
+            info.st_ino == l->ino) {
+            (void)unlink(l->where.sun_path);
+        }
+        (void)close(lock_fd);
     }
     if (dir_fd >= 0) {
         (void)close(dir_fd);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The socket of `q broker`: who makes it, who may use it, and what becomes of it."""
 
+import fcntl
 import json
 import os
 import signal
@@ -166,6 +167,45 @@ def test_of_many_that_start_at_once_after_a_crash_one_listens(running):
         for process in started:
             process.terminate()
             process.communicate()
+
+
+def test_a_lock_on_the_directory_that_is_mounted_keeps_no_broker_from_starting(running):
+    directory = os.open(running.dir, os.O_RDONLY)  # as a container can, also where it is read-only
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    try:
+        running.kill()
+        running.start()
+        assert running.ask(op="login")["source"] == "q-cli"
+        assert running.stop() == 0
+        assert not running.socket.exists()
+    finally:
+        os.close(directory)
+
+
+def test_a_lock_that_is_held_is_named_with_what_to_do(broker):
+    (broker.dir.parent / "amazonq-broker.lock").touch(mode=0o600)
+    with open(broker.dir.parent / "amazonq-broker.lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = broker.command.run("broker")
+    assert result.code == 3
+    assert f"another process has {broker.dir}.lock locked, end it" in result.err
+
+
+def test_where_no_lock_can_be_made_beside_the_directory_a_broker_starts_all_the_same(broker):
+    (broker.dir.parent / "amazonq-broker.lock").symlink_to("/nonexistent")
+    broker.start()
+    assert broker.stop() == 0
+    assert not broker.socket.exists()
+
+
+def test_a_directory_that_docker_made_for_root_is_named_with_what_to_do(broker):
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to make a directory of another user")
+    broker.dir.mkdir(mode=0o755)
+    os.chown(broker.dir, 12345, 12345)
+    result = broker.command.run("broker")
+    assert result.code == 3
+    assert "belongs to user 12345, remove it (Docker makes one for root" in result.err
 
 
 def test_something_else_in_its_place_is_never_removed(broker):
