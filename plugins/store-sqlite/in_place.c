@@ -50,9 +50,12 @@ static int write_page(sqlite3_file *file, const void *bytes, int len, sqlite3_in
 static bool is_counter_only(sqlite3_file *file, const unsigned char *page, int len)
 {
     unsigned char old[PAGE_MAX];
-    return saving.file->xRead(file, old, len, 0) == SQLITE_OK && memcmp(page, old, 24) == 0 &&
-           memcmp(page + 28, old + 28, 92 - 28) == 0 &&
-           memcmp(page + 100, old + 100, (size_t)len - 100) == 0;
+    if (saving.file->xRead(file, old, len, 0) != SQLITE_OK) {
+        return false;
+    }
+    memcpy(old + 24, page + 24, 4);
+    memcpy(old + 92, page + 92, 8);
+    return memcmp(page, old, (size_t)len) == 0;
 }
 
 /* SQLite comes here when all pages are written, and the file is still locked. It writes them in

@@ -192,7 +192,7 @@ static aq_status find_mounts(const struct place *p, struct mounts *ret, struct a
 
 static bool is_alone(const struct mounts *m)
 {
-    return m->file >= 0 && m->dir >= 0 && m->file != m->dir;
+    return m->file >= 0 && m->file != m->dir;
 }
 
 aq_status place_is_mount_point(const struct place *p, bool *ret, struct aq_error *err)

@@ -641,7 +641,7 @@ static void renew_while_switched(void *arg)
     status = status == AQ_OK ? instance_swap(&i, "k", change.old, change.new) : status;
     calls_refuse = NULL;
     instance_close(&i);
-    _exit(switching.seen < switching.at ? 2 : status == AQ_OK ? 0 : 1);
+    exit(switching.seen < switching.at ? 2 : status == AQ_OK ? 0 : 1);
 }
 
 static void switch_at_each_call(void *arg)

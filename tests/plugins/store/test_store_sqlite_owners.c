@@ -148,6 +148,18 @@ static void use_grouped(void *arg)
     REQUIRE(chown(f->path, OTHER_UID, OTHER_UID) == 0);
     REQUIRE(can_save(&i) == AQ_OK);
     instance_close(&i);
+    REQUIRE(chown(f->dir, 0, OTHER_GID) == 0 && chown(f->path, 0, OTHER_GID) == 0);
+    REQUIRE(chmod(f->dir, 0700) == 0);
+    instance_open_sqlite(&i, f->path); /* of root's, in a group that is not its own */
+    REQUIRE(instance_put(&i, "k", "1") == AQ_OK && can_save(&i) == AQ_OK);
+    instance_close(&i);
+    REQUIRE(chown(f->dir, OTHER_UID, 0) == 0 && chown(f->path, OTHER_UID, OTHER_UID) == 0);
+    REQUIRE(chmod(f->path, 0660) == 0);
+    REQUIRE(setresgid(OTHER_GID, OTHER_GID, OTHER_GID) == 0);
+    REQUIRE(setresuid(OTHER_UID, OTHER_UID, OTHER_UID) == 0);
+    instance_open_sqlite(&i, f->path); /* who is not root knows his own groups only */
+    REQUIRE(instance_get(&i, "k") == AQ_E_DENIED);
+    instance_close(&i);
 }
 
 static void a_group_that_is_the_owners_alone_keeps_root_from_nothing(void **state)
@@ -312,6 +324,45 @@ static void where_files_would_be_roots_can_save_says_no(void **state)
     }
 }
 
+static int refuse(const struct call *c)
+{
+    (void)c;
+    return ++dying.seen == dying.at ? EIO : 0;
+}
+
+/* Each in a new process; the last one meets no fault. */
+static void save_with_fault(void *arg)
+{
+    const struct fixture *f = arg;
+    struct instance i;
+    instance_open_sqlite(&i, f->path);
+    calls_refuse = refuse;
+    aq_status status = can_save(&i);
+    if (status == AQ_OK) {
+        status = instance_put(&i, "k", "1");
+    }
+    calls_refuse = NULL;
+    instance_close(&i);
+    exit(dying.seen < dying.at ? 2 : status != AQ_OK);
+}
+
+static void a_call_that_fails_leaves_nothing_of_roots_either(void **state)
+{
+    struct fixture *f = *state;
+    skip_unless_root();
+    for (size_t n = 0; n < MODES; n++) {
+        int rc = 0;
+        for (dying.at = 1; rc != 2; dying.at++) {
+            give_away(f, journal_modes[n]);
+            rc = child_end(child_start(save_with_fault, f));
+            assert_true(rc >= 0 && rc <= 2);
+            assert_true(all_are_of_other(f->dir));
+            assert_int_equal(child_end(child_start(put_one, f)), 0);
+        }
+        assert_true(dying.at > 50);
+    }
+}
+
 /* He can only read it, since the directory is root's; root can save. */
 static void save_in_own_directory(void *arg)
 {
@@ -350,6 +401,7 @@ int main(void)
         TEST(a_database_that_cannot_be_given_away_is_used_all_the_same),
         TEST(a_group_that_is_the_owners_alone_keeps_root_from_nothing),
         TEST(root_killed_at_any_call_leaves_nothing_of_its_own),
+        TEST(a_call_that_fails_leaves_nothing_of_roots_either),
         TEST(root_that_may_not_give_files_away_makes_them_the_owners),
         TEST(where_files_would_be_roots_can_save_says_no),
         TEST(a_users_database_in_roots_directory_is_saved_by_root),
