@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@ enum {
     SECOND_US = 1000 * 1000,
     POLL_MAX_MS = 3600 * 1000,
     PATIENCE_US = 30 * SECOND_US, /* with a caller that neither asks nor reads */
+    DESCRIPTORS = 32,             /* kept for the store and the service, and what is always open */
 };
 
 /* Places in the array that is polled; the callers follow. */
@@ -253,7 +255,7 @@ static struct caller *find_silent(struct broker *b)
 /* A free place, if need be that of a silent caller. */
 static struct caller *find_place(struct broker *b)
 {
-    for (int i = 0; i < BROKER_CALLERS; i++) {
+    for (int i = 0; i < b->places; i++) {
         if (b->callers[i].state == CALLER_FREE) {
             return &b->callers[i];
         }
@@ -261,10 +263,27 @@ static struct caller *find_place(struct broker *b)
     return find_silent(b);
 }
 
-static void refuse(int fd, const struct peer *peer, const struct aq_error *err)
+/* Callers must leave enough descriptors to get them a token with. */
+static int count_places(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= DESCRIPTORS + BROKER_CALLERS) {
+        return BROKER_CALLERS;
+    }
+    return limit.rlim_cur > DESCRIPTORS ? (int)limit.rlim_cur - DESCRIPTORS : 1;
+}
+
+static void refuse(struct broker *b, int fd, const struct peer *peer, const struct aq_error *err)
 {
     AUTO(text) struct text out = { 0 };
-    log_failure("refused", peer, err);
+    unsigned long more;
+    if (refusals_note(&b->refusals, peer->uid, now_us(), &more)) {
+        log_failure("refused", peer, err);
+        if (more > 0) {
+            journal("refused uid=%lu %lu times more since the line before",
+                    (unsigned long)peer->uid, more);
+        }
+    }
     reply_error(&out, err);
     (void)send(fd, out.ptr, out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)close(fd);
@@ -275,7 +294,7 @@ static void welcome(struct broker *b, int fd, struct caller *place)
     struct aq_error err;
     struct peer peer;
     if (peers_check(&b->peers, fd, &peer, &err) != AQ_OK) {
-        refuse(fd, &peer, &err);
+        refuse(b, fd, &peer, &err);
         return;
     }
     end_caller(b, place);
@@ -436,6 +455,7 @@ aq_status broker_run(struct broker *b, struct aq_error *err)
     aq_status st = AQ_OK;
     uint64_t now = now_us();
     b->busy_us = now;
+    b->places = count_places();
     look_ahead(b);
     run_grants(b);
     while (st == AQ_OK && !interrupt_signal() && !is_idle(b, now)) {

@@ -10,6 +10,7 @@
 #include "caller.h"
 #include "grant.h"
 #include "listener.h"
+#include "refusals.h"
 
 enum { BROKER_CALLERS = 64 };
 
@@ -17,11 +18,13 @@ struct broker {
     struct session session;
     struct listener listener;
     struct peers peers;
+    struct refusals refusals;
     struct grants grants;
     struct grant *look;     /* the one that nobody asked for, see ahead.h */
     uint64_t idle_us;       /* end after this long without work; 0: never */
     uint64_t busy_us;       /* when there was some last */
     uint64_t deaf_until_us; /* no new callers before, after one could not be accepted */
+    int places;             /* how many of the callers there may be at once */
     struct caller callers[BROKER_CALLERS];
 };
 

@@ -67,6 +67,19 @@ def test_a_user_that_was_not_named_is_told_why_and_one_that_was_is_served(broker
     broker.logged("refused pid=[0-9]+ uid=54321: .*--allow-uid 54321")
 
 
+def test_a_user_that_is_refused_again_and_again_does_not_fill_the_log(broker, service):
+    service.seed(broker.command.db)
+    broker.start("--allow-uid", "12345")
+    broker.command.home.chmod(0o711)
+    broker.dir.parent.chmod(0o711)
+    often = f"for _ in range(200): exec({ASK!r})"
+    result = as_user(54321, sys.executable, "-c", often, str(broker.socket))
+    assert result.stdout.count("AQ_E_DENIED") == 200, result
+    broker.ask(op="token")
+    broker.logged("granted")
+    assert broker.log.count("refused") == 1
+
+
 def test_a_refused_user_reads_in_the_container_what_to_do_on_the_host(broker, service):
     service.seed(broker.command.db)
     broker.start("--allow-uid", "12345")
