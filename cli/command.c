@@ -60,7 +60,7 @@ const struct command command_table[COMMAND_COUNT] = {
                    "\n"
                    "Examples:\n"
                    "  {q} broker --allow-uid 0 &      # a container whose user is root\n"
-                   "  docker run -v \"$XDG_RUNTIME_DIR/amazonq-broker:/run/amazonq-broker\" \\\n"
+                   "  docker run -v \"$XDG_RUNTIME_DIR/amazonq-broker:/run/amazonq-broker:ro\" \\\n"
                    "      -e Q_STORE=broker IMAGE q chat --no-interactive \"a question\"\n",
         .max_words = 0,
         .run = cmd_broker,
