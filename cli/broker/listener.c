@@ -143,14 +143,15 @@ static int open_lock(const struct listener *l, int dir_fd, char ret[PATH_MAX])
 static aq_status lock(const struct listener *l, int dir_fd, int *ret_fd, struct aq_error *err)
 {
     char path[PATH_MAX];
+    aq_status st = AQ_E_BUSY;
     int fd = open_lock(l, dir_fd, path);
+    *ret_fd = fd;
     for (int i = 0; i < LOCK_TRIES; i++) {
         if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-            *ret_fd = fd;
             return AQ_OK;
         }
         if (errno != EWOULDBLOCK && errno != EINTR) {
-            (void)fail(err, "made", l->where.sun_path);
+            st = fail(err, "made", l->where.sun_path);
             break;
         }
         (void)poll(NULL, 0, 50);
@@ -162,7 +163,7 @@ static aq_status lock(const struct listener *l, int dir_fd, int *ret_fd, struct 
     if (fd >= 0) {
         (void)close(fd);
     }
-    return err->status;
+    return st;
 }
 
 /* ---- its predecessor ---- */
