@@ -85,7 +85,8 @@ struct aq_store_ops {
     void (*close)(void *self);
 
     /**
-     * Required. Look one key up and hand its value to host->put(sink). Changes nothing: creates no
+     * Required. Look one key up and hand its value to host->put(sink), with or without the blanks
+     * at its end, which are never part of what a change expects either. Changes nothing: creates no
      * file, migrates nothing, repairs nothing but what an interrupted commit left half-done. Blocks
      * at most 5 s.
      *
