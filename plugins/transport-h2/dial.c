@@ -198,7 +198,7 @@ uint64_t dial_deadline_us(const struct dial *dial)
     if (dial->state != DIAL_BUSY) {
         return LOOP_NEVER;
     }
-    if (!resolve->v6.done && !dial->attempt_count) {
+    if (!resolve->v6.done && dial->used_v6 + dial->used_v4 == 0) {
         own_us = dial->name_us;
     } else if (dial->used_v6 < resolve->v6.count || dial->used_v4 < resolve->v4.count) {
         own_us = dial->next_us;
