@@ -158,32 +158,52 @@ static void socket_changed(void *data, ares_socket_t fd, int readable, int writa
     }
 }
 
-static void keep_addresses(struct resolve_answer *answer, int status, struct ares_addrinfo *info)
+/* Keep the addresses of one family. */
+static void keep_addresses(struct resolve_answer *answer, int family,
+                           const struct ares_addrinfo *info)
+{
+    const struct ares_addrinfo_node *node = info ? info->nodes : NULL;
+    for (; node && answer->count < RESOLVE_MAX_ADDRESSES; node = node->ai_next) {
+        if (node->ai_family == family) {
+            memcpy(&answer->addresses[answer->count++], node->ai_addr, node->ai_addrlen);
+        }
+    }
+}
+
+static void end_question(struct resolve_answer *answer, int family, int status,
+                         struct ares_addrinfo *info)
 {
     answer->done = true;
     answer->no_memory = status == ARES_ENOMEM;
-    if (!info) {
-        return;
+    keep_addresses(answer, family, info);
+    if (info) {
+        ares_freeaddrinfo(info);
     }
-    for (const struct ares_addrinfo_node *node = info->nodes;
-         node && answer->count < RESOLVE_MAX_ADDRESSES; node = node->ai_next) {
-        memcpy(&answer->addresses[answer->count++], node->ai_addr, node->ai_addrlen);
-    }
-    ares_freeaddrinfo(info);
 }
 
 static void got_v6(void *data, int status, int timeouts, struct ares_addrinfo *info)
 {
     struct resolve *resolve = data;
     (void)timeouts;
-    keep_addresses(&resolve->v6, status, info);
+    end_question(&resolve->v6, AF_INET6, status, info);
 }
 
 static void got_v4(void *data, int status, int timeouts, struct ares_addrinfo *info)
 {
     struct resolve *resolve = data;
     (void)timeouts;
-    keep_addresses(&resolve->v4, status, info);
+    end_question(&resolve->v4, AF_INET, status, info);
+}
+
+static void got_hosts(void *data, int status, int timeouts, struct ares_addrinfo *info)
+{
+    struct resolve *resolve = data;
+    (void)status, (void)timeouts;
+    keep_addresses(&resolve->v6, AF_INET6, info);
+    keep_addresses(&resolve->v4, AF_INET, info);
+    if (info) {
+        ares_freeaddrinfo(info);
+    }
 }
 
 /* RFC 6761, 6.3: these names are this machine, whoever is asked. */
@@ -212,19 +232,19 @@ static bool read_address(struct resolve *resolve, const char *host, uint16_t por
     return known;
 }
 
-/* A channel lives as long as its question, so that /etc/resolv.conf is read anew for each: the
- * network may have changed. */
-static bool open_channel(struct resolve *resolve)
+/* A channel that looks where lookups says; NULL: where the system does. */
+static bool open_channel(struct resolve *resolve, char *lookups)
 {
     struct ares_options options = {
         .flags = ARES_FLAG_NOALIASES, /* HOSTALIASES is for other programs */
+        .lookups = lookups,
         .sock_state_cb = socket_changed,
         .sock_state_cb_data = resolve,
     };
+    const int set = ARES_OPT_FLAGS | ARES_OPT_SOCK_STATE_CB | (lookups ? ARES_OPT_LOOKUPS : 0);
     pthread_once(&ares_once, init_ares);
     if (ares_ready != ARES_SUCCESS ||
-        ares_init_options(&resolve->channel, &options, ARES_OPT_FLAGS | ARES_OPT_SOCK_STATE_CB) !=
-            ARES_SUCCESS) {
+        ares_init_options(&resolve->channel, &options, set) != ARES_SUCCESS) {
         resolve->channel = NULL;
         return false;
     }
@@ -232,25 +252,54 @@ static bool open_channel(struct resolve *resolve)
     return true;
 }
 
+static void ask(struct resolve *resolve, const char *host, uint16_t port, int family,
+                ares_addrinfo_callback answered)
+{
+    char service[8];
+    const struct ares_addrinfo_hints hints = { .ai_flags = ARES_AI_NUMERICSERV | ARES_AI_NOSORT,
+                                               .ai_family = family,
+                                               .ai_socktype = SOCK_STREAM };
+    snprintf(service, sizeof(service), "%u", port);
+    ares_getaddrinfo(resolve->channel, host, service, &hints, answered, resolve);
+}
+
+/* What /etc/hosts says of a name is all there is to know, in both families: whoever has written an
+ * IPv4 address there does not want the IPv6 address that DNS has. c-ares answers at once. */
+static aq_status read_hosts(struct resolve *resolve, const char *host, uint16_t port)
+{
+    static char files[] = "f";
+    if (!open_channel(resolve, files)) {
+        return AQ_E_NOMEM;
+    }
+    ask(resolve, host, port, AF_UNSPEC, got_hosts);
+    resolve_stop(resolve);
+    const bool known = resolve->v6.count || resolve->v4.count;
+    resolve->v6.done = known;
+    resolve->v4.done = known;
+    return AQ_OK;
+}
+
+/* A channel lives as long as its question, so that /etc/resolv.conf is read anew for each: the
+ * network may have changed. */
 aq_status resolve_start(struct resolve *resolve, struct loop *loop, const char *host, uint16_t port,
                         void (*on_change)(struct resolve *resolve))
 {
-    char service[8];
-    struct ares_addrinfo_hints hints = { .ai_flags = ARES_AI_NUMERICSERV | ARES_AI_NOSORT,
-                                         .ai_socktype = SOCK_STREAM };
     *resolve = (struct resolve){ .loop = loop, .deadline_us = LOOP_NEVER, .on_change = on_change };
     TAILQ_INIT(&resolve->sockets);
     if (read_address(resolve, host, port)) {
         return AQ_OK;
     }
-    if (!open_channel(resolve)) {
+    if (read_hosts(resolve, host, port) != AQ_OK) {
         return AQ_E_NOMEM;
     }
-    snprintf(service, sizeof(service), "%u", port);
-    hints.ai_family = AF_INET6;
-    ares_getaddrinfo(resolve->channel, host, service, &hints, got_v6, resolve);
-    hints.ai_family = AF_INET;
-    ares_getaddrinfo(resolve->channel, host, service, &hints, got_v4, resolve);
+    if (resolve->v4.done) {
+        return AQ_OK;
+    }
+    if (!open_channel(resolve, NULL)) {
+        return AQ_E_NOMEM;
+    }
+    ask(resolve, host, port, AF_INET6, got_v6);
+    ask(resolve, host, port, AF_INET, got_v4);
     update_deadline(resolve);
     return resolve->starved ? AQ_E_NOMEM : AQ_OK;
 }

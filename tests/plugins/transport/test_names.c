@@ -97,6 +97,23 @@ static void answer_v4_alone(void)
         sendto(name_server.fd, packet, end, 0, (const struct sockaddr *)&from, from_len), end);
 }
 
+static void a_name_in_the_hosts_file_has_no_other_addresses(void **state)
+{
+    struct client client;
+    struct exchange e;
+    char url[64];
+    (void)state;
+    open_name_server();
+    client_open(&client, NULL);
+    snprintf(url, sizeof(url), "http://hosts.test:%d/ok", server_port("plain"));
+    exchange_run(&e, &client, url, NULL);
+    assert_body(&e, "ok");
+    assert_int_equal(name_server.asked, 0);
+    exchange_finish(&e);
+    client_close(&client);
+    close(name_server.fd);
+}
+
 static void
 an_address_that_fails_at_once_does_not_keep_the_host_busy_until_the_others_come(void **state)
 {
@@ -123,6 +140,7 @@ int main(void)
 {
     static const char *const listeners[] = { "plain", NULL };
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_name_in_the_hosts_file_has_no_other_addresses),
         cmocka_unit_test(
             an_address_that_fails_at_once_does_not_keep_the_host_busy_until_the_others_come),
     };
