@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "curl_fault.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "fault.h"
@@ -67,6 +68,13 @@ static int32_t os_error(CURL *easy)
     return (int32_t)sys;
 }
 
+/* True if the connection is lost. An address that was tried in vain leaves an error, too: another.
+ */
+static bool is_reset(int32_t sys)
+{
+    return sys == ECONNRESET || sys == EPIPE;
+}
+
 aq_status curl_fault(struct aq_error *err, const struct options *options, CURL *easy, CURLcode code,
                      const char *origin, bool has_head)
 {
@@ -77,6 +85,9 @@ aq_status curl_fault(struct aq_error *err, const struct options *options, CURL *
     }
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE) {
         return trust_fault(err, options, easy, code, origin);
+    }
+    if (code == CURLE_SSL_CONNECT_ERROR && is_reset(os_error(easy))) {
+        code = CURLE_RECV_ERROR;
     }
     const struct meaning *meaning = find_meaning(code);
     if (!meaning) {

@@ -266,12 +266,31 @@ static bool has_http2(SSL *ssl)
     return len == ALPN_H2[0] && memcmp(protocol, ALPN_H2 + 1, len) == 0;
 }
 
-static aq_status handshake_fault(const struct tls_channel *channel, struct aq_error *err)
+/* The socket ended it: nothing is wrong with the peer's TLS, and another try may do. */
+static aq_status socket_fault(const struct tls_channel *channel, struct aq_error *err)
+{
+    BIO *bio = SSL_get_rbio(channel->ssl);
+    const struct socket *socket = BIO_get_data(bio);
+    if (BIO_eof(bio)) {
+        return fault_set(err, AQ_E_NETWORK, channel->origin->text, FAULT_CLOSED);
+    }
+    if (!socket->sys) { /* the queue of what is to be sent */
+        return no_memory(channel->origin, err);
+    }
+    fault_set(err, AQ_E_NETWORK, channel->origin->text, FAULT_LOST);
+    err->sys = socket->sys;
+    return AQ_E_NETWORK;
+}
+
+static aq_status handshake_fault(const struct tls_channel *channel, int kind, struct aq_error *err)
 {
     char trust[sizeof(err->text)];
     const char *origin = channel->origin->text;
     const int reason = ERR_GET_REASON(ERR_peek_error());
     ERR_clear_error();
+    if (kind == SSL_ERROR_SYSCALL || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+        return socket_fault(channel, err);
+    }
     if (reason == ERR_R_MALLOC_FAILURE) {
         return no_memory(channel->origin, err);
     }
@@ -297,10 +316,8 @@ aq_status tls_handshake(struct tls_channel *channel, struct aq_error *err)
                    ? AQ_OK
                    : fault_set(err, AQ_E_PROTOCOL, channel->origin->text, FAULT_NO_HTTP2);
     }
-    if (SSL_get_error(channel->ssl, result) == SSL_ERROR_WANT_READ) {
-        return AQ_AGAIN;
-    }
-    return handshake_fault(channel, err);
+    const int kind = SSL_get_error(channel->ssl, result);
+    return kind == SSL_ERROR_WANT_READ ? AQ_AGAIN : handshake_fault(channel, kind, err);
 }
 
 aq_status tls_receive(struct tls_channel *channel, void *buf, size_t cap, size_t *ret_len)

@@ -123,6 +123,14 @@ def serve_rude(sock):
         pass
 
 
+def serve_hanging_up(sock):
+    """Read all that there is and close in order."""
+    try:
+        sock.recv(65536)
+    except OSError:
+        pass
+
+
 # Listeners.
 
 ports = {}
@@ -212,6 +220,8 @@ def start(directory, protocol, names):
         "rude": lambda: (serve_rude,),
         "rude-tls": lambda: (serve_rude, tls(good, [protocol])),
         "tls": lambda: (serve, tls(good, [protocol])),
+        "resets-handshake": lambda: (serve_rude,),
+        "ends-handshake": lambda: (serve_hanging_up,),
         "hostile": lambda: (serve_hostile,),
         "hostile-tls": lambda: (serve_hostile, tls(good, ["h2"])),
         "few-streams": lambda: (serve_few_streams, tls(good, ["h2"])),

@@ -202,6 +202,25 @@ static void fail_with(const char *listener, const struct plugin_setting *setting
     client_close(&client);
 }
 
+/* The network does that, or a peer that is being restarted: worth another try. libcurl does not
+ * tell a connection that was closed in order from a peer whose TLS is no good. */
+static void a_handshake_that_is_cut_off_is_a_network_error_of_a_request_not_sent(void **state)
+{
+    struct client client;
+    struct exchange e;
+    (void)state;
+    if (subject.http2_alone) {
+        fail_with("ends-handshake", NULL, AQ_E_NETWORK, "connection closed before an answer came");
+    }
+    client_open(&client, NULL);
+    exchange_run(&e, &client, server_url("resets-handshake", "/secret"), NULL);
+    assert_failed(&e, AQ_E_NETWORK, "connection lost before an answer came");
+    assert_int_equal(e.error.flags, AQ_ERROR_NOT_SENT);
+    assert_int_equal(e.error.sys, ECONNRESET);
+    exchange_finish(&e);
+    client_close(&client);
+}
+
 static void one_directory_of_a_list_is_enough(void **state)
 {
     static const struct plugin_setting settings[] = { { "ca_dir", "/nonexistent:/etc" }, { 0 } };
@@ -283,9 +302,11 @@ static void the_environment_changes_nothing(void **state)
 
 int main(void)
 {
-    static const char *const listeners[] = { "tls",         "wrong-name", "expired", "early",
-                                             "self-signed", "unknown",    "old-tls", "no-alpn",
-                                             "http1",       "http1-tls",  NULL };
+    static const char *const listeners[] = { "tls",       "wrong-name",       "expired",
+                                             "early",     "self-signed",      "unknown",
+                                             "old-tls",   "no-alpn",          "http1",
+                                             "http1-tls", "resets-handshake", "ends-handshake",
+                                             NULL };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_certificate_for_another_name_is_refused),
         cmocka_unit_test(an_expired_certificate_is_refused),
@@ -293,6 +314,7 @@ int main(void)
         cmocka_unit_test(a_certificate_that_vouches_for_itself_is_refused),
         cmocka_unit_test(a_certificate_of_an_unknown_authority_is_refused),
         cmocka_unit_test(tls_1_1_is_refused),
+        cmocka_unit_test(a_handshake_that_is_cut_off_is_a_network_error_of_a_request_not_sent),
         cmocka_unit_test(a_peer_that_does_not_choose_a_protocol_is_spoken_to_in_http_1_1),
         cmocka_unit_test(
             a_peer_without_http2_is_told_nothing_and_the_error_names_the_other_transport),
