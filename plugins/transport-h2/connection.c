@@ -246,13 +246,28 @@ static uint64_t ping_deadline_us(const struct connection *connection)
     return connection->asked_us ? connection->asked_us + PONG_US : connection->heard_us + ping_us;
 }
 
+/* True if the peer takes what is sent: it lives, and a ping waits behind the rest. Looked at when
+ * something is due, not with every piece. */
+static bool is_uploading(struct connection *connection)
+{
+    const uint64_t delivered = socket_delivered(&connection->socket);
+    const bool moved = delivered > connection->delivered;
+    const bool was_undelivered = connection->undelivered;
+    connection->delivered = delivered;
+    connection->undelivered = connection->socket.queued > delivered;
+    return moved && (was_undelivered || connection->undelivered);
+}
+
 uint64_t connection_expire(struct connection *connection, uint64_t now_us)
 {
     if (connection->state == CONNECTION_DIALING) {
         dial_expire(&connection->dial, now_us);
     }
     if (now_us >= ping_deadline_us(connection)) {
-        if (connection->asked_us) {
+        if (is_uploading(connection)) {
+            connection->heard_us = now_us;
+            connection->asked_us = connection->asked_us ? now_us : 0;
+        } else if (connection->asked_us) {
             connection_fail(connection, AQ_E_NETWORK, "the peer has fallen silent, try again", 0);
         } else {
             connection->asked_us = now_us;

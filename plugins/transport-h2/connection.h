@@ -57,6 +57,8 @@ struct connection {
     uint64_t idle_since_us;    /* when its last call left */
     uint64_t heard_us;         /* when the peer was last heard, or had to be */
     uint64_t asked_us;         /* when a sign of life was asked for; 0: it was not */
+    uint64_t delivered;        /* bytes, when last looked at */
+    bool undelivered;          /* there were more then */
 };
 
 TAILQ_HEAD(connection_list, connection);

@@ -2,7 +2,9 @@
 #include "socket.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -110,6 +112,13 @@ aq_status socket_flush(struct socket *socket)
     }
     loop_watch(socket->loop, &socket->watch, EPOLLIN); /* only ever takes away: cannot fail */
     return AQ_OK;
+}
+
+uint64_t socket_delivered(const struct socket *socket)
+{
+    int on_its_way = 0;
+    return ioctl(socket->watch.fd, SIOCOUTQ, &on_its_way) == 0 ? socket->sent - (uint64_t)on_its_way
+                                                               : socket->sent;
 }
 
 aq_status socket_receive(struct socket *socket, void *buf, size_t cap, size_t *ret_len)

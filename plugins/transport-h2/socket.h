@@ -42,6 +42,9 @@ aq_status socket_flush(struct socket *socket);
 /* Receive at most cap bytes. AQ_OK, AQ_AGAIN, AQ_END when the peer has closed, or AQ_E_NETWORK. */
 aq_status socket_receive(struct socket *socket, void *buf, size_t cap, size_t *ret_len);
 
+/* Bytes that have arrived at the peer's system, of those that were queued. */
+uint64_t socket_delivered(const struct socket *socket);
+
 static inline size_t socket_waiting(const struct socket *socket)
 {
     return socket->end - socket->begin;

@@ -2,6 +2,7 @@
 """A peer that speaks HTTP/2 frame by frame, so that it can break every rule; the path of a request
 says which. A case sends its frames until the client hangs up."""
 
+import socket
 import struct
 import threading
 import time
@@ -371,6 +372,25 @@ def quiet(peer):
     """Answers pings, and nothing else."""
     peer.head()
     peer.data(b"first")
+
+
+def slow_reader(peer):
+    """Takes what a request carries, 512 KiB for each of four go, then the rest for a fifth."""
+    peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    peer.send(frame(WINDOW_UPDATE, 0, 0, number(2 ** 30)),
+              frame(WINDOW_UPDATE, 0, peer.stream, number(2 ** 30)))
+    taken = rounds = kind = flags = 0
+    while kind != DATA or not flags & END_STREAM:
+        if rounds < 5 and taken >= rounds * 512 * 1024:
+            go.acquire()
+            rounds += 1
+        kind, flags, _, payload = peer.read_frame()
+        taken += len(payload)
+        if kind == PING:
+            peer.send(frame(PING, ACK, 0, payload))
+        with lock:
+            requests["TAKEN"] = taken
+    peer.ok()
 
 
 # Goodbyes.

@@ -5,6 +5,7 @@
 #include "fixture.h"
 
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -197,6 +198,34 @@ static void a_silent_peer_that_does_not_is_given_up(void **state)
     client_close(&client);
 }
 
+/* The ping waits behind what has not been taken yet. */
+static void a_peer_that_takes_a_request_slowly_is_waited_for(void **state)
+{
+    enum { BODY_BYTES = 16 * 1024 * 1024, ROUND_BYTES = 512 * 1024, ROUNDS = 4 };
+    struct client client;
+    struct exchange e;
+    char *body = calloc(1, BODY_BYTES);
+    const struct ask ask = { .method = "POST", .body = body, .body_len = BODY_BYTES };
+    (void)state;
+    client_open(&client, NULL);
+    exchange_start(&e, &client, server_url("hostile", "/slow-reader"), &ask);
+    for (long n = 1; n <= ROUNDS; n++) {
+        server_number("go", "");
+        while (server_number("requests", "TAKEN") < n * ROUND_BYTES) {
+            client_wait(&client, 10);
+        }
+        client.host.clock_offset_us += MINUTE_US / 2;
+        client_wait(&client, 10);
+        assert_false(e.news);
+    }
+    server_number("go", "");
+    exchange_until_over(&e);
+    assert_body(&e, "ok");
+    exchange_finish(&e);
+    client_close(&client);
+    free(body);
+}
+
 static void a_peer_that_missed_a_deadline_in_silence_gets_no_more_calls(void **state)
 {
     const struct plugin_setting settings[] = { { "ping_s", "0" }, { 0 } };
@@ -247,6 +276,7 @@ int main(void)
         cmocka_unit_test(localhost_is_reached_on_whichever_of_its_addresses_answers),
         cmocka_unit_test(a_silent_peer_that_answers_a_ping_is_waited_for),
         cmocka_unit_test(a_silent_peer_that_does_not_is_given_up),
+        cmocka_unit_test(a_peer_that_takes_a_request_slowly_is_waited_for),
         cmocka_unit_test(a_peer_that_missed_a_deadline_in_silence_gets_no_more_calls),
         cmocka_unit_test(an_idle_connection_is_not_used_again_when_it_is_too_old),
     };
