@@ -115,6 +115,14 @@ static bool same_prefix(const uint8_t *a, const uint8_t *b, unsigned bits)
     return memcmp(a, b, bytes) == 0 && (bits % 8 == 0 || ((a[bytes] ^ b[bytes]) & mask) == 0);
 }
 
+/* One to three digits; SIZE_MAX: it is something else. */
+static size_t read_bits(const char *text)
+{
+    const size_t len = strlen(text);
+    return len >= 1 && len <= 3 && strspn(text, "0123456789") == len ? strtoul(text, NULL, 10)
+                                                                     : SIZE_MAX;
+}
+
 /* "10.0.0.0/8", "fd00::/8" or one address. */
 static bool covers_address(int family, const char *pattern, const uint8_t *address)
 {
@@ -128,7 +136,7 @@ static bool covers_address(int family, const char *pattern, const uint8_t *addre
     }
     memcpy(text, pattern, len);
     text[len] = '\0';
-    unsigned long bits = slash ? strtoul(slash + 1, NULL, 10) : size;
+    const size_t bits = slash ? read_bits(slash + 1) : size;
     return inet_pton(family, text, network) == 1 && bits <= size &&
            same_prefix(address, network, (unsigned)bits);
 }

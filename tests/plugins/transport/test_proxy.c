@@ -86,6 +86,8 @@ static void a_list_of_hosts_without_proxy_is_read_as_everybody_reads_it(void **s
         { "127.0.0.0/8", "127.0.0.1", false },
         { "127.0.0.0/31", "127.0.0.1", false },
         { "127.0.0.2/31", "127.0.0.1", true },
+        { "10.0.0.0/", "127.0.0.1", true },
+        { "10.0.0.0/x", "127.0.0.1", true },
         { "10.0.0.0/8,::1", "127.0.0.1", true },
         { "localhost", "127.0.0.1", true },
         { "", "127.0.0.1", true },
