@@ -169,12 +169,17 @@ static aq_status fail(struct transport *transport, CURLMcode code, struct aq_err
     return transport->failed;
 }
 
+static aq_status refuse_child(struct aq_error *err)
+{
+    return fault_set(err, AQ_E_FORKED, "transport-curl",
+                     "belongs to the parent of this process, make a client of your own");
+}
+
 static aq_status transport_step(void *self, struct aq_error *err)
 {
     struct transport *transport = self;
     if (transport_is_forked(transport)) {
-        return fault_set(err, AQ_E_FORKED, "transport-curl",
-                         "belongs to the parent of this process, make a client of your own");
+        return refuse_child(err);
     }
     resume_calls(transport);
     CURLMcode code = loop_run(&transport->loop);
@@ -194,8 +199,7 @@ static aq_status transport_start(void *self, const struct aq_request *request, v
     struct aq_request known = { 0 };
     struct call *call = NULL;
     if (transport_is_forked(transport)) {
-        return fault_set(err, AQ_E_FORKED, "transport-curl",
-                         "belongs to the parent of this process, make a client of your own");
+        return refuse_child(err);
     }
     if (transport->failed != AQ_OK) {
         return fault_set(err, transport->failed, "transport-curl",
@@ -218,6 +222,10 @@ static aq_status transport_response(void *call, struct aq_response *ret, struct 
 static aq_status transport_read(void *call, uint8_t *buf, size_t cap, size_t *ret_len,
                                 struct aq_error *err)
 {
+    const struct call *known = call;
+    if (transport_is_forked(known->transport)) { /* reading tells the peer that there is room */
+        return refuse_child(err);
+    }
     return call_read(call, buf, cap, ret_len, err);
 }
 

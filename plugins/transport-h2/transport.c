@@ -202,6 +202,10 @@ static aq_status transport_response(void *call, struct aq_response *ret, struct 
 static aq_status transport_read(void *call, uint8_t *buf, size_t cap, size_t *ret_len,
                                 struct aq_error *err)
 {
+    const struct call *known = call;
+    if (transport_is_forked(known->transport)) { /* reading tells the peer that there is room */
+        return refuse_child(err);
+    }
     return call_read(call, buf, cap, ret_len, err);
 }
 

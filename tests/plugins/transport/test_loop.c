@@ -270,11 +270,16 @@ static int child(struct client *client, struct exchange *running)
 {
     struct aq_error err = { 0 };
     struct exchange e;
+    uint8_t byte;
+    size_t len;
     if (client->ops->step(client->self, &err) != AQ_E_FORKED) {
         return 1;
     }
     if (exchange_try_start(&e, client, server_url("tls", "/ok"), NULL) != AQ_E_FORKED) {
         return 2;
+    }
+    if (client->ops->read(running->call, &byte, 1, &len, &err) != AQ_E_FORKED) {
+        return 3;
     }
     client->ops->finish(running->call);
     client->ops->close(client->self);
