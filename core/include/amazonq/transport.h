@@ -78,9 +78,12 @@ struct aq_response {
  * Functions of a transport; all required. `call` is the plugin's own object for one request.
  *
  * Errors of response and read are AQ_E_NETWORK, AQ_E_TLS, AQ_E_TIMEOUT, AQ_E_PROTOCOL,
- * AQ_E_TRUNCATED, AQ_E_LIMIT or AQ_E_NOMEM. They end the call: every later response or read gives
- * the same answer. err->flags has AQ_ERROR_NOT_SENT if, and only if, the peer cannot have acted on
- * any byte of the request.
+ * AQ_E_TRUNCATED, AQ_E_LIMIT, AQ_E_NOMEM, or AQ_E_INVALID for what turns out to be unusable when a
+ * connection is made: the certificates to trust cannot be read any more, or plain http would leave
+ * this machine. They end the call: every later response or read gives the same answer. err->flags
+ * has AQ_ERROR_NOT_SENT if, and only if, the peer cannot have acted on any byte of the request.
+ *
+ * In a forked child start, step and read are AQ_E_FORKED, which ends nothing.
  */
 struct aq_transport_ops {
     uint32_t struct_size;
