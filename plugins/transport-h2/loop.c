@@ -99,12 +99,11 @@ static bool run_only(struct loop *loop)
     return true;
 }
 
-void loop_run(struct loop *loop)
+/* Returns true if there may be more. */
+static bool run_batch(struct loop *loop)
 {
-    if (run_only(loop)) {
-        return;
-    }
     loop->batch_len = epoll_wait(loop->epoll_fd, loop->batch, LOOP_EVENTS, 0);
+    const bool is_full = loop->batch_len == LOOP_EVENTS;
     for (int i = 0; i < loop->batch_len; i++) {
         struct watch *watch = loop->batch[i].data.ptr;
         if (watch) {
@@ -112,4 +111,15 @@ void loop_run(struct loop *loop)
         }
     }
     loop->batch_len = 0;
+    return is_full;
+}
+
+void loop_run(struct loop *loop)
+{
+    if (run_only(loop)) {
+        return;
+    }
+    /* Each watch once: the system hands out first what has waited longest. */
+    for (unsigned more = loop->count / LOOP_EVENTS; run_batch(loop) && more; more--) {
+    }
 }

@@ -8,7 +8,7 @@
 #include <sys/epoll.h>
 
 #define LOOP_NEVER UINT64_MAX
-#define LOOP_EVENTS 64 /* for each step; more are still there at the next one */
+#define LOOP_EVENTS 64 /* at once */
 
 /* One descriptor in the loop; part of the object that owns it. */
 struct watch {
@@ -43,7 +43,8 @@ void loop_unwatch(struct loop *loop, struct watch *watch);
 /* Make the descriptor readable, so that the host calls step. */
 void loop_wake(struct loop *loop);
 
-/* Hand out what has happened, without waiting. */
+/* Hand out what has happened, to each watch once, without waiting: what has come in time must not
+ * meet a deadline that has passed since. */
 void loop_run(struct loop *loop);
 
 static inline uint64_t loop_now_us(const struct loop *loop)

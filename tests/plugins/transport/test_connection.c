@@ -4,8 +4,10 @@
 #undef _FORTIFY_SOURCE /* would make recv a function of the header */
 #include "fixture.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -264,6 +266,56 @@ static void an_idle_connection_is_not_used_again_when_it_is_too_old(void **state
     client_close(&client);
 }
 
+/* Connections to a port that have something to read. */
+static unsigned count_readable(int port)
+{
+    unsigned count = 0;
+    for (int fd = 0; fd < 1024; fd++) {
+        struct sockaddr_in peer;
+        socklen_t len = sizeof(peer);
+        int waiting = 0;
+        if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 && peer.sin_family == AF_INET &&
+            ntohs(peer.sin_port) == port && ioctl(fd, FIONREAD, &waiting) == 0 && waiting > 0) {
+            count++;
+        }
+    }
+    return count;
+}
+
+/* Each origin has a connection of its own. */
+static void what_has_come_on_many_connections_counts_before_deadlines_that_have_passed(void **state)
+{
+    enum { COUNT = 80, PIECES = 5 };
+    static struct exchange exchanges[COUNT];
+    const struct plugin_setting settings[] = { { "max_connections", "100" }, { 0 } };
+    const struct ask ask = { .idle_ms = 30000 };
+    const int port = server_port("plain");
+    struct client client;
+    (void)state;
+    client_open(&client, settings);
+    for (int i = 0; i < COUNT; i++) {
+        char url[64];
+        snprintf(url, sizeof(url), "http://n%d.localhost:%d/stream", i, port);
+        exchange_start(&exchanges[i], &client, url, &ask);
+        exchange_until_head(&exchanges[i]);
+    }
+    while (client_wait(&client, 100)) { /* the greetings are over */
+    }
+    for (int n = 0; n < COUNT * PIECES; n++) {
+        server_number("go", "");
+    }
+    for (uint64_t start = now_ms(); count_readable(port) < COUNT;) {
+        assert_in_range(now_ms() - start, 0, 10000);
+    }
+    client.host.clock_offset_us += MINUTE_US;
+    for (int i = 0; i < COUNT; i++) {
+        exchange_until_over(&exchanges[i]);
+        assert_body(&exchanges[i], "piece 0piece 1piece 2piece 3piece 4");
+        exchange_finish(&exchanges[i]);
+    }
+    client_close(&client);
+}
+
 int main(void)
 {
     static const char *const listeners[] = { "plain", "tls", "second-tls", "hostile", NULL };
@@ -278,6 +330,8 @@ int main(void)
         cmocka_unit_test(a_silent_peer_that_does_not_is_given_up),
         cmocka_unit_test(a_peer_that_takes_a_request_slowly_is_waited_for),
         cmocka_unit_test(a_peer_that_missed_a_deadline_in_silence_gets_no_more_calls),
+        cmocka_unit_test(
+            what_has_come_on_many_connections_counts_before_deadlines_that_have_passed),
         cmocka_unit_test(an_idle_connection_is_not_used_again_when_it_is_too_old),
     };
     server_start(listeners);
