@@ -9,6 +9,7 @@
 
 #include "curl_fault.h"
 #include "fault.h"
+#include "forks.h"
 
 /* libcurl wants to be initialised once in a process; it is never undone. */
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -34,7 +35,7 @@ static bool is_usable(void)
 
 bool transport_is_forked(const struct transport *transport)
 {
-    return getpid() != transport->pid;
+    return forks_seen() != transport->forks;
 }
 
 static aq_status transport_open(const struct aq_open_args *args, void **ret_self,
@@ -49,7 +50,7 @@ static aq_status transport_open(const struct aq_open_args *args, void **ret_self
         return fault_set(err, AQ_E_NOMEM, "transport-curl", "out of memory");
     }
     transport->host = args->host;
-    transport->pid = getpid();
+    transport->forks = forks_seen();
     transport->next_deadline_us = LOOP_NEVER;
     TAILQ_INIT(&transport->calls);
     TAILQ_INIT(&transport->ready);

@@ -16,7 +16,7 @@ TAILQ_HEAD(call_list, call);
 
 struct transport {
     const struct aq_host *host;
-    pid_t pid; /* of the process that opened it; a forked child must not touch its connections */
+    uint32_t forks; /* when it was opened; a forked child must not touch its connections */
     struct options options;
     struct loop loop;
     struct call_list calls;    /* all that libcurl or the host knows */

@@ -3,15 +3,15 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "fault.h"
+#include "forks.h"
 #include "memory.h"
 #include "pool.h"
 
 bool transport_is_forked(const struct transport *transport)
 {
-    return getpid() != transport->pid;
+    return forks_seen() != transport->forks;
 }
 
 static struct transport *transport_new(const struct aq_open_args *args)
@@ -21,7 +21,7 @@ static struct transport *transport_new(const struct aq_open_args *args)
         return NULL;
     }
     transport->host = args->host;
-    transport->pid = getpid();
+    transport->forks = forks_seen();
     transport->next_deadline_us = LOOP_NEVER;
     TAILQ_INIT(&transport->calls);
     TAILQ_INIT(&transport->waiting);

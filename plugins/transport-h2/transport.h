@@ -20,7 +20,7 @@
 
 struct transport {
     const struct aq_host *host;
-    pid_t pid; /* of the process that opened it; a forked child must not touch its connections */
+    uint32_t forks; /* when it was opened; a forked child must not touch its connections */
     struct options options;
     struct loop loop;
     struct tls tls;
