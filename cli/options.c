@@ -28,7 +28,7 @@ static const struct definition table[] = {
     { OPTION_STORE, 0, "store", "NAME", "where logins rest: sqlite, keyring, broker", ALL },
     { OPTION_SOURCE, 0, "source", "NAME", "which login: auto, q-cli, kiro-cli", ALL },
     { OPTION_DB, 0, "db", "FILE", "database to use instead of the usual ones", ALL },
-    { OPTION_TRANSPORT, 0, "transport", "NAME", "how bytes travel: curl", ALL },
+    { OPTION_TRANSPORT, 0, "transport", "NAME", "how bytes travel: curl, h2", ALL },
     { OPTION_PLUGIN, 0, "plugin", "PATH", "directories with more plugins, absolute", ALL },
     { OPTION_ENDPOINT, 0, "endpoint", "URL", "service to talk to, gets the access token", ALL },
     { OPTION_CA_BUNDLE, 0, "ca-bundle", "FILE", "certificates to trust, PEM", ALL },
@@ -74,7 +74,7 @@ static const struct definition table[] = {
       ONLY(COMMAND_BROKER) },
     { OPTION_ALLOW_UID, 0, "allow-uid", "N", "serve this user, too; may be repeated",
       ONLY(COMMAND_BROKER) },
-    { OPTION_IDLE_EXIT, 0, "idle-exit", "DUR", "end when nobody has asked for this long",
+    { OPTION_IDLE_EXIT, 0, "idle-exit", "DUR", "end when nobody was connected this long",
       ONLY(COMMAND_BROKER) },
 };
 

@@ -243,7 +243,7 @@ static aq_status source_load(struct aq_client *client, const struct source *sour
     return st;
 }
 
-/* Where was looked: the databases by name, or the store itself if it has none. */
+/* Where was looked: the databases by name; nothing if the store has none. */
 static void source_add_places(const struct aq_client *client, struct aq_str wanted, struct buf *out)
 {
     const struct plugin *plugin = &client->store_plugin;
@@ -264,9 +264,6 @@ static void source_add_places(const struct aq_client *client, struct aq_str want
             buf_add(out, AQ_STR(" (no such file)"));
         }
     }
-    if (out->len == 0) {
-        buf_printf(out, "store '%s'", plugin->info.name);
-    }
 }
 
 static aq_status source_not_logged_in(const struct aq_client *client, struct aq_str wanted,
@@ -274,6 +271,13 @@ static aq_status source_not_logged_in(const struct aq_client *client, struct aq_
 {
     AUTO(buf) struct buf places = BUF(2 * PATH_MAX);
     source_add_places(client, wanted, &places);
+    if (places.len == 0) {
+        const char *store = client->store_plugin.info.name;
+        return error_set(err, AQ_E_NOT_LOGGED_IN,
+                         "login: none in store '%s', sign in with the Amazon Q command line (q "
+                         "login), then move it there (q user migrate --to %s)",
+                         store, store);
+    }
     return error_set(err, AQ_E_NOT_LOGGED_IN,
                      "login: none in %.*s, sign in with the Amazon Q command line (q login)",
                      AQ_STR_ARG(buf_str(&places)));

@@ -93,7 +93,8 @@ static void a_store_without_a_database_is_named_itself(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_NOT_LOGGED_IN);
-    assert_contains(f->err.text, "none in store 'fake'");
+    assert_contains(f->err.text, "none in store 'fake', sign in");
+    assert_contains(f->err.text, "(q user migrate --to fake)");
 }
 
 static void a_null_row_is_no_login_and_a_broken_row_is_an_error(void **state)
