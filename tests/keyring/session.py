@@ -139,6 +139,19 @@ class Session:
     def default_collection(self):
         return self.service().ReadAlias("default")
 
+    def is_open(self):
+        """There is a default collection, and it is not locked."""
+        import dbus
+
+        path = self.default_collection()
+        if path == "/":
+            return False
+        properties = self._interface(path, "org.freedesktop.DBus.Properties")
+        try:
+            return not properties.Get("org.freedesktop.Secret.Collection", "Locked")
+        except dbus.DBusException:  # it was taken away meanwhile
+            return False
+
     def _open_session(self):
         import dbus
 

@@ -54,7 +54,7 @@ class KeePassXC(Session):
         self.keyring.stdin.write(PASSWORD.encode())
         self.keyring.stdin.close()
         self._wait(lambda: self.owner_pid() == self.keyring.pid)
-        self._wait(lambda: self.default_collection() != "/")
+        self._wait(self.is_open)
 
 
 def test_a_login_moves_there_is_refreshed_by_one_of_four_and_moves_back(home, service):
