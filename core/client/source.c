@@ -279,8 +279,8 @@ static aq_status source_not_logged_in(const struct aq_client *client, struct aq_
                          store, store);
     }
     return error_set(err, AQ_E_NOT_LOGGED_IN,
-                     "login: none in %.*s, sign in with the Amazon Q command line (q login)",
-                     AQ_STR_ARG(buf_str(&places)));
+                     "login: none in %s, sign in with the Amazon Q command line (q login)",
+                     (const char *)places.ptr);
 }
 
 /* The better of two: the one that expires later. Problems count only if there is no login at all.
