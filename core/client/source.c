@@ -271,12 +271,15 @@ static aq_status source_not_logged_in(const struct aq_client *client, struct aq_
 {
     AUTO(buf) struct buf places = BUF(2 * PATH_MAX);
     source_add_places(client, wanted, &places);
+    const struct plugin *plugin = &client->store_plugin;
     if (places.len == 0) {
-        const char *store = client->store_plugin.info.name;
-        return error_set(err, AQ_E_NOT_LOGGED_IN,
-                         "login: none in store '%s', sign in with the Amazon Q command line (q "
-                         "login), then move it there (q user migrate --to %s)",
-                         store, store);
+        buf_printf(&places, "store '%s'", plugin->info.name);
+        if (plugin->store.lock) { /* a login can be moved to it, which takes the lock */
+            return error_set(err, AQ_E_NOT_LOGGED_IN,
+                             "login: none in store '%s', sign in with the Amazon Q command line (q "
+                             "login), then move it there (q user migrate --to %s)",
+                             plugin->info.name, plugin->info.name);
+        }
     }
     return error_set(err, AQ_E_NOT_LOGGED_IN,
                      "login: none in %s, sign in with the Amazon Q command line (q login)",

@@ -65,6 +65,7 @@ def test_the_profile_and_the_other_source_come_through(broker, service):
     refused = command.run(*EXPORT, "--source", "kiro-cli")
     assert refused.code == 4
     assert "login: none in store 'broker'" in refused.err
+    assert "migrate" not in refused.err  # nothing can be moved into a broker
 
 
 def test_a_token_that_was_handed_to_the_broker_is_handed_on(broker, service):
