@@ -6,8 +6,8 @@
  * Every function is called through ctypes.PyDLL: it holds the GIL and never blocks. An event is a
  * tuple whose first item tells its form:
  *
- *     (kind, text)                     an answer's piece that is its text (member "content")
- *     (kind, text, model)              the same with the name of the model (member "modelId")
+ *     (kind, text, model)              an answer's piece that is its text (member "content") and
+ *                                      the name of the model (member "modelId"; "" if absent)
  *     (kind, payload, name)            any other message: bytes, str
  *     (-type, ...)                     anything else, see event_object
  *
@@ -173,15 +173,15 @@ static int is_plain(struct aq_str s)
     return 1;
 }
 
-/* Is the payload {"content":"..."}, or that and "modelId", and nothing else? Then the event's text
- * and *ret_model, which may have no ptr, say all of it. */
+/* Is the payload {"content":"..."}, or that and a "modelId" that is not empty, and nothing else?
+ * Then the event's text and *ret_model, which is empty without one, say all of it. */
 static int is_text(struct aq_bytes payload, struct aq_str *ret_model)
 {
     struct aq_str content;
     *ret_model = (struct aq_str){ NULL, 0 };
     return take(&payload, "{\"content\":\"") && take_string(&payload, &content) &&
            (!take(&payload, ",\"modelId\":\"") ||
-            (take_string(&payload, ret_model) && is_plain(*ret_model))) &&
+            (take_string(&payload, ret_model) && ret_model->len > 0 && is_plain(*ret_model))) &&
            take(&payload, "}") && payload.len == 0;
 }
 
@@ -192,9 +192,7 @@ static PyObject *message_object(const struct aq_event *event)
     int count = 1;
     if (event->kind == AQ_MESSAGE_ASSISTANT_RESPONSE && is_text(event->payload, &model)) {
         items[count++] = text_object(event->text);
-        if (model.ptr) {
-            items[count++] = text_object(model);
-        }
+        items[count++] = text_object(model);
     } else {
         items[count++] = bytes_object(event->payload);
         items[count++] = text_object(event->name);

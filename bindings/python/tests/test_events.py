@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import copy
+import json
 import pickle
 import re
 from pathlib import Path
@@ -18,7 +19,6 @@ from amazon_q_streaming_client._events import (
 
 HEADER = Path(__file__).resolve().parents[3] / "core/include/amazonq/client.h"
 CLASSES = sorted(_events.KINDS.values(), key=lambda cls: cls.__name__)
-TEXTS = {1: "content", 3: "text", 4: "content"}
 
 
 def test_the_kinds_are_those_of_the_header():
@@ -89,36 +89,36 @@ def test_the_payload_of_a_dry_run_means_nothing():
     assert event == models.DryRunSucceedEvent()
 
 
-@pytest.mark.parametrize("kind", TEXTS)
+@pytest.mark.parametrize("model", [None, "claude"])
 @pytest.mark.parametrize("text", ["next piece", ""])
 class TestTextEvent:
     """An event made of its text is the one that was read, whatever is done with it."""
 
-    def pair(self, kind, text):
-        read = parse_event(kind, "", b'{"%s":"%s"}' % (TEXTS[kind].encode(), text.encode()))
-        return text_event(kind, text), read
+    def pair(self, text, model):
+        payload = {"content": text} if model is None else {"content": text, "modelId": model}
+        return text_event(text, model), parse_event(1, "", json.dumps(payload).encode())
 
-    def test_is_equal(self, kind, text):
-        made, read = self.pair(kind, text)
+    def test_is_equal(self, text, model):
+        made, read = self.pair(text, model)
         assert made == read
         assert read == made
         assert repr(made) == repr(read)
 
-    def test_has_the_same_fields_set_and_extra(self, kind, text):
-        made, read = self.pair(kind, text)
+    def test_has_the_same_fields_set_and_extra(self, text, model):
+        made, read = self.pair(text, model)
         assert made.model_fields_set == read.model_fields_set
         assert made.model_extra == read.model_extra
         assert made.__pydantic_private__ == read.__pydantic_private__
 
     @pytest.mark.parametrize("unset", [True, False])
-    def test_is_written_the_same(self, kind, text, unset):
-        made, read = self.pair(kind, text)
+    def test_is_written_the_same(self, text, model, unset):
+        made, read = self.pair(text, model)
         assert made.model_dump(exclude_unset=unset) == read.model_dump(exclude_unset=unset)
-        made, read = self.pair(kind, text)
+        made, read = self.pair(text, model)
         assert made.model_dump_json(exclude_unset=unset) == read.model_dump_json(
             exclude_unset=unset
         )
-        assert self.pair(kind, text)[0].to_wire() == read.to_wire()
+        assert self.pair(text, model)[0].to_wire() == read.to_wire()
 
     @pytest.mark.parametrize(
         "duplicate",
@@ -129,27 +129,22 @@ class TestTextEvent:
             lambda e: pickle.loads(pickle.dumps(e)),
         ],
     )
-    def test_is_copied_the_same(self, kind, text, duplicate):
-        made, read = self.pair(kind, text)
+    def test_is_copied_the_same(self, text, model, duplicate):
+        made, read = self.pair(text, model)
         assert duplicate(made) == duplicate(read)
         assert duplicate(made).model_fields_set == read.model_fields_set
 
-    def test_is_changed_the_same(self, kind, text):
-        made, read = self.pair(kind, text)
+    def test_is_changed_the_same(self, text, model):
+        made, read = self.pair(text, model)
         for event in (made, read):
-            setattr(event, TEXTS[kind], "other")
+            event.content = "other"
             event.new = 1
         assert made == read
         assert made.to_wire() == read.to_wire()
         assert made.model_fields_set == read.model_fields_set
 
-    def test_has_no_other_attributes(self, kind, text):
-        made, read = self.pair(kind, text)
+    def test_has_no_other_attributes(self, text, model):
+        made, read = self.pair(text, model)
         for event in (made, read):
             with pytest.raises(AttributeError, match="nothing"):
                 _ = event.nothing
-
-
-def test_only_events_that_are_text_are_made_of_it():
-    with pytest.raises(KeyError):
-        text_event(2, "{")

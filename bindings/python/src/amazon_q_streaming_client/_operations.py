@@ -185,16 +185,17 @@ def build_body(**members: Any) -> bytes:
 
 def parse_messages(messages: list[EventTuple]) -> Iterator[Event]:
     """Typed events of a batch."""
-    for message in messages:
-        if type(message[1]) is str:
-            yield text_event(*message)
-        else:
-            kind, payload, name = message
-            try:
-                event = parse_event(kind, name, payload)
-            except ValueError as error:
-                raise QProtocolError(f"event '{name}': {error}") from None
-            yield event
+    return map(_parse_message, messages)
+
+
+def _parse_message(message: EventTuple) -> Event:
+    kind, payload, name = message
+    if type(payload) is str:
+        return text_event(payload, name or None)
+    try:
+        return parse_event(kind, name, payload)
+    except ValueError as error:
+        raise QProtocolError(f"event '{name}': {error}") from None
 
 
 _REPLIES: dict[int, type[Shape]] = {

@@ -22,24 +22,25 @@ _NOTHING: list[EventTuple] = []
 class Reader:
     """Reads one operation in an event loop, one task at a time."""
 
-    __slots__ = ("operation", "wakeup", "_pump", "_status", "_events", "_step")
+    __slots__ = ("operation", "key", "wakeup", "_pump", "status", "events", "step")
 
     def __init__(self, operation: Operation, pump: Pump) -> None:
         self.operation = operation
+        self.key = operation.key  # for as long as it is not closed: then another may have it
         self.wakeup: Any = None  # of the task that waits; the pump's affair
         self._pump = pump
-        self._status = ffi.OK  # that the library had after this step
-        self._step = 0
-        self._events = _NOTHING  # and these, which nobody has taken yet
+        self.status = ffi.OK  # that the library had after this step
+        self.step = 0
+        self.events = _NOTHING  # and these, which nobody has taken yet
 
     def take(self) -> Optional[tuple[int, list[EventTuple]]]:
         """As Operation.drain; None if there is nothing yet: then await news()."""
-        events, self._events = self._events, _NOTHING
-        if not events and not (self._status == ffi.AGAIN and self._step == self._pump.steps):
-            self._step = self._pump.steps
-            self._status, events = self.operation.drain()
-        if events or self._status != ffi.AGAIN:
-            return self._status, events
+        events, self.events = self.events, _NOTHING
+        if not events and not (self.status == ffi.AGAIN and self.step == self._pump.steps):
+            self.step = self._pump.steps
+            self.status, events = self.operation.drain()
+        if events or self.status != ffi.AGAIN:
+            return self.status, events
         return None
 
     def news(self) -> Awaitable[None]:
@@ -54,15 +55,11 @@ class Reader:
                 return taken
             await self.news()
 
-    def bring(self, status: int, events: list[EventTuple], step: int) -> None:
-        """What a step has for it, which waits."""
-        self._status, self._events, self._step = status, events, step
-
     async def close(self) -> None:
         """End it. Who waits is woken, and told by take."""
         key = self.operation.key
         self.operation.close()
-        self._status, self._events = ffi.OK, _NOTHING
+        self.status, self.events = ffi.OK, _NOTHING
         self._pump.wake(key)
 
 
@@ -108,7 +105,7 @@ class Pump:
         for key, status, events in ready:
             reader = waiting.pop(key, None)
             if reader is not None:
-                reader.bring(status, events, step)
+                reader.status, reader.events, reader.step = status, events, step
                 readers.append(reader)
         return readers
 
@@ -168,7 +165,7 @@ class Wakeup:
     def __await__(self) -> Generator[Wakeup, None, None]:
         operation = self._reader.operation
         self._error = None
-        self._waiting[operation.key] = self._reader
+        self._waiting[self._reader.key] = self._reader
         operation.wanted.value = 1
         self._asyncio_future_blocking = True
         try:
@@ -279,8 +276,7 @@ class TrioPump(Pump):
         self._watching: Optional[Reader] = None  # whose task watches for all
 
     async def wait(self, reader: Reader) -> None:
-        operation = reader.operation
-        key = operation.key
+        operation, key = reader.operation, reader.key
         self._waiting[key] = reader
         operation.wanted.value = 1
         try:
@@ -290,7 +286,7 @@ class TrioPump(Pump):
                 reader.wakeup = self._trio.Event()
                 await reader.wakeup.wait()
         except BaseException:
-            self._leave(key)
+            self._leave(operation.key)
             raise
 
     async def _watch(self, own: Reader, key: int) -> None:
