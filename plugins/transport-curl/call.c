@@ -197,6 +197,7 @@ static CURLcode set_callbacks(struct call *call)
     CURL *easy = call->easy;
     struct loop *loop = &call->transport->loop;
     curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->said);
     curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
     curl_easy_setopt(easy, CURLOPT_RESOLVER_START_DATA, call);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
@@ -350,8 +351,8 @@ static void set_fault(struct call *call, CURLcode code)
             CURL_FAULT_TOO_LARGE; /* what libcurl before 8.6 says of a line beyond its own limit */
     }
     if (call->error.status == AQ_OK && code != CURLE_OK) {
-        curl_fault(&call->error, &call->transport->options, call->easy, code, call->outgoing.origin,
-                   call->head.complete);
+        const struct curl_failure failure = { call->easy, code, call->said, call->head.complete };
+        curl_fault(&call->error, &call->transport->options, &failure, call->outgoing.origin);
     }
 }
 

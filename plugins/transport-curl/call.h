@@ -43,13 +43,14 @@ struct call {
     uint32_t first_byte_timeout_ms;
     uint32_t idle_timeout_ms;
 
-    long size_before; /* bytes that libcurl had sent (to a proxy) before the request */
-    bool attempted;   /* libcurl has begun to send the request */
-    bool in_multi;    /* libcurl works on it */
-    bool resolving;   /* its resolver may be at work */
-    bool refused;     /* it must not connect or send any more */
-    bool forgotten;   /* the host has finished it */
-    bool paused;      /* body is full */
+    char said[CURL_ERROR_SIZE]; /* what libcurl says of a failure, in its own words */
+    long size_before;           /* bytes that libcurl had sent (to a proxy) before the request */
+    bool attempted;             /* libcurl has begun to send the request */
+    bool in_multi;              /* libcurl works on it */
+    bool resolving;             /* its resolver may be at work */
+    bool refused;               /* it must not connect or send any more */
+    bool forgotten;             /* the host has finished it */
+    bool paused;                /* body is full */
     bool awaited;     /* the host has seen AQ_AGAIN, or nothing yet: report the next news */
     bool error_given; /* from then on there is nothing else */
     bool in_ready;    /* is in transport->ready */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "fault.h"
 
@@ -75,12 +76,21 @@ static bool is_reset(int32_t sys)
     return sys == ECONNRESET || sys == EPIPE;
 }
 
-aq_status curl_fault(struct aq_error *err, const struct options *options, CURL *easy, CURLcode code,
-                     const char *origin, bool has_head)
+/* True if the peer hung up within the handshake. For libcurl that is one failure of TLS among
+ * others; its texts, of OpenSSL 1.1 and 3, tell them apart. */
+static bool is_hung_up(const char *said)
 {
+    return strstr(said, "SSL_ERROR_SYSCALL") || strstr(said, "unexpected eof");
+}
+
+aq_status curl_fault(struct aq_error *err, const struct options *options,
+                     const struct curl_failure *failure, const char *origin)
+{
+    CURL *easy = failure->easy;
+    CURLcode code = failure->code;
     long tunnel = 0;
     curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
-    if (tunnel >= 300 && !has_head) {
+    if (tunnel >= 300 && !failure->has_head) {
         return fault_tunnel(err, origin, tunnel);
     }
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE) {
@@ -88,6 +98,8 @@ aq_status curl_fault(struct aq_error *err, const struct options *options, CURL *
     }
     if (code == CURLE_SSL_CONNECT_ERROR && is_reset(os_error(easy))) {
         code = CURLE_RECV_ERROR;
+    } else if (code == CURLE_SSL_CONNECT_ERROR && is_hung_up(failure->said)) {
+        code = CURLE_GOT_NOTHING;
     }
     const struct meaning *meaning = find_meaning(code);
     if (!meaning) {
@@ -96,7 +108,7 @@ aq_status curl_fault(struct aq_error *err, const struct options *options, CURL *
         return fault_set(err, AQ_E_NETWORK, origin, what);
     }
     aq_status st = meaning->status;
-    if (has_head && st == AQ_E_NETWORK) {
+    if (failure->has_head && st == AQ_E_NETWORK) {
         st = fault_set(err, AQ_E_TRUNCATED, origin, FAULT_CUT_OFF);
     } else if (st == AQ_E_PROTOCOL || st == AQ_E_LIMIT) {
         st = fault_in_answer(err, st, origin, meaning->what);

@@ -12,9 +12,16 @@
 /* CURLE_TOO_LARGE, which libcurl has since 8.6. */
 #define CURL_FAULT_TOO_LARGE ((CURLcode)100)
 
-/* What libcurl's result means for a request to origin. has_head: the response head is complete. */
-aq_status curl_fault(struct aq_error *err, const struct options *options, CURL *easy, CURLcode code,
-                     const char *origin, bool has_head);
+struct curl_failure {
+    CURL *easy;
+    CURLcode code;
+    const char *said; /* by libcurl, in its own words */
+    bool has_head;    /* the head of the response is complete */
+};
+
+/* What it means for a request to origin. */
+aq_status curl_fault(struct aq_error *err, const struct options *options,
+                     const struct curl_failure *failure, const char *origin);
 
 /* The same for a result of the instance as a whole. */
 aq_status curl_fault_multi(struct aq_error *err, CURLMcode code);

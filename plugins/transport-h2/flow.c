@@ -120,9 +120,12 @@ aq_status flow_send(struct connection *connection)
 static aq_status receive(struct connection *connection, size_t *ret_len)
 {
     uint8_t *buf = connection->transport->buffer;
-    return is_encrypted(connection)
-               ? tls_receive(&connection->channel, buf, TRANSPORT_BUFFER_BYTES, ret_len)
-               : socket_receive(&connection->socket, buf, TRANSPORT_BUFFER_BYTES, ret_len);
+    if (!is_encrypted(connection)) {
+        return socket_receive(&connection->socket, buf, TRANSPORT_BUFFER_BYTES, ret_len);
+    }
+    aq_status st = tls_receive(&connection->channel, buf, TRANSPORT_BUFFER_BYTES, ret_len);
+    return session_bear(&connection->session, tls_take_messages(&connection->channel)) ? st
+                                                                                       : AQ_E_LIMIT;
 }
 
 static void take(struct connection *connection, size_t len)
@@ -161,6 +164,9 @@ void flow_receive(struct connection *connection)
             break;
         case AQ_E_NETWORK:
             connection_fail(connection, AQ_E_NETWORK, FAULT_LOST, connection->socket.sys);
+            break;
+        case AQ_E_LIMIT:
+            connection_fail(connection, AQ_E_LIMIT, SESSION_FLOODED, 0);
             break;
         default:
             connection_fail(connection, AQ_E_NETWORK, "broken TLS from the peer, try again", 0);

@@ -13,12 +13,16 @@
 
 #define ERR_TOO_MANY_CONTINUATIONS (-905) /* not in every header of nghttp2 */
 
-/* Frames that carry nothing for any call: an honest peer needs few. Each that does carry something
- * pays for one, and so do time and what we send. */
+/* What carries nothing for any call: an honest peer needs little of it. Two budgets, of frames, and
+ * of bytes that nghttp2 passes over, refilled by time, by what we ask for and by what does carry
+ * something. */
+#define REFILL_TIME_US 20000u /* that pass, for the next two */
+#define REFILL_FRAMES 1
+#define REFILL_IGNORED_BYTES 512
 #define ALLOWANCE_MAX 1000
-#define ALLOWANCE_TIME_US 20000u    /* that pass, for one frame */
 #define ALLOWANCE_EARNED_BYTES 1024 /* sent by us, for one frame: windows, for instance */
 #define IGNORED_EARNED_BYTES 4096   /* that may be passed over, for one answer */
+#define IGNORED_MAX_BYTES (2 * CONNECTION_WINDOW_BYTES) /* on their way for cancelled calls */
 
 static struct call *call_of(nghttp2_session *ng, int32_t stream_id)
 {
@@ -35,14 +39,27 @@ static void grant(struct session *session, int64_t frames)
     }
 }
 
+static int64_t count_ignored(const struct session *session)
+{
+    return session->received - session->understood;
+}
+
+static void grant_ignored(struct session *session, int64_t bytes)
+{
+    const int64_t max = count_ignored(session) + IGNORED_MAX_BYTES;
+    session->may_be_ignored += bytes;
+    if (session->may_be_ignored > max) {
+        session->may_be_ignored = max;
+    }
+}
+
 static void refill(struct session *session)
 {
     const uint64_t now_us = session->connection->transport->now_us;
-    const uint64_t passed_us = now_us - session->refilled_us;
-    if (passed_us >= ALLOWANCE_TIME_US) {
-        session->refilled_us = now_us;
-        grant(session, (int64_t)(passed_us / ALLOWANCE_TIME_US));
-    }
+    const int64_t count = (int64_t)((now_us - session->refilled_us) / REFILL_TIME_US);
+    session->refilled_us += (uint64_t)count * REFILL_TIME_US;
+    grant(session, count * REFILL_FRAMES);
+    grant_ignored(session, count * REFILL_IGNORED_BYTES);
 }
 
 static void spend(struct session *session, int64_t frames)
@@ -78,10 +95,12 @@ static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void 
 
 /* nghttp2 passes over frames of streams that are gone, and of kinds it does not know. What was on
  * its way for a stream that was cancelled is no fault of the peer. */
-static bool is_flooded(const struct session *session)
+static bool is_flooded(struct session *session)
 {
-    return session->allowance < 0 ||
-           session->received - session->understood > session->may_be_ignored;
+    if (count_ignored(session) > session->may_be_ignored) {
+        refill(session);
+    }
+    return session->allowance < 0 || count_ignored(session) > session->may_be_ignored;
 }
 
 static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name,
@@ -132,7 +151,7 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user_
         if (call && !call_take_head_end(call)) {
             return 0;
         }
-        session->may_be_ignored += IGNORED_EARNED_BYTES;
+        grant_ignored(session, IGNORED_EARNED_BYTES);
         break;
     case NGHTTP2_RST_STREAM:
         session->reset_id = frame->hd.stream_id;
@@ -330,7 +349,13 @@ void session_cancel(struct session *session, struct call *call, bool is_complete
         return;
     }
     nghttp2_submit_rst_stream(session->ng, NGHTTP2_FLAG_NONE, call->stream_id, NGHTTP2_CANCEL);
-    session->may_be_ignored += CALL_WINDOW_BYTES;
+    grant_ignored(session, CALL_WINDOW_BYTES);
+}
+
+bool session_bear(struct session *session, unsigned count)
+{
+    spend(session, count);
+    return session->allowance >= 0;
 }
 
 aq_status session_receive(struct session *session, const uint8_t *bytes, size_t len,
@@ -346,7 +371,7 @@ aq_status session_receive(struct session *session, const uint8_t *bytes, size_t 
     const ssize_t taken = nghttp2_session_mem_recv(session->ng, bytes, len);
     if (is_flooded(session) || taken == NGHTTP2_ERR_FLOODED ||
         taken == ERR_TOO_MANY_CONTINUATIONS) {
-        *ret_what = "too many frames that carry nothing";
+        *ret_what = SESSION_FLOODED;
         return AQ_E_LIMIT;
     }
     if (taken == NGHTTP2_ERR_NOMEM) {

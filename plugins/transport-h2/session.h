@@ -48,6 +48,11 @@ aq_status session_submit(struct session *session, struct call *call);
 /* Forget the call of a stream, and reset it unless it is complete, in both directions. */
 void session_cancel(struct session *session, struct call *call, bool is_complete);
 
+#define SESSION_FLOODED "too many frames that carry nothing"
+
+/* The peer spent our time on so many things that carry nothing. False: they are too many. */
+bool session_bear(struct session *session, unsigned count);
+
 /* Take what the peer sent. On failure *ret_what says what is wrong; NULL: this is not HTTP/2. */
 aq_status session_receive(struct session *session, const uint8_t *bytes, size_t len,
                           const char **ret_what);

@@ -11,6 +11,7 @@
 
 #define READ_BYTES (64u * 1024u) /* of ciphertext, at once */
 #define TICKETS_MAX 32u
+#define MESSAGES_MAX 64u /* of TLS itself between two pieces of data */
 
 static const unsigned char ALPN_H2[] = { 2, 'h', '2' };
 
@@ -24,8 +25,9 @@ struct tls_ticket {
 
 static int bio_write(BIO *bio, const char *bytes, size_t len, size_t *ret_len)
 {
+    const struct tls_channel *channel = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    if (!socket_put(BIO_get_data(bio), bytes, len)) {
+    if (!socket_put(channel->socket, bytes, len)) {
         return 0;
     }
     *ret_len = len;
@@ -34,8 +36,12 @@ static int bio_write(BIO *bio, const char *bytes, size_t len, size_t *ret_len)
 
 static int bio_read(BIO *bio, char *buf, size_t cap, size_t *ret_len)
 {
+    struct tls_channel *channel = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    aq_status st = socket_receive(BIO_get_data(bio), buf, cap, ret_len);
+    if (channel->messages > MESSAGES_MAX) {
+        return 0; /* SSL_read would go on for as long as they come */
+    }
+    aq_status st = socket_receive(channel->socket, buf, cap, ret_len);
     if (st == AQ_AGAIN) {
         BIO_set_retry_read(bio);
     }
@@ -116,6 +122,16 @@ static void use_ticket(struct tls_channel *channel)
 
 /* The context. */
 
+/* OpenSSL has read a message of TLS itself. */
+static void count_message(const SSL *ssl, int where, int value)
+{
+    struct tls_channel *channel = SSL_get_app_data(ssl);
+    (void)value;
+    if (where == SSL_CB_CONNECT_LOOP) {
+        channel->messages++;
+    }
+}
+
 void tls_init(struct tls *tls, const struct trust *trust)
 {
     *tls = (struct tls){ .trust = trust };
@@ -167,6 +183,7 @@ static bool set_up(SSL_CTX *context)
     SSL_CTX_set_session_cache_mode(context,
                                    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
     SSL_CTX_sess_set_new_cb(context, keep_ticket);
+    SSL_CTX_set_info_callback(context, count_message);
     SSL_CTX_set_read_ahead(context, 1);
     SSL_CTX_set_default_read_buffer_len(context, READ_BYTES);
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) &&
@@ -227,13 +244,15 @@ aq_status tls_open(struct tls *tls, struct tls_channel *channel, const struct or
     if (st != AQ_OK) {
         return st;
     }
-    *channel = (struct tls_channel){ .tls = tls, .origin = origin, .ssl = SSL_new(tls->context) };
+    *channel = (struct tls_channel){
+        .tls = tls, .origin = origin, .socket = socket, .ssl = SSL_new(tls->context)
+    };
     BIO *bio = channel->ssl ? BIO_new(tls->bio) : NULL;
     if (!bio) {
         tls_close(channel);
         return no_memory(origin, err);
     }
-    BIO_set_data(bio, socket);
+    BIO_set_data(bio, channel);
     BIO_set_init(bio, 1);
     SSL_set_bio(channel->ssl, bio, bio);
     SSL_set_app_data(channel->ssl, channel);
@@ -270,7 +289,7 @@ static bool has_http2(SSL *ssl)
 static aq_status socket_fault(const struct tls_channel *channel, struct aq_error *err)
 {
     BIO *bio = SSL_get_rbio(channel->ssl);
-    const struct socket *socket = BIO_get_data(bio);
+    const struct socket *socket = channel->socket;
     if (BIO_eof(bio)) {
         return fault_set(err, AQ_E_NETWORK, channel->origin->text, FAULT_CLOSED);
     }
@@ -326,6 +345,10 @@ aq_status tls_receive(struct tls_channel *channel, void *buf, size_t cap, size_t
     if (SSL_read_ex(channel->ssl, buf, cap, ret_len)) {
         return AQ_OK;
     }
+    if (channel->messages > MESSAGES_MAX) {
+        ERR_clear_error();
+        return AQ_E_LIMIT;
+    }
     switch (SSL_get_error(channel->ssl, 0)) {
     case SSL_ERROR_WANT_READ:
         return AQ_AGAIN;
@@ -339,6 +362,13 @@ aq_status tls_receive(struct tls_channel *channel, void *buf, size_t cap, size_t
     const int reason = ERR_GET_REASON(ERR_peek_error());
     ERR_clear_error();
     return reason == SSL_R_UNEXPECTED_EOF_WHILE_READING ? AQ_END : AQ_E_TLS;
+}
+
+unsigned tls_take_messages(struct tls_channel *channel)
+{
+    const unsigned messages = channel->messages;
+    channel->messages = 0;
+    return messages;
 }
 
 bool tls_put(struct tls_channel *channel, const void *bytes, size_t len)

@@ -26,7 +26,9 @@ struct tls {
 struct tls_channel {
     struct tls *tls;
     const struct origin *origin;
-    SSL *ssl; /* NULL: closed */
+    struct socket *socket;
+    SSL *ssl;          /* NULL: closed */
+    unsigned messages; /* of TLS itself, since somebody asked: they carry nothing */
 };
 
 void tls_init(struct tls *tls, const struct trust *trust);
@@ -46,8 +48,12 @@ void tls_say_goodbye(struct tls_channel *channel);
  * should be and speaks HTTP/2; AQ_AGAIN; or an error, with its text. */
 aq_status tls_handshake(struct tls_channel *channel, struct aq_error *err);
 
-/* As socket_receive. AQ_E_TLS: the peer broke the protocol. */
+/* As socket_receive. AQ_E_TLS: the peer broke the protocol. AQ_E_LIMIT: it talks TLS without end.
+ */
 aq_status tls_receive(struct tls_channel *channel, void *buf, size_t cap, size_t *ret_len);
+
+/* Messages of TLS itself (tickets, changes of keys) that came since the last call. */
+unsigned tls_take_messages(struct tls_channel *channel);
 
 /* As socket_put. */
 bool tls_put(struct tls_channel *channel, const void *bytes, size_t len);

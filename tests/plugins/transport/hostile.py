@@ -168,6 +168,22 @@ def late_data_flood(peer):
     peer.flood(frame(DATA, 0, peer.stream, b"x" * 1000))
 
 
+def pieces_of_nothing(peer, one):
+    """What is no flood when it comes over hours: a little for each of four go, then the answer."""
+    for _ in range(4):
+        peer.sock.sendall(one * 900)
+        go.acquire()
+    peer.ok()
+
+
+def windows_now_and_then(peer):
+    pieces_of_nothing(peer, frame(WINDOW_UPDATE, 0, 0, number(1)))
+
+
+def unknown_now_and_then(peer):
+    pieces_of_nothing(peer, frame(0x42, 0, 0, bytes(1024)))
+
+
 # Heads.
 
 

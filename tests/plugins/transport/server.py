@@ -36,6 +36,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+import key_updates
 from hostile import serve_few_streams, serve_hostile
 from http1 import Request, answer, serve_h1
 from http2 import serve_h2
@@ -224,6 +225,7 @@ def start(directory, protocol, names):
         "ends-handshake": lambda: (serve_hanging_up,),
         "hostile": lambda: (serve_hostile,),
         "hostile-tls": lambda: (serve_hostile, tls(good, ["h2"])),
+        "key-updates": lambda: (key_updates.serve(directory + "/good.pem"),),
         "few-streams": lambda: (serve_few_streams, tls(good, ["h2"])),
         "ssh": lambda: (blurt(b"SSH-2.0-OpenSSH_9.2\r\n"),),
         "h2": lambda: (serve_h2, tls(good, ["h2"])),

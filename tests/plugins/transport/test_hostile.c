@@ -142,6 +142,37 @@ static void a_frame_that_breaks_a_rule_is_an_error(void **state)
     suffer_all(frames, sizeof(frames) / sizeof(frames[0]));
 }
 
+/* A connection may live for days. */
+static void what_carries_nothing_and_comes_now_and_then_is_no_flood(void **state)
+{
+    static const char *const paths[] = { "/windows-now-and-then", "/unknown-now-and-then" };
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct client client;
+        struct exchange e;
+        client_open(&client, NULL);
+        exchange_start(&e, &client, server_url("hostile", paths[i]), NULL);
+        for (int n = 0; n < 4; n++) {
+            while (client_wait(&client, 100)) { /* until what there is has come */
+            }
+            assert_false(e.news);
+            client.host.clock_offset_us += 60u * 1000000u;
+            server_number("go", "");
+        }
+        exchange_until_over(&e);
+        assert_body(&e, "ok");
+        exchange_finish(&e);
+        client_close(&client);
+    }
+}
+
+static void keys_that_change_for_ever_are_an_error(void **state)
+{
+    static const struct attack flood = { "/key-updates", AQ_E_LIMIT, "too many frames" };
+    (void)state;
+    suffer("key-updates", &flood);
+}
+
 static void data_for_streams_that_are_over_ends_the_connection_and_nothing_else(void **state)
 {
     struct client client;
@@ -299,12 +330,15 @@ static void calls_beyond_the_streams_of_all_connections_wait(void **state)
 
 int main(void)
 {
-    static const char *const listeners[] = { "hostile", "hostile-tls", "few-streams", NULL };
+    static const char *const listeners[] = { "hostile", "hostile-tls", "few-streams", "key-updates",
+                                             NULL };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_that_carry_nothing_are_counted),
         cmocka_unit_test(heads_without_end_are_limited),
         cmocka_unit_test(a_head_that_breaks_a_rule_is_an_error),
         cmocka_unit_test(a_frame_that_breaks_a_rule_is_an_error),
+        cmocka_unit_test(what_carries_nothing_and_comes_now_and_then_is_no_flood),
+        cmocka_unit_test(keys_that_change_for_ever_are_an_error),
         cmocka_unit_test(data_for_streams_that_are_over_ends_the_connection_and_nothing_else),
         cmocka_unit_test(more_than_the_window_allows_is_an_error_after_what_it_allows),
         cmocka_unit_test(a_head_that_drips_in_for_ever_meets_the_first_byte_timeout),

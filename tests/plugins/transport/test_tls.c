@@ -202,16 +202,13 @@ static void fail_with(const char *listener, const struct plugin_setting *setting
     client_close(&client);
 }
 
-/* The network does that, or a peer that is being restarted: worth another try. libcurl does not
- * tell a connection that was closed in order from a peer whose TLS is no good. */
+/* The network does that, or a peer that is being restarted: worth another try. */
 static void a_handshake_that_is_cut_off_is_a_network_error_of_a_request_not_sent(void **state)
 {
     struct client client;
     struct exchange e;
     (void)state;
-    if (subject.http2_alone) {
-        fail_with("ends-handshake", NULL, AQ_E_NETWORK, "connection closed before an answer came");
-    }
+    fail_with("ends-handshake", NULL, AQ_E_NETWORK, "connection closed before an answer came");
     client_open(&client, NULL);
     exchange_run(&e, &client, server_url("resets-handshake", "/secret"), NULL);
     assert_failed(&e, AQ_E_NETWORK, "connection lost before an answer came");
