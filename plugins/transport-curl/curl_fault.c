@@ -110,6 +110,8 @@ aq_status curl_fault(struct aq_error *err, const struct options *options,
     aq_status st = meaning->status;
     if (failure->has_head && st == AQ_E_NETWORK) {
         st = fault_set(err, AQ_E_TRUNCATED, origin, FAULT_CUT_OFF);
+    } else if (!failure->has_head && st == AQ_E_TRUNCATED) { /* of a stream, before its head */
+        st = fault_set(err, AQ_E_NETWORK, origin, FAULT_LOST);
     } else if (st == AQ_E_PROTOCOL || st == AQ_E_LIMIT) {
         st = fault_in_answer(err, st, origin, meaning->what);
     } else {

@@ -422,3 +422,11 @@ void assert_failed(const struct exchange *exchange, aq_status status, const char
     }
     assert_null(strstr(exchange->error.text, "secret")); /* paths, queries and headers stay out */
 }
+
+void assert_failed_somehow(const struct exchange *exchange)
+{
+    const aq_status st = exchange->error.status;
+    assert_failed(exchange, st, "");
+    assert_true(st == AQ_E_PROTOCOL || st == AQ_E_LIMIT || st == AQ_E_TIMEOUT ||
+                st == (exchange->head ? AQ_E_TRUNCATED : AQ_E_NETWORK));
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Proxies come from settings alone, see only CONNECT, and their credentials stay with them. */
-#include "fixture.h"
+#include "cases.h"
 
 #include <stdlib.h>
 
@@ -55,54 +55,45 @@ static void all_proxy_stands_in_for_https_proxy(void **state)
     ask_through(settings, server_url("tls", "/ok"), 1);
 }
 
-static void hosts_in_no_proxy_are_reached_directly(void **state)
+/* The same list means the same hosts to every transport. */
+static const struct exemption {
+    const char *list;
+    const char *host;
+    bool proxied;
+} exemptions[] = {
+    { "*", "localhost", false },
+    { "LocalHost", "localhost", false },
+    { ".localhost", "localhost", false },
+    { "a.example localhost", "localhost", false },
+    { ", localhost ,", "localhost", false },
+    { "localhost.", "localhost", false },
+    { "ocalhost", "localhost", true },
+    { "my.localhost", "localhost", true },
+    { "localhost.example", "localhost", true },
+    { "*.localhost", "localhost", true },
+    { "localhost:443", "localhost", true }, /* ports mean nothing */
+    { "127.0.0.1", "localhost", true },     /* nobody looks the name up */
+    { "127.0.0.1", "127.0.0.1", false },
+    { "127.0.0.0/8", "127.0.0.1", false },
+    { "127.0.0.0/31", "127.0.0.1", false },
+    { "127.0.0.2/31", "127.0.0.1", true },
+    { "10.0.0.0/", "127.0.0.1", true },
+    { "10.0.0.0/x", "127.0.0.1", true },
+    { "10.0.0.0/8,::1", "127.0.0.1", true },
+    { "localhost", "127.0.0.1", true },
+    { "", "127.0.0.1", true },
+};
+
+static void hosts_in_no_proxy(void **state)
 {
+    const struct exemption *row = *state;
     const struct plugin_setting settings[] = { { "ca_bundle", server_file("ca.pem") },
                                                { "https_proxy", proxy("user:secret@") },
-                                               { "no_proxy", "example.com,localhost" },
+                                               { "no_proxy", row->list },
                                                { 0 } };
-    (void)state;
-    ask_through(settings, server_url("tls", "/ok"), 0);
-}
-
-/* The same list means the same hosts to every transport. */
-static void a_list_of_hosts_without_proxy_is_read_as_everybody_reads_it(void **state)
-{
-    static const struct {
-        const char *list;
-        const char *host;
-        bool proxied;
-    } cases[] = {
-        { "*", "localhost", false },
-        { "LocalHost", "localhost", false },
-        { ".localhost", "localhost", false },
-        { "a.example localhost", "localhost", false },
-        { ", localhost ,", "localhost", false },
-        { "ocalhost", "localhost", true },
-        { "my.localhost", "localhost", true },
-        { "localhost.example", "localhost", true },
-        { "127.0.0.1", "localhost", true }, /* nobody looks the name up */
-        { "127.0.0.1", "127.0.0.1", false },
-        { "127.0.0.0/8", "127.0.0.1", false },
-        { "127.0.0.0/31", "127.0.0.1", false },
-        { "127.0.0.2/31", "127.0.0.1", true },
-        { "10.0.0.0/", "127.0.0.1", true },
-        { "10.0.0.0/x", "127.0.0.1", true },
-        { "10.0.0.0/8,::1", "127.0.0.1", true },
-        { "localhost", "127.0.0.1", true },
-        { "", "127.0.0.1", true },
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct plugin_setting settings[] = { { "ca_bundle", server_file("ca.pem") },
-                                                   { "https_proxy", proxy("user:secret@") },
-                                                   { "no_proxy", cases[i].list },
-                                                   { 0 } };
-        char url[64];
-        print_message("'%s' and %s\n", cases[i].list, cases[i].host);
-        snprintf(url, sizeof(url), "https://%s:%d/ok", cases[i].host, server_port("tls"));
-        ask_through(settings, url, cases[i].proxied);
-    }
+    char url[64];
+    snprintf(url, sizeof(url), "https://%s:%d/ok", row->host, server_port("tls"));
+    ask_through(settings, url, row->proxied);
 }
 
 static void credentials_may_be_percent_encoded(void **state)
@@ -267,11 +258,9 @@ static void proxies_are_declared_as_secrets_and_resolved_by_the_host(void **stat
 int main(void)
 {
     static const char *const listeners[] = { "plain", "tls", "proxy", "rude", "ssh", NULL };
-    const struct CMUnitTest tests[] = {
+    static const struct CMUnitTest tests[] = {
         cmocka_unit_test(https_goes_through_a_tunnel),
         cmocka_unit_test(all_proxy_stands_in_for_https_proxy),
-        cmocka_unit_test(hosts_in_no_proxy_are_reached_directly),
-        cmocka_unit_test(a_list_of_hosts_without_proxy_is_read_as_everybody_reads_it),
         cmocka_unit_test(credentials_may_be_percent_encoded),
         cmocka_unit_test(a_proxy_that_is_none_is_a_network_error_of_a_request_not_sent),
         cmocka_unit_test(plain_http_never_leaves_through_a_proxy),
@@ -282,6 +271,12 @@ int main(void)
         cmocka_unit_test(other_kinds_of_proxies_are_for_libcurl),
         cmocka_unit_test(proxies_are_declared_as_secrets_and_resolved_by_the_host),
     };
+    CASES_ADD_ALL(tests);
+    for (size_t i = 0; i < sizeof(exemptions) / sizeof(exemptions[0]); i++) {
+        cases_add(hosts_in_no_proxy, &exemptions[i], "no_proxy '%s': %s %s a proxy",
+                  exemptions[i].list, exemptions[i].host,
+                  exemptions[i].proxied ? "through" : "without");
+    }
     server_start(listeners);
-    return cmocka_run_group_tests(tests, NULL, server_stop);
+    return cases_run(NULL, server_stop);
 }
