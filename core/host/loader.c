@@ -133,6 +133,13 @@ aq_status loader_adopt(const char *object, const struct aq_plugin *found, int32_
                          "with <amazonq/plugin.h>",
                          object);
     }
+    if (kind == 0 && (ret->info.kind == AQ_PLUGIN_STORE || ret->info.kind == AQ_PLUGIN_TRANSPORT)) {
+        kind = ret->info.kind;
+    }
+    if (kind == 0) {
+        return error_set(err, AQ_E_PLUGIN, "%s: is neither a store nor a transport, update q",
+                         object);
+    }
     if (ret->info.kind != kind) {
         return error_set(err, AQ_E_PLUGIN, "%s: is not a %s, choose another plugin", object,
                          loader_kind_name(kind));
@@ -332,4 +339,14 @@ aq_status loader_load(const struct settings *settings, int32_t kind, struct plug
     }
     aq_status st = loader_load_name(settings, (const char *)object.ptr, kind, name, ret, err);
     return st == AQ_OK ? loader_check_name((const char *)object.ptr, name, ret, err) : st;
+}
+
+aq_status loader_load_file(const char *path, struct plugin *ret, struct aq_error *err)
+{
+    AUTO(buf) struct buf object = BUF(PATH_MAX);
+    buf_printf(&object, "plugin '%s'", path);
+    if (buf_status(&object) != AQ_OK) {
+        return error_nomem(err, "plugin");
+    }
+    return loader_open_checked((const char *)object.ptr, path, 0, ret, err);
 }

@@ -34,13 +34,16 @@ const char *loader_kind_name(int32_t kind);
 aq_status loader_load(const struct settings *settings, int32_t kind, struct plugin *ret,
                       struct aq_error *err);
 
+/* Load the file at an absolute path, whatever it is called and of whatever kind its plugin is. */
+aq_status loader_load_file(const char *path, struct plugin *ret, struct aq_error *err);
+
 void plugin_done(struct plugin *p);
 
 /* The i-th declared setting, in today's shape. */
 struct aq_setting plugin_setting(const struct plugin *p, uint32_t i);
 
-/* Check a descriptor and copy it; `object` begins the error text. Used by loader_load, and by tests
- * that link a plugin statically. */
+/* Check a descriptor and copy it; `object` begins the error text, kind 0 stands for any. Used by
+ * loader_load, and by tests that link a plugin statically. */
 aq_status loader_adopt(const char *object, const struct aq_plugin *found, int32_t kind,
                        struct plugin *ret, struct aq_error *err);
 

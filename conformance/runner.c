@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runner.h"
+
+#include "sandbox.h"
+#include "verdict.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    JOBS_MAX = 16,
+    LIMIT_S = 30,
+    SLACK_MS = 2000, /* of a machine that is busy: a call is this late before it is ended */
+    LOOK_MS = 20,    /* between two looks at who is late */
+};
+
+/* The process of one trial. */
+struct child {
+    struct result *result; /* of the clause it is about; NULL: nobody */
+    pid_t pid;
+    int results; /* what it reports comes from here */
+    struct trial_watch *watch;
+    char output[560]; /* file of its standard output and error */
+    uint64_t since_us;
+    uint64_t deadline_us;
+    bool is_late;
+    char pending[VERDICT_MAX * 2];
+    size_t pending_len;
+};
+
+struct runner {
+    struct run *run;
+    char dir[512];
+    struct child children[JOBS_MAX];
+    unsigned started;
+    bool is_over; /* a gate is broken: nothing is started any more */
+    const char *over_because;
+};
+
+/* ---- results ---- */
+
+static struct result *runner_find(struct run *run, const char *id)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        if (strcmp(run->results[i].clause->id, id) == 0) {
+            return &run->results[i];
+        }
+    }
+    return NULL;
+}
+
+bool runner_is_asked(const struct run *run, const char *id)
+{
+    for (size_t i = 0; i < run->only_count; i++) {
+        size_t len = strlen(run->only[i]);
+        if (strncmp(id, run->only[i], len) == 0 && (id[len] == '\0' || id[len] == '.')) {
+            return true;
+        }
+    }
+    return run->only_count == 0;
+}
+
+static void runner_set(struct result *r, enum outcome outcome, const char *text)
+{
+    if (r->outcome == OUTCOME_FAILED || r->outcome == OUTCOME_NOT_ASKED) {
+        return; /* the first failure is the cause */
+    }
+    r->outcome = outcome;
+    snprintf(r->text, sizeof(r->text), "%s", text);
+}
+
+static void runner_end(struct runner *r, const struct clause *gate)
+{
+    if ((gate->flags & CLAUSE_GATE) && !r->is_over) {
+        r->is_over = true;
+        r->over_because = gate->id;
+    }
+}
+
+static void runner_breach(struct runner *r, const struct child *c, const char *id, const char *text)
+{
+    char full[RUN_TEXT_MAX];
+    struct result *broken = runner_find(r->run, id);
+    if (!broken) {
+        return;
+    }
+    if (broken == c->result) {
+        snprintf(full, sizeof(full), "%s", text);
+    } else {
+        snprintf(full, sizeof(full), "%s (seen in %s)", text, c->result->clause->id);
+    }
+    runner_set(broken, OUTCOME_FAILED, full);
+    runner_end(r, broken->clause);
+}
+
+static void runner_note_plugin(struct run *run, const char *text)
+{
+    int at = 0;
+    if (sscanf(text, "%d %127s %n", &run->kind, run->name, &at) >= 2 && at) {
+        snprintf(run->version, sizeof(run->version), "%s", text + at);
+    }
+}
+
+/* One line of a child: letter, id, blank, text. */
+static void runner_take(struct runner *r, struct child *c, char *line)
+{
+    char *blank = strchr(line, ' ');
+    if (!blank) {
+        return;
+    }
+    const char *id = line + 1;
+    const char *text = blank + 1;
+    *blank = '\0';
+    switch (line[0]) {
+    case VERDICT_KEPT:
+        if (c->result->outcome == OUTCOME_WAITING) {
+            c->result->outcome = OUTCOME_KEPT;
+        }
+        break;
+    case VERDICT_FAILED:
+        runner_set(c->result, OUTCOME_FAILED, text);
+        break;
+    case VERDICT_SKIPPED:
+        runner_set(c->result, OUTCOME_SKIPPED, text);
+        break;
+    case VERDICT_NOTE:
+        snprintf(c->result->note, sizeof(c->result->note), "%s", text);
+        break;
+    case VERDICT_BREACH:
+        runner_breach(r, c, id, text);
+        break;
+    case VERDICT_PLUGIN:
+        runner_note_plugin(r->run, text);
+        break;
+    case VERDICT_USAGE:
+        snprintf(r->run->usage, sizeof(r->run->usage), "%s", text);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Take what has arrived. False at the end. */
+static bool runner_read(struct runner *r, struct child *c)
+{
+    ssize_t n =
+        read(c->results, c->pending + c->pending_len, sizeof(c->pending) - c->pending_len - 1);
+    if (n <= 0) {
+        return n < 0 && (errno == EAGAIN || errno == EINTR);
+    }
+    c->pending_len += (size_t)n;
+    c->pending[c->pending_len] = '\0';
+    char *line = c->pending;
+    for (char *end; (end = strchr(line, '\n')); line = end + 1) {
+        *end = '\0';
+        runner_take(r, c, line);
+    }
+    c->pending_len = strlen(line);
+    memmove(c->pending, line, c->pending_len + 1);
+    if (c->pending_len == sizeof(c->pending) - 1) {
+        c->pending_len = 0; /* no line of ours */
+    }
+    return true;
+}
+
+/* ---- the end of a child ---- */
+
+/* The first line of what it wrote that says something: a sanitizer's, or any. */
+static bool runner_output(const struct child *c, char *line, size_t size, bool *ret_sanitizer)
+{
+    static const char *const sanitizers[] = { "Sanitizer", "runtime error:" };
+    char buffer[2048];
+    bool found = false;
+    FILE *f = fopen(c->output, "re");
+    *ret_sanitizer = false;
+    while (f && !*ret_sanitizer && fgets(buffer, sizeof(buffer), f)) {
+        buffer[strcspn(buffer, "\r\n")] = '\0';
+        for (size_t i = 0; i < sizeof(sanitizers) / sizeof(sanitizers[0]); i++) {
+            *ret_sanitizer = *ret_sanitizer || strstr(buffer, sanitizers[i]);
+        }
+        if (*ret_sanitizer || (!found && buffer[0])) {
+            snprintf(line, size, "%.400s", buffer);
+            found = true;
+        }
+    }
+    if (f) {
+        fclose(f);
+    }
+    for (char *p = line; found && *p; p++) {
+        *p = (unsigned char)*p < ' ' || (unsigned char)*p >= 0x7f ? '?' : *p;
+    }
+    return found;
+}
+
+static void runner_describe_end(int status, char *text, size_t size)
+{
+    if (WIFSIGNALED(status)) {
+        snprintf(text, size, "was ended by %s (SIG%s)", strsignal(WTERMSIG(status)),
+                 sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "?");
+    } else {
+        snprintf(text, size, "called exit(%d)", WEXITSTATUS(status));
+    }
+}
+
+/* It ended without a verdict, or badly after it. */
+static void runner_judge_death(struct runner *r, struct child *c, int status, const char *said)
+{
+    const struct clause *clause = c->result->clause;
+    const char *function = c->watch->function;
+    char how[128], text[RUN_TEXT_MAX];
+    runner_describe_end(status, how, sizeof(how));
+    if (c->result->outcome != OUTCOME_WAITING && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        return;
+    }
+    if (strcmp(clause->id, "plugin.loads") == 0) {
+        snprintf(text, sizeof(text),
+                 "the process that loaded it %s before it had loaded%s%s; a "
+                 "constructor may do next to nothing",
+                 how, *said ? ": " : "", said);
+        runner_set(c->result, OUTCOME_FAILED, text);
+        return;
+    }
+    snprintf(text, sizeof(text), "%s %s%s%s; a function returns, whatever happens",
+             *function ? function : "between two calls the process", how, *said ? ": " : "", said);
+    runner_breach(r, c, "plugin.returns", text);
+    runner_set(c->result, OUTCOME_SKIPPED, "could not be judged, see plugin.returns");
+}
+
+static void runner_judge_late(struct runner *r, struct child *c)
+{
+    const struct trial_watch *w = c->watch;
+    char text[RUN_TEXT_MAX];
+    if (w->function[0] && w->limit_us) {
+        snprintf(text, sizeof(text), "%s had not returned after %llu ms, it has at most %llu",
+                 w->function, (unsigned long long)(trial_now_us() - w->since_us) / 1000u,
+                 (unsigned long long)w->limit_us / 1000u);
+        runner_breach(r, c, w->limit_clause, text);
+        snprintf(text, sizeof(text), "could not be judged, see %s", w->limit_clause);
+        runner_set(c->result, OUTCOME_SKIPPED, text);
+    } else if (w->function[0]) {
+        snprintf(text, sizeof(text), "%s had not returned when the %llu s of the clause were over",
+                 w->function, (unsigned long long)(c->deadline_us - c->since_us) / 1000000u);
+        runner_breach(r, c, "plugin.returns", text);
+        runner_set(c->result, OUTCOME_SKIPPED, "could not be judged, see plugin.returns");
+    } else {
+        snprintf(text, sizeof(text), "had not come to an end after %llu s",
+                 (unsigned long long)(c->deadline_us - c->since_us) / 1000000u);
+        runner_set(c->result, OUTCOME_FAILED, text);
+    }
+}
+
+/* Its reports have come to an end: reap it, and judge how it ended. */
+static void runner_reap(struct runner *r, struct child *c)
+{
+    int status = 0;
+    char said[512] = "";
+    bool is_sanitizer;
+    close(c->results);
+    while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    kill(-c->pid, SIGKILL); /* whoever it left behind */
+    c->result->ms = (unsigned)((trial_now_us() - c->since_us) / 1000u);
+
+    const bool has_said = runner_output(c, said, sizeof(said), &is_sanitizer);
+    if (c->is_late) {
+        runner_judge_late(r, c);
+    } else if (is_sanitizer) {
+        runner_breach(r, c, "plugin.sanitizers", said);
+        runner_set(c->result, OUTCOME_SKIPPED, "could not be judged, see plugin.sanitizers");
+    } else {
+        runner_judge_death(r, c, status, said);
+        if (has_said && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+            char text[600];
+            snprintf(text, sizeof(text),
+                     "it wrote \"%s\"; a plugin writes to no standard stream, "
+                     "it has host->log",
+                     said);
+            runner_breach(r, c, "plugin.streams", text);
+        }
+    }
+    if (c->result->outcome != OUTCOME_KEPT) {
+        runner_end(r, c->result->clause);
+    }
+    munmap(c->watch, sizeof(*c->watch));
+    c->result = NULL;
+}
+
+/* ---- children ---- */
+
+static bool runner_start(struct runner *r, struct child *c, struct result *result)
+{
+    char dir[600];
+    int ends[2];
+    *c = (struct child){ .result = result };
+    snprintf(c->output, sizeof(c->output), "%s/output-%u", r->dir, r->started);
+    snprintf(dir, sizeof(dir), "%s/%u", r->dir, r->started);
+    r->started++;
+    c->watch =
+        mmap(NULL, sizeof(*c->watch), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (c->watch == MAP_FAILED || mkdir(dir, 0700) != 0 || pipe2(ends, O_CLOEXEC) != 0) {
+        return false;
+    }
+    const uint32_t limit_s = result->clause->limit_s ? result->clause->limit_s : LIMIT_S;
+    c->since_us = trial_now_us();
+    c->deadline_us = c->since_us + (uint64_t)limit_s * 1000000u;
+    fflush(NULL);
+    c->pid = fork();
+    if (c->pid == 0) {
+        close(ends[0]);
+        sandbox_run(r->run, result->clause, dir, c->output, c->watch, ends[1], c->deadline_us);
+    }
+    close(ends[1]);
+    c->results = ends[0];
+    fcntl(c->results, F_SETFL, O_NONBLOCK);
+    return c->pid > 0;
+}
+
+/* End those whose time, or whose call's time, is over. */
+static void runner_end_late(struct child *c)
+{
+    const uint64_t now = trial_now_us();
+    const struct trial_watch *w = c->watch;
+    const bool call_is_late = w->function[0] && w->limit_us &&
+                              now > w->since_us + w->limit_us + SLACK_MS * UINT64_C(1000);
+    if (!c->is_late && (call_is_late || now > c->deadline_us)) {
+        c->is_late = true;
+        kill(-c->pid, SIGKILL);
+        kill(c->pid, SIGKILL); /* before its setsid */
+    }
+}
+
+/* Wait for something to happen to the children; how many there are. */
+static unsigned runner_watch(struct runner *r)
+{
+    struct pollfd fds[JOBS_MAX];
+    struct child *of[JOBS_MAX];
+    unsigned count = 0;
+    for (size_t i = 0; i < JOBS_MAX; i++) {
+        struct child *c = &r->children[i];
+        if (c->result) {
+            runner_end_late(c);
+            of[count] = c;
+            fds[count++] = (struct pollfd){ .fd = c->results, .events = POLLIN };
+        }
+    }
+    if (count && poll(fds, count, LOOK_MS) > 0) {
+        for (unsigned i = 0; i < count; i++) {
+            if (fds[i].revents && !runner_read(r, of[i])) {
+                runner_reap(r, of[i]);
+            }
+        }
+    }
+    return count;
+}
+
+static struct child *runner_free_child(struct runner *r)
+{
+    for (unsigned i = 0; i < r->run->jobs && i < JOBS_MAX; i++) {
+        if (!r->children[i].result) {
+            return &r->children[i];
+        }
+    }
+    return NULL;
+}
+
+static bool runner_run_clause(struct runner *r, struct result *result)
+{
+    const bool is_alone = result->clause->flags & (CLAUSE_ALONE | CLAUSE_GATE);
+    struct child *c;
+    while (is_alone && runner_watch(r)) {
+    }
+    while (!(c = runner_free_child(r))) {
+        runner_watch(r);
+    }
+    if (r->is_over) {
+        return true;
+    }
+    if (!runner_start(r, c, result)) {
+        return false;
+    }
+    while (is_alone && runner_watch(r)) {
+    }
+    return true;
+}
+
+/* ---- a suite ---- */
+
+static void runner_add(struct run *run, const struct clause *clauses)
+{
+    for (; clauses->id && run->count < RUN_CLAUSES_MAX; clauses++) {
+        run->results[run->count++] = (struct result){
+            .clause = clauses,
+            .outcome = runner_is_asked(run, clauses->id) || (clauses->flags & CLAUSE_GATE)
+                           ? OUTCOME_WAITING
+                           : OUTCOME_NOT_ASKED,
+        };
+    }
+}
+
+static void runner_add_suite(struct run *run)
+{
+    for (const struct suite *const *s = suites; *s; s++) {
+        for (size_t i = 0; (*s)->kind == run->kind && (*s)->parts[i]; i++) {
+            runner_add(run, (*s)->parts[i]);
+        }
+    }
+}
+
+static bool runner_run_all(struct runner *r)
+{
+    struct run *run = r->run;
+    runner_add(run, plugin_clauses);
+    for (size_t i = 0; i < run->count; i++) {
+        struct result *result = &run->results[i];
+        if (result->outcome == OUTCOME_WAITING && result->clause->run && !r->is_over &&
+            !runner_run_clause(r, result)) {
+            return false;
+        }
+        if (i == 0) { /* the plugin has said what it is */
+            runner_add_suite(run);
+        }
+        if (run->usage[0]) {
+            break;
+        }
+    }
+    while (runner_watch(r)) {
+    }
+    for (size_t i = 0; i < run->count; i++) {
+        struct result *result = &run->results[i];
+        char text[128];
+        if (result->outcome == OUTCOME_WAITING && r->is_over) {
+            snprintf(text, sizeof(text), "was not tried, because of %s", r->over_because);
+            runner_set(result, OUTCOME_SKIPPED, text);
+        } else if (result->outcome == OUTCOME_WAITING) {
+            result->outcome = OUTCOME_KEPT; /* all trials watched */
+        }
+    }
+    return true;
+}
+
+static int runner_remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st;
+    (void)at;
+    if (type == FTW_D || type == FTW_DNR) {
+        chmod(path, 0700);
+    }
+    return remove(path);
+}
+
+bool runner_run(struct run *run, char *ret_why, size_t size)
+{
+    static struct runner r;
+    const char *top = getenv("TMPDIR");
+    r = (struct runner){ .run = run };
+    snprintf(r.dir, sizeof(r.dir), "%s/q-plugin-check-XXXXXX", top && *top == '/' ? top : "/tmp");
+    const bool is_made = mkdtemp(r.dir) != NULL;
+    const bool ok = is_made && runner_run_all(&r);
+    if (!ok) {
+        snprintf(ret_why, size, "%s: %s", r.dir, strerror(errno));
+    }
+    if (is_made) {
+        nftw(r.dir, runner_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    }
+    return ok;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs the clauses of a suite, each in a process of its own, and collects what was found. */
+#ifndef CONFORMANCE_RUNNER_H
+#define CONFORMANCE_RUNNER_H
+
+#include "clause.h"
+#include "trial.h"
+
+#include <stdbool.h>
+
+enum { RUN_CLAUSES_MAX = 192, RUN_ONLY_MAX = 64, RUN_TEXT_MAX = 1024 };
+
+enum outcome {
+    OUTCOME_NOT_ASKED, /* --only names others */
+    OUTCOME_WAITING,
+    OUTCOME_KEPT,
+    OUTCOME_FAILED,
+    OUTCOME_SKIPPED,
+};
+
+struct result {
+    const struct clause *clause;
+    enum outcome outcome;
+    char text[RUN_TEXT_MAX]; /* why it failed, or was skipped */
+    char note[RUN_TEXT_MAX]; /* empty: none */
+    unsigned ms;
+};
+
+/* What is to be checked, and what came out. */
+struct run {
+    const char *path;                                  /* of the plugin, absolute */
+    struct trial_setting settings[TRIAL_SETTINGS_MAX]; /* from the command line */
+    size_t setting_count;
+    const char *only[RUN_ONLY_MAX]; /* ids, or their first words; none: all */
+    size_t only_count;
+    unsigned jobs;
+
+    int32_t kind; /* of the plugin; 0 until it was loaded */
+    char name[128];
+    char version[128];
+    char usage[RUN_TEXT_MAX]; /* why the command line does not fit the plugin */
+    struct result results[RUN_CLAUSES_MAX];
+    size_t count;
+};
+
+/* All suites; NULL ends them. */
+extern const struct suite *const suites[];
+
+/* Fill results. False if the machine does not let it: then the text says why. */
+bool runner_run(struct run *run, char *ret_why, size_t size);
+
+/* True if one of `only` is the id, or its first words. */
+bool runner_is_asked(const struct run *run, const char *id);
+
+#endif
