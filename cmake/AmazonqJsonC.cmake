@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# amazonq::json-c, for settings.json. The static library is preferred: it is hidden inside ours and
-# costs no time at start-up.
+# amazonq::json-c, for what the broker's callers ask. The static library is preferred: it costs no
+# time at start-up.
 
 find_path(JSON_C_INCLUDE_DIR json-c/json.h REQUIRED)
 find_library(JSON_C_LIBRARY NAMES libjson-c.a json-c REQUIRED)

@@ -37,8 +37,7 @@ static aq_status settings_load(struct aq_settings *settings, struct aq_error *er
         st = settings_file_read((const char *)settings->path.ptr, &settings->json, err);
     }
     if (st == AQ_OK) {
-        st = settings_file_check_text((const char *)settings->path.ptr, buf_str(&settings->json),
-                                      err);
+        st = settings_check_text((const char *)settings->path.ptr, buf_str(&settings->json), err);
     }
     settings->reader = json_reader(buf_str(&settings->json));
     json_object(&settings->reader); /* nothing follows in an empty file */

@@ -117,7 +117,7 @@ static aq_status source_open(struct aq_client *client, const struct plugin *plug
                              struct aq_error *err)
 {
     AUTO(buf) struct buf path = BUF(PATH_MAX);
-    struct settings_value where = { { NULL, 0 }, SETTINGS_DEFAULT };
+    struct settings_value where = { .origin = SETTINGS_DEFAULT };
     bool exists = true;
     aq_status st = source_path(client, plugin, source, &path, &where.origin, &exists, err);
     if (st == AQ_OK && must_exist && !exists) {

@@ -185,8 +185,8 @@ static aq_status stream_timeout(const struct aq_client *client, uint32_t *ret, s
     struct settings_value value = settings_get(&client->settings, SETTINGS_API_TIMEOUT);
     int64_t ms = 0; /* as usual */
     if (value.text.len && (!str_to_i64(value.text, &ms) || ms < 1 || ms > INT32_MAX)) {
-        return error_set(err, AQ_E_INVALID,
-                         "setting 'api.timeout': must be a whole number of milliseconds above 0");
+        return settings_refuse(&client->settings, "api.timeout", &value, false,
+                               "a whole number of milliseconds above 0", err);
     }
     *ret = (uint32_t)ms;
     return AQ_OK;

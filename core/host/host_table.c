@@ -125,7 +125,10 @@ aq_status host_result_grant(struct host_table *h, aq_status st, struct aq_error 
 
 /* ---- settings ---- */
 
-enum { SETTING_NAME_MAX = 160 }; /* in quotes; loader.c has checked its parts */
+enum {
+    SETTING_NAME_MAX = 160, /* bytes; loader.c has checked its parts */
+    RANGE_MAX = 80,         /* "a whole number between A and B" */
+};
 
 static struct settings_value host_table_choose(const struct plugin *plugin,
                                                const struct settings *settings,
@@ -143,32 +146,41 @@ static struct settings_value host_table_choose(const struct plugin *plugin,
     return chosen;
 }
 
-static aq_status host_table_number(const char *object, const struct aq_setting *setting,
-                                   struct aq_str text, int64_t *ret, struct aq_error *err)
+/* What a setting of this type must be, if the text is not; NULL: it is. */
+static const char *host_table_wanted(const struct aq_setting *setting,
+                                     const struct settings_value *chosen, int64_t *ret_number,
+                                     char buf[RANGE_MAX])
 {
-    if (setting->type == AQ_SETTING_BOOLEAN) {
-        *ret = str_eq(text, AQ_STR("true"));
-        return *ret || str_eq(text, AQ_STR("false"))
-                   ? AQ_OK
-                   : error_set(err, AQ_E_INVALID, "%s: must be true or false", object);
+    bool ranged = setting->min || setting->max;
+    bool fits = str_to_i64(chosen->text, ret_number) &&
+                (!ranged || (*ret_number >= setting->min && *ret_number <= setting->max));
+    switch (setting->type) {
+    case AQ_SETTING_BOOLEAN:
+        *ret_number = str_eq(chosen->text, AQ_STR("true"));
+        return *ret_number || str_eq(chosen->text, AQ_STR("false")) ? NULL : "true or false";
+    case AQ_SETTING_INTEGER:
+        snprintf(buf, RANGE_MAX, "a whole number");
+        if (ranged) {
+            snprintf(buf, RANGE_MAX, "a whole number between %lld and %lld",
+                     (long long)setting->min, (long long)setting->max);
+        }
+        return fits ? NULL : buf;
+    default:
+        return chosen->misfit ? "a string" : NULL;
     }
-    if (!str_to_i64(text, ret)) {
-        return error_set(err, AQ_E_INVALID, "%s: must be a whole number", object);
-    }
-    if ((setting->min || setting->max) && (*ret < setting->min || *ret > setting->max)) {
-        return error_set(err, AQ_E_INVALID, "%s: must be between %lld and %lld", object,
-                         (long long)setting->min, (long long)setting->max);
-    }
-    return AQ_OK;
 }
 
 static aq_status host_table_value(struct host_table *h, const struct plugin *plugin,
-                                  const struct aq_setting *setting, struct settings_value chosen,
-                                  struct aq_setting_value *ret, struct aq_error *err)
+                                  const struct settings *settings, const struct aq_setting *setting,
+                                  struct settings_value chosen, struct aq_setting_value *ret,
+                                  struct aq_error *err)
 {
-    char name[SETTING_NAME_MAX];
-    snprintf(name, sizeof(name), "setting '%s.%s.%s'", loader_kind_name(plugin->info.kind),
-             plugin->info.name, setting->key);
+    char key[SETTING_NAME_MAX];
+    char name[SETTING_NAME_MAX + sizeof("setting ''")];
+    char range[RANGE_MAX];
+    snprintf(key, sizeof(key), "%s.%s.%s", loader_kind_name(plugin->info.kind), plugin->info.name,
+             setting->key);
+    snprintf(name, sizeof(name), "setting '%s'", key);
 
     if (chosen.origin == SETTINGS_NOWHERE || chosen.text.len == 0) {
         return !(setting->flags & AQ_SETTING_REQUIRED) ? AQ_OK
@@ -176,11 +188,10 @@ static aq_status host_table_value(struct host_table *h, const struct plugin *plu
                                           setting->env)
                               : error_set(err, AQ_E_INVALID, "%s: has no value, set it", name);
     }
-    if (setting->type == AQ_SETTING_INTEGER || setting->type == AQ_SETTING_BOOLEAN) {
-        aq_status st = host_table_number(name, setting, chosen.text, &ret->number, err);
-        if (st != AQ_OK) {
-            return st;
-        }
+    const char *wanted = host_table_wanted(setting, &chosen, &ret->number, range);
+    if (wanted) {
+        return settings_refuse(settings, key, &chosen, setting->flags & AQ_SETTING_SECRET, wanted,
+                               err);
     }
     AUTO(buf) struct buf path = BUF(0);
     if (setting->type == AQ_SETTING_PATH) {
@@ -205,7 +216,7 @@ static aq_status host_table_settings(struct host_table *h, const struct plugin *
     for (uint32_t i = 0; i < h->value_count; i++) {
         struct aq_setting setting = plugin_setting(plugin, i);
         struct settings_value chosen = host_table_choose(plugin, settings, &setting, values, count);
-        aq_status st = host_table_value(h, plugin, &setting, chosen, &h->values[i], err);
+        aq_status st = host_table_value(h, plugin, settings, &setting, chosen, &h->values[i], err);
         if (st != AQ_OK) {
             return st;
         }

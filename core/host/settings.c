@@ -3,23 +3,37 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "host/settings_file.h"
 #include "host/trust.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { SETTINGS_NAME_MAX = 160 }; /* "transport.", a name and a key of 64 bytes, and then some */
+enum {
+    SETTINGS_NAME_MAX = 160,  /* "transport.", a name and a key of 64 bytes, and then some */
+    SETTINGS_SHOWN_MAX = 160, /* of a value in a message */
+};
+
+/* The existing CLI's; it counts as a whole. */
+#define SERVICE_KEY "api.codewhisperer.service"
 
 struct settings_entry {
     struct aq_str key, value;
+};
+
+/* A member of settings.json. */
+struct settings_member {
+    struct aq_str key;
+    struct aq_str value; /* as written */
+    struct aq_str text;  /* of a scalar, decoded; NUL-terminated */
+    enum json_type type;
 };
 
 static const struct {
@@ -105,114 +119,158 @@ static aq_status settings_copy(struct settings *s, const struct aq_client_option
 
 /* ---- settings.json ---- */
 
-/* White space as JSON has it (RFC 8259, section 2). */
-static bool settings_is_space(char c)
+/* Of a key that is there twice the later one counts. */
+static const struct settings_member *settings_file_member(const struct settings *s, const char *key)
 {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    for (uint32_t i = s->member_count; i > 0; i--) {
+        if (str_eq(s->members[i - 1].key, str_from(key))) {
+            return &s->members[i - 1];
+        }
+    }
+    return NULL;
 }
 
-/* Parse the text, which must be one JSON object. Returns NULL, or what is wrong at byte *ret_at. */
-static const char *settings_parse(struct aq_str text, struct json_tokener *tokener,
-                                  struct json_object **ret, size_t *ret_at)
+static uint32_t settings_count_members(struct aq_str text)
 {
-    *ret = json_tokener_parse_ex(tokener, text.ptr, (int)text.len);
-    enum json_tokener_error problem = json_tokener_get_error(tokener);
-    *ret_at = json_tokener_get_parse_end(tokener);
-    if (problem != json_tokener_success) {
-        return problem == json_tokener_continue ? "it ends too early"
-                                                : json_tokener_error_desc(problem);
+    struct json_reader reader = json_reader(text);
+    struct json_member member;
+    uint32_t count = 0;
+    json_object(&reader);
+    while (json_next(&reader, &member)) {
+        count++;
     }
-    if (!json_object_is_type(*ret, json_type_object)) {
-        return "it is something else";
-    }
-    while (*ret_at < text.len && settings_is_space(text.ptr[*ret_at])) {
-        (*ret_at)++;
-    }
-    return *ret_at == text.len ? NULL : "there is more behind its end";
+    return count;
 }
 
-static aq_status settings_parse_file(struct settings *s, const char *path, struct aq_str text,
-                                     struct aq_error *err)
+/* Append a decoded string and a NUL; there is room, for it stood there with its quotes. */
+static struct aq_str settings_keep(struct buf *texts, const struct json_member *string)
 {
-    struct json_tokener *tokener = json_tokener_new();
-    if (!tokener) {
+    char *at = (char *)texts->ptr + texts->len;
+    size_t len = json_string_decode(string, at);
+    at[len] = '\0';
+    texts->len += len + 1;
+    return (struct aq_str){ at, len };
+}
+
+static void settings_take_member(struct settings *s, const struct json_member *found,
+                                 struct settings_member *ret)
+{
+    const struct json_member key = {
+        .value = { found->key.ptr - 1, found->key.len + 2 }, /* with its quotes */
+        .type = JSON_STRING,
+        .escaped = true,
+    };
+    ret->key = settings_keep(&s->file_texts, &key);
+    ret->type = found->type;
+    ret->value = found->value;
+    if (found->type == JSON_STRING) {
+        ret->text = settings_keep(&s->file_texts, found);
+    } else {
+        ret->text =
+            (struct aq_str){ (char *)s->file_texts.ptr + s->file_texts.len, found->value.len };
+        buf_add(&s->file_texts, found->value);
+        buf_add_char(&s->file_texts, '\0'); /* in place of the comma or brace behind it */
+    }
+}
+
+/* The endpoint of the existing CLI's setting, if it is what it must be to name one. */
+static struct aq_str settings_service_endpoint(struct settings *s, struct aq_str service)
+{
+    struct json_member endpoint;
+    struct json_member region;
+    bool named = json_find(service, AQ_STR("endpoint"), &endpoint) &&
+                 json_find(service, AQ_STR("region"), &region) && endpoint.type == JSON_STRING &&
+                 region.type == JSON_STRING;
+    return named ? settings_keep(&s->file_texts, &endpoint) : (struct aq_str){ NULL, 0 };
+}
+
+static aq_status settings_parse(struct settings *s, struct aq_error *err)
+{
+    const char *path = (const char *)s->file_path.ptr;
+    struct aq_str text = buf_str(&s->file);
+    struct json_member member;
+    aq_status st = settings_check_text(path, text, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    s->member_count = settings_count_members(text);
+    s->members = alloc_array(s->member_count, sizeof(*s->members));
+    if (!s->members || !buf_reserve(&s->file_texts, 2 * text.len)) { /* once: they point into it */
         return error_nomem(err, path);
     }
-    size_t at = 0;
-    const char *problem = settings_parse(text, tokener, &s->file, &at);
-    json_tokener_free(tokener);
-    if (problem) {
-        return error_set(err, AQ_E_INVALID,
-                         "%s: not a JSON object (byte %zu: %s), correct it or move it away", path,
-                         at, problem);
+    struct json_reader reader = json_reader(text);
+    json_object(&reader);
+    for (uint32_t i = 0; json_next(&reader, &member); i++) {
+        settings_take_member(s, &member, &s->members[i]);
+    }
+    const struct settings_member *service = settings_file_member(s, SERVICE_KEY);
+    if (service) {
+        s->service_endpoint = settings_service_endpoint(s, service->value);
     }
     return AQ_OK;
 }
 
 static aq_status settings_read_file(struct settings *s, struct aq_error *err)
 {
-    AUTO(buf) struct buf text = BUF(SETTINGS_FILE_MAX);
     aq_status st = settings_file_path(&s->file_path, err);
     if (st != AQ_OK) {
         return st == AQ_E_NOMEM ? st : AQ_OK; /* no home directory, hence no file */
     }
-    const char *path = (const char *)s->file_path.ptr;
-    st = settings_file_read(path, &text, err);
-    if (st != AQ_OK || text.len == 0) { /* not there, or just created by somebody */
+    s->file.max = SETTINGS_FILE_MAX;
+    st = settings_file_read((const char *)s->file_path.ptr, &s->file, err);
+    if (st != AQ_OK || s->file.len == 0) { /* not there, or just created by somebody */
         return st;
     }
-    return settings_parse_file(s, path, buf_str(&text), err);
+    return settings_parse(s, err);
 }
 
-static struct json_object *settings_file_member(const struct settings *s, const char *key)
+/* What a value is that no setting can have. */
+static const char *settings_misfit(const struct settings_member *member)
 {
-    struct json_object *member = NULL;
-    if (s->file) {
-        json_object_object_get_ex(s->file, key, &member);
-    }
-    return member;
-}
-
-static struct aq_str settings_file_text(const struct settings *s, const char *key)
-{
-    struct json_object *member = settings_file_member(s, key);
-    switch (json_object_get_type(member)) {
-    case json_type_string:
-    case json_type_int:
-    case json_type_boolean:
-        return str_from(json_object_get_string(member)); /* lives as long as the member */
+    int64_t ignored;
+    switch (member->type) {
+    case JSON_ARRAY:
+        return "a list";
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_NUMBER:
+        return str_to_i64(member->text, &ignored) ? NULL : "no whole number";
+    case JSON_STRING: /* whoever reads it up to the NUL sees another one */
+        return strlen(member->text.ptr) == member->text.len ? NULL : "a text with a NUL in it";
     default:
-        return (struct aq_str){ NULL, 0 };
+        return NULL;
     }
+}
+
+/* null is the same as not there. */
+static struct settings_value settings_in_file(const struct settings *s, const char *key)
+{
+    const struct settings_member *member = settings_file_member(s, key);
+    if (!member || member->type == JSON_NULL) {
+        return (struct settings_value){ .origin = SETTINGS_NOWHERE };
+    }
+    return (struct settings_value){
+        .text = str_from(member->text.ptr),
+        .origin = SETTINGS_FILE,
+        .misfit = settings_misfit(member),
+    };
 }
 
 /* ---- the face ---- */
-
-aq_status settings_init(struct settings *s, const struct aq_client_options *options,
-                        struct aq_error *err)
-{
-    s->flags = options->flags;
-    if (trust_is_privileged()) {
-        s->flags |= AQ_CLIENT_NO_ENV | AQ_CLIENT_NO_SETTINGS;
-    }
-    aq_status st = settings_copy(s, options, err);
-    if (st == AQ_OK && !(s->flags & AQ_CLIENT_NO_SETTINGS)) {
-        st = settings_read_file(s, err);
-    }
-    return st;
-}
 
 void settings_done(struct settings *s)
 {
     buf_done(&s->explicit_texts);
     buf_done(&s->file_path);
+    buf_done(&s->file_texts);
+    buf_done(&s->file);
     alloc_free(s->entries, s->entry_count * sizeof(*s->entries));
-    json_object_put(s->file);
+    alloc_free(s->members, s->member_count * sizeof(*s->members));
     *s = (struct settings){ 0 };
 }
 
 /* First of the comma-separated variables that is set and not empty. */
-static struct aq_str settings_env(const struct settings *s, const char *names)
+static struct settings_value settings_env(const struct settings *s, const char *names)
 {
     struct aq_str rest = str_from(names);
     while (rest.ptr && !(s->flags & AQ_CLIENT_NO_ENV)) {
@@ -225,33 +283,31 @@ static struct aq_str settings_env(const struct settings *s, const char *names)
         name[one.len] = '\0';
         const char *value = secure_getenv(name);
         if (value && value[0] != '\0') {
-            return str_from(value);
+            return (struct settings_value){ str_from(value), SETTINGS_ENV, one, NULL };
         }
     }
-    return (struct aq_str){ NULL, 0 };
+    return (struct settings_value){ .origin = SETTINGS_NOWHERE };
 }
 
 static struct settings_value settings_find(const struct settings *s, const char *key,
                                            const char *env, const char *default_value)
 {
-    struct aq_str text;
+    struct settings_value value;
     for (uint32_t i = s->entry_count; i > 0; i--) { /* the last one given wins */
         if (str_eq(s->entries[i - 1].key, str_from(key))) {
-            return (struct settings_value){ s->entries[i - 1].value, SETTINGS_EXPLICIT };
+            return (struct settings_value){ .text = s->entries[i - 1].value,
+                                            .origin = SETTINGS_EXPLICIT };
         }
     }
-    text = settings_env(s, env);
-    if (text.ptr) {
-        return (struct settings_value){ text, SETTINGS_ENV };
+    value = settings_env(s, env);
+    if (!value.text.ptr) {
+        value = settings_in_file(s, key);
     }
-    text = settings_file_text(s, key);
-    if (text.ptr) {
-        return (struct settings_value){ text, SETTINGS_FILE };
+    if (!value.text.ptr && default_value) {
+        value.text = str_from(default_value);
+        value.origin = SETTINGS_DEFAULT;
     }
-    if (default_value) {
-        return (struct settings_value){ str_from(default_value), SETTINGS_DEFAULT };
-    }
-    return (struct settings_value){ { NULL, 0 }, SETTINGS_NOWHERE };
+    return value;
 }
 
 /* The service manager's directory of credentials has one for us; what cannot be looked at counts,
@@ -260,7 +316,7 @@ static bool settings_has_credential(const struct settings *s)
 {
     char path[PATH_MAX];
     struct stat info;
-    struct aq_str dir = settings_env(s, "CREDENTIALS_DIRECTORY");
+    struct aq_str dir = settings_env(s, "CREDENTIALS_DIRECTORY").text;
     int len = str_starts(dir, AQ_STR("/"))
                   ? snprintf(path, sizeof(path), "%s/amazonq-token", dir.ptr)
                   : 0;
@@ -271,7 +327,7 @@ static bool settings_has_credential(const struct settings *s)
 /* Somebody handed a token in, in one of the ways that store-token-file knows. */
 static bool settings_has_token(const struct settings *s)
 {
-    return settings_env(s, "Q_TOKEN_FD,Q_TOKEN_FILE").ptr || settings_has_credential(s);
+    return settings_env(s, "Q_TOKEN_FD,Q_TOKEN_FILE").text.ptr || settings_has_credential(s);
 }
 
 struct settings_value settings_get(const struct settings *s, enum settings_id id)
@@ -280,7 +336,7 @@ struct settings_value settings_get(const struct settings *s, enum settings_id id
         settings_find(s, known[id].key, known[id].env, known[id].default_value);
     if (id == SETTINGS_STORE && value.origin < SETTINGS_ENV &&
         settings_get(s, SETTINGS_DB).origin < SETTINGS_ENV && settings_has_token(s)) {
-        return (struct settings_value){ AQ_STR("token-file"), SETTINGS_ENV };
+        return (struct settings_value){ .text = AQ_STR("token-file"), .origin = SETTINGS_ENV };
     }
     return value;
 }
@@ -300,19 +356,90 @@ struct aq_str settings_explicit_key(const struct settings *s, uint32_t i)
 
 bool settings_has_service(const struct settings *s, struct aq_str *ret_endpoint)
 {
-    struct json_object *service = NULL;
-    struct json_object *endpoint = NULL;
-    struct json_object *region = NULL;
-    *ret_endpoint = (struct aq_str){ NULL, 0 };
-    if (!s->file || !json_object_object_get_ex(s->file, "api.codewhisperer.service", &service)) {
-        return false;
+    *ret_endpoint = s->service_endpoint;
+    return settings_file_member(s, SERVICE_KEY) != NULL;
+}
+
+/* ---- making them ---- */
+
+void settings_place(const struct settings *s, const struct settings_value *value, struct buf *out)
+{
+    switch (value->origin) {
+    case SETTINGS_EXPLICIT:
+        buf_add(out, AQ_STR("as an option"));
+        break;
+    case SETTINGS_ENV:
+        buf_printf(out, "from %.*s", AQ_STR_ARG(value->variable));
+        break;
+    case SETTINGS_FILE:
+        buf_printf(out, "in %s", (const char *)s->file_path.ptr);
+        break;
+    default:
+        buf_add(out, AQ_STR("by default"));
     }
-    if (json_object_is_type(service, json_type_object) &&
-        json_object_object_get_ex(service, "endpoint", &endpoint) &&
-        json_object_object_get_ex(service, "region", &region) &&
-        json_object_is_type(endpoint, json_type_string) &&
-        json_object_is_type(region, json_type_string)) {
-        *ret_endpoint = str_from(json_object_get_string(endpoint));
+}
+
+aq_status settings_refuse(const struct settings *s, const char *key,
+                          const struct settings_value *value, bool secret, const char *wanted,
+                          struct aq_error *err)
+{
+    AUTO(buf) struct buf is = BUF(SETTINGS_SHOWN_MAX);
+    AUTO(buf) struct buf place = BUF(PATH_MAX);
+    bool in_file = value->origin == SETTINGS_FILE;
+    settings_place(s, value, &place);
+    if (value->misfit) {
+        buf_printf(&is, ", is %s", value->misfit);
+    } else if (!secret && value->text.len < SETTINGS_SHOWN_MAX / 2) {
+        buf_printf(&is, ", is '%.*s'", AQ_STR_ARG(value->text));
+    }
+    return error_set(err, AQ_E_INVALID, "setting '%s': must be %s%.*s (%.*s); correct it%s%s", key,
+                     wanted, AQ_STR_ARG(buf_str(&is)), AQ_STR_ARG(buf_str(&place)),
+                     in_file ? ", or run: q settings --delete " : "", in_file ? key : "");
+}
+
+/* A path that is relative would count only if the plugin is nowhere else, and be missed then. */
+static bool settings_paths_are_absolute(struct aq_str paths)
+{
+    while (paths.len) {
+        struct aq_str one = str_cut(&paths, ':');
+        if (one.len && !str_starts(one, AQ_STR("/")) && !str_starts(one, AQ_STR("~/"))) {
+            return false;
+        }
     }
     return true;
+}
+
+/* What is wrong with a value now may count for nothing later, so it is said at once. */
+static aq_status settings_check(const struct settings *s, struct aq_error *err)
+{
+    for (enum settings_id id = 0; id < KNOWN_COUNT; id++) {
+        struct settings_value value = settings_get(s, id);
+        const char *wanted = NULL;
+        if (id == SETTINGS_SHARE_CONTENT) {
+            bool truth = str_eq(value.text, AQ_STR("true")) || str_eq(value.text, AQ_STR("false"));
+            wanted = value.text.ptr && !truth ? "true or false" : NULL;
+        } else if (id == SETTINGS_PLUGIN_PATH && !settings_paths_are_absolute(value.text)) {
+            wanted = "absolute directories, separated by ':'";
+        } else if (value.misfit) {
+            wanted = id == SETTINGS_API_TIMEOUT ? "a whole number" : "a string";
+        }
+        if (wanted) {
+            return settings_refuse(s, known[id].key, &value, false, wanted, err);
+        }
+    }
+    return AQ_OK;
+}
+
+aq_status settings_init(struct settings *s, const struct aq_client_options *options,
+                        struct aq_error *err)
+{
+    s->flags = options->flags;
+    if (trust_is_privileged()) {
+        s->flags |= AQ_CLIENT_NO_ENV | AQ_CLIENT_NO_SETTINGS;
+    }
+    aq_status st = settings_copy(s, options, err);
+    if (st == AQ_OK && !(s->flags & AQ_CLIENT_NO_SETTINGS)) {
+        st = settings_read_file(s, err);
+    }
+    return st == AQ_OK ? settings_check(s, err) : st;
 }

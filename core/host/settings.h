@@ -12,8 +12,6 @@
 #include <amazonq/plugin.h>
 #include <stdbool.h>
 
-struct json_object;
-
 /* Settings of the core itself. docs/settings.md lists them for users. */
 enum settings_id {
     SETTINGS_STORE,         /* name or absolute path of the store plugin */
@@ -39,6 +37,8 @@ enum settings_origin {
 struct settings_value {
     struct aq_str text; /* NUL-terminated; valid as long as the settings, or the environment */
     enum settings_origin origin;
+    struct aq_str variable; /* of SETTINGS_ENV: its name */
+    const char *misfit;     /* of SETTINGS_FILE: what it is, if no setting can be that */
 };
 
 struct settings {
@@ -46,11 +46,16 @@ struct settings {
     struct buf explicit_texts;
     struct settings_entry *entries;
     uint32_t entry_count;
-    struct json_object *file; /* NULL without settings.json */
     struct buf file_path;
+    struct buf file; /* settings.json, and what its members point to */
+    struct buf file_texts;
+    struct settings_member *members;
+    uint32_t member_count;
+    struct aq_str service_endpoint; /* of api.codewhisperer.service */
 };
 
-/* Copy the caller's settings, refuse unknown keys, read settings.json. */
+/* Copy the caller's settings, refuse unknown keys, read settings.json, refuse values that can be
+ * none. */
 aq_status settings_init(struct settings *s, const struct aq_client_options *options,
                         struct aq_error *err);
 void settings_done(struct settings *s);
@@ -69,5 +74,13 @@ struct aq_str settings_explicit_key(const struct settings *s, uint32_t i);
 /* The existing CLI's setting api.codewhisperer.service: its mere presence suppresses profileArn,
  * and it names an endpoint if it is an object with the strings endpoint and region. */
 bool settings_has_service(const struct settings *s, struct aq_str *ret_endpoint);
+
+/* Append where a value comes from, as "from VARIABLE", "in FILE", "as an option", "by default". */
+void settings_place(const struct settings *s, const struct settings_value *value, struct buf *out);
+
+/* AQ_E_INVALID, with the value (unless it is secret), where it comes from, and what is wanted. */
+aq_status settings_refuse(const struct settings *s, const char *key,
+                          const struct settings_value *value, bool secret, const char *wanted,
+                          struct aq_error *err);
 
 #endif

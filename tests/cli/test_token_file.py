@@ -338,7 +338,7 @@ def test_a_file_that_all_can_read_is_a_warning(q, secret):
     ("name", "value", "code", "says"),
     [
         ("Q_TOKEN_FILE", "secrets/token", 2, "is not an absolute path"),
-        ("Q_TOKEN_FD", "0", 2, "must be between 3 and"),
+        ("Q_TOKEN_FD", "0", 2, "must be a whole number between 3 and"),
         ("Q_TOKEN_FD", "one", 2, "must be a whole number"),
         ("Q_TOKEN_FD", "99", 3, "neither an open file nor a pipe, start the program with 99<FILE"),
     ],

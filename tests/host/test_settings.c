@@ -191,15 +191,15 @@ static void a_file_that_is_not_an_object_is_an_error_that_names_it(void **state)
     static const struct {
         const char *text, *says;
     } bad[] = {
-        { "[]", "(byte 2: it is something else), correct it or move it away" },
-        { "\"text\"", "(byte 6: it is something else)" },
-        { "{\"store\":", "(byte 9: it ends too early)" },
-        { "{", "(byte 1: it ends too early)" },
-        { " ", "(byte 1: it ends too early)" },
-        { "nonsense", "(byte 1: " },
-        { "{} x", "(byte 3: there is more behind its end)" },
-        { "{}\n{}", "(byte 3: there is more behind its end)" },
-        { "{}}", "(byte 2: there is more behind its end)" },
+        { "[]", "(byte 0: it is something else), correct it or move it away" },
+        { "\"text\"", "(byte 0: it is something else)" },
+        { "{\"store\":", "(byte 9: a value is missing)" },
+        { "{", "(byte 1: a string is missing)" },
+        { " ", "(byte 1: it is something else)" },
+        { "nonsense", "(byte 0: it is something else)" },
+        { "{} x", "(byte 3: something follows the value)" },
+        { "{}\n{}", "(byte 3: something follows the value)" },
+        { "{}}", "(byte 2: something follows the value)" },
     };
     struct aq_client_options options = AQ_CLIENT_OPTIONS_INIT;
     struct aq_error err;
@@ -399,8 +399,9 @@ static void a_value_of_the_file_is_a_text_a_number_or_a_boolean(void **state)
 {
     static const struct {
         const char *json, *expected;
-    } cases[] = { { "\"t\"", "t" }, { "5", "5" }, { "true", "true" }, { "null", "" },
-                  { "[1]", "" },    { "{}", "" }, { "1.5", "" } };
+    } cases[] = {
+        { "\"t\"", "t" }, { "5", "5" }, { "true", "true" }, { "\"\\u0061\"", "a" }, { "null", "" }
+    };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char text[64];
@@ -410,6 +411,54 @@ static void a_value_of_the_file_is_a_text_a_number_or_a_boolean(void **state)
         assert_str(settings_get(&s, SETTINGS_API_TIMEOUT).text, cases[i].expected);
         settings_done(&s);
     }
+}
+
+static void refused(const struct aq_client_setting *one, const char *expected)
+{
+    struct aq_client_options options = AQ_CLIENT_OPTIONS_INIT;
+    struct settings s = { 0 };
+    struct aq_error err;
+    options.settings = one;
+    options.setting_count = one ? 1 : 0;
+    assert_int_equal(settings_init(&s, &options, &err), AQ_E_INVALID);
+    assert_contains(err.text, expected);
+    settings_done(&s);
+}
+
+static void a_value_that_would_count_for_nothing_is_an_error_that_says_where_it_is(void **state)
+{
+    static const struct {
+        const char *json, *expected;
+    } cases[] = {
+        { "{\"store\": {\"name\": \"sqlite\"}}",
+          "setting 'store': must be a string, is an object (in " },
+        { "{\"endpoint\": [\"https://q.test\"]}",
+          "setting 'endpoint': must be a string, is a list (in " },
+        { "{\"db\": 1.5}", "setting 'db': must be a string, is no whole number (in " },
+        { "{\"api.timeout\": {}}", "must be a whole number, is an object (in " },
+        { "{\"api.timeout\": []}", "; correct it, or run: q settings --delete api.timeout" },
+        { "{\"codeWhisperer.shareCodeWhispererContentWithAWS\": 0}",
+          "must be true or false, is '0' (in " },
+        { "{\"codeWhisperer.shareCodeWhispererContentWithAWS\": \"no\"}",
+          "true or false, is 'no'" },
+        { "{\"plugin.path\": \"/a:b\"}",
+          "must be absolute directories, separated by ':', is '/a:b'" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        write_file(cases[i].json);
+        refused(NULL, cases[i].expected);
+    }
+}
+
+static void a_relative_directory_of_plugins_is_refused_wherever_it_comes_from(void **state)
+{
+    const struct aq_client_setting one = { AQ_STR_INIT("plugin.path"), AQ_STR_INIT("plugins") };
+    (void)state;
+    refused(&one, "is 'plugins' (as an option); correct it");
+    setenv("Q_PLUGIN_PATH", "/usr/lib/q:./plugins", 1);
+    refused(NULL, "is '/usr/lib/q:./plugins' (from Q_PLUGIN_PATH); correct it");
+    unsetenv("Q_PLUGIN_PATH");
 }
 
 static void the_service_setting_counts_by_its_presence_and_needs_both_members(void **state)
@@ -462,6 +511,8 @@ int main(void)
         CASE(a_plugins_setting_is_found_under_its_longest_name),
         CASE(a_plugins_variables_are_tried_in_their_order),
         CASE(a_value_of_the_file_is_a_text_a_number_or_a_boolean),
+        CASE(a_value_that_would_count_for_nothing_is_an_error_that_says_where_it_is),
+        CASE(a_relative_directory_of_plugins_is_refused_wherever_it_comes_from),
         CASE(the_service_setting_counts_by_its_presence_and_needs_both_members),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

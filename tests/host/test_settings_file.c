@@ -130,9 +130,9 @@ static void one_member_is_changed_and_no_other_byte(void **state)
         struct buf out = BUF(0);
         struct aq_error err;
         struct aq_str value = { NULL, 0 };
-        assert_int_equal(settings_file_edit("f", str_from(cases[i].text), str_from(cases[i].key),
-                                            cases[i].value ? str_from(cases[i].value) : value, &out,
-                                            &err),
+        assert_int_equal(settings_edit("f", str_from(cases[i].text), str_from(cases[i].key),
+                                       cases[i].value ? str_from(cases[i].value) : value, &out,
+                                       &err),
                          AQ_OK);
         assert_string_equal((char *)out.ptr, cases[i].expected);
         buf_done(&out);
