@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "base/str.h"
-#include "client/source.h"
+#include "client/rows.h"
 
 #include <amazonq/migrate.h>
 
@@ -16,13 +16,6 @@ enum {
     LOCK_WAIT_US = 30 * 1000 * 1000, /* and for how long */
     ROUNDS = 3,                      /* of copying, when others change what was read */
     SAME_PLACE = 3,                  /* as often the locks seem to be one */
-    ROW_COUNT = 3,                   /* token, registration, profile */
-};
-
-/* Everything that belongs to a login in one store, as it is stored. */
-struct rows {
-    struct buf value[ROW_COUNT];
-    bool present[ROW_COUNT];
 };
 
 /* A store and its lock. */
@@ -53,64 +46,6 @@ struct migrate_op {
     struct buf profile_arn;
     struct aq_token view;
 };
-
-/* ---- rows ---- */
-
-static void rows_done(struct rows *rows)
-{
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        buf_done(&rows->value[i]);
-    }
-}
-
-static struct aq_str row_key(const struct source *source, size_t i)
-{
-    return i == 0 ? source->token_key : i == 1 ? source->registration_key : source->profile_key;
-}
-
-static aq_status rows_read(struct store *store, const struct source *source, struct rows *ret,
-                           struct aq_error *err)
-{
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        ret->value[i].max = AQ_STORE_VALUE_MAX;
-        aq_status st = store_get(store, row_key(source, i), &ret->value[i], err);
-        if (st != AQ_OK && st != AQ_E_NOTFOUND) {
-            return st;
-        }
-        ret->present[i] = st == AQ_OK;
-    }
-    return AQ_OK;
-}
-
-static bool rows_equal(const struct rows *a, const struct rows *b)
-{
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (a->present[i] != b->present[i] ||
-            !str_eq(buf_str(&a->value[i]), buf_str(&b->value[i]))) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Put `wanted` in the place of `found`; without it, nothing. All of it, or AQ_E_CHANGED. */
-static aq_status rows_replace(struct store *store, const struct source *source,
-                              const struct rows *found, const struct rows *wanted,
-                              struct aq_error *err)
-{
-    struct aq_change changes[ROW_COUNT];
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        bool put = wanted && wanted->present[i];
-        changes[i] = (struct aq_change){
-            .key = row_key(source, i),
-            .expect = found->present[i] ? AQ_EXPECT_VALUE : AQ_EXPECT_ABSENT,
-            .expected = buf_bytes(&found->value[i]),
-            .action = put ? AQ_CHANGE_PUT : AQ_CHANGE_REMOVE,
-            .value = put ? buf_bytes(&wanted->value[i]) : (struct aq_bytes){ NULL, 0 },
-        };
-    }
-    return store_commit(store, changes, ROW_COUNT, err);
-}
 
 /* ---- load ---- */
 
@@ -230,31 +165,20 @@ static aq_status migrate_lock(struct migrate_op *m, struct aq_error *err)
 
 /* ---- copy ---- */
 
-/* The same login: made with one client registration. */
-static bool migrate_is_same_login(const struct migrate_op *m, const struct rows *found)
-{
-    AUTO(registration) struct registration ours = { 0 };
-    AUTO(registration) struct registration theirs = { 0 };
-    struct aq_str key = m->login.source->registration_key;
-    return m->rows.present[1] && found->present[1] &&
-           registration_parse(key, buf_str(&m->rows.value[1]), &ours, NULL) == AQ_OK &&
-           registration_parse(key, buf_str(&found->value[1]), &theirs, NULL) == AQ_OK &&
-           str_eq(ours.client_id, theirs.client_id);
-}
-
 /* Nothing may be lost by putting ours in the place of what was found. */
 static aq_status migrate_check_found(const struct migrate_op *m, const struct rows *found,
                                      struct aq_error *err)
 {
     AUTO(token) struct token token = { 0 };
-    if (!found->present[0] || (m->options.flags & AQ_MIGRATE_REPLACE)) {
+    if (!found->present[ROW_TOKEN] || (m->options.flags & AQ_MIGRATE_REPLACE)) {
         return AQ_OK;
     }
-    aq_status st = token_parse(m->login.source->token_key, buf_str(&found->value[0]), &token, err);
+    aq_status st =
+        token_parse(m->login.source->token_key, buf_str(&found->value[ROW_TOKEN]), &token, err);
     if (st != AQ_OK) {
         return st == AQ_E_NOTFOUND ? AQ_OK : st;
     }
-    if (!migrate_is_same_login(m, found)) {
+    if (!rows_are_one_login(m->login.source, &m->rows, found)) {
         return error_set(err, AQ_E_CHANGED,
                          "login: store '%s' holds another one, valid until %.*s; nothing was "
                          "changed, allow it to be replaced (--replace) or log out there",
@@ -312,7 +236,7 @@ static aq_status migrate_purge(struct migrate_op *m, struct aq_error *err)
 {
     aq_status st = store_can_save(m->from.store, err);
     if (st == AQ_OK) {
-        st = rows_replace(m->from.store, m->login.source, &m->rows, NULL, err);
+        st = rows_remove(m->from.store, m->login.source, &m->rows, ROW_COUNT, err);
     }
     return st == AQ_E_CHANGED ? AQ_AGAIN : st;
 }
@@ -333,8 +257,9 @@ static aq_status migrate_read(struct migrate_op *m, struct aq_error *err)
         buf_clear(&m->profile_arn);
         st = source_profile(&m->login, &m->profile_arn, err);
     }
-    return st == AQ_OK && !str_eq(buf_str(&m->rows.value[0]), buf_str(&m->login.json)) ? AQ_AGAIN
-                                                                                       : st;
+    return st == AQ_OK && !str_eq(buf_str(&m->rows.value[ROW_TOKEN]), buf_str(&m->login.json))
+               ? AQ_AGAIN
+               : st;
 }
 
 static aq_status migrate_round(struct migrate_op *m, struct aq_error *err)
