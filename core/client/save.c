@@ -6,7 +6,10 @@
 #include "base/str.h"
 #include "host/spill.h"
 
-enum { SAVE_POLL_US = 250 * 1000 }; /* how often a failed save is tried again */
+enum {
+    SAVE_POLL_US = 250 * 1000,       /* how often a failed save is tried again */
+    SAVE_WATCH_US = 2 * 1000 * 1000, /* how long a row that was put back may turn out to be wrong */
+};
 
 /* ---- life ---- */
 
@@ -145,7 +148,36 @@ static aq_status save_into_gap(struct save *s, struct aq_error *err)
         s->again_us = s->gone_us + SAVE_POLL_US;
         return AQ_AGAIN;
     }
-    return save_restore(s, buf_str(&json), err);
+    st = save_restore(s, buf_str(&json), err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    s->restored_us = now_us;
+    s->again_us = now_us + SAVE_POLL_US;
+    return AQ_AGAIN;
+}
+
+/* The row was put back. If the registration goes now, too, it was a slow logout after all, and what
+ * was put back goes with it, unless somebody else has changed it. */
+static aq_status save_watch(struct save *s, struct aq_error *err)
+{
+    AUTO(buf) struct buf json = BUF(AQ_STORE_VALUE_MAX);
+    const struct source *source = s->login->source;
+    const struct aq_change change = {
+        .key = source->token_key,
+        .expect = AQ_EXPECT_VALUE,
+        .expected = buf_bytes(&s->fresh),
+        .action = AQ_CHANGE_REMOVE,
+    };
+    bool has_time = save_has_time(s);
+    if (store_get(s->login->store, source->registration_key, &json, err) != AQ_E_NOTFOUND) {
+        return has_time && clock_now_us() < s->restored_us + SAVE_WATCH_US ? AQ_AGAIN : AQ_OK;
+    }
+    aq_status st = store_commit(s->login->store, &change, 1, err);
+    if (st == AQ_E_CHANGED) {
+        return save_replaced(err);
+    }
+    return st == AQ_OK || !has_time ? save_removed(err) : AQ_AGAIN;
 }
 
 /*
@@ -239,13 +271,19 @@ static void save_give_up(struct save *s, const struct aq_error *why)
     log_add(s->log, LOG_ERROR, str_from(s->unsaved.text));
 }
 
+static aq_status save_try(struct save *s, bool *ret_theirs, struct aq_error *err)
+{
+    if (s->restored_us) {
+        return save_watch(s, err);
+    }
+    aq_status st = source_replace(s->login, buf_str(&s->base), buf_str(&s->fresh), err);
+    return st == AQ_OK ? st : save_look(s, ret_theirs, err);
+}
+
 aq_status save_run(struct save *s, struct aq_error *err)
 {
     bool theirs = false;
-    aq_status st = source_replace(s->login, buf_str(&s->base), buf_str(&s->fresh), err);
-    if (st != AQ_OK) {
-        st = save_look(s, &theirs, err);
-    }
+    aq_status st = save_try(s, &theirs, err);
     if (st == AQ_AGAIN) {
         return AQ_AGAIN;
     }

@@ -24,6 +24,7 @@ struct save {
     struct buf fresh;     /* the new row */
     struct buf spill;     /* path of the file the new row is in meanwhile; empty: none */
     uint64_t gone_us;     /* when the row was first missed; 0: it was not */
+    uint64_t restored_us; /* when it was put back; 0: it was not */
     uint64_t again_us;    /* after AQ_AGAIN: when to go on */
     struct aq_error unsaved;
 };

@@ -107,6 +107,63 @@ static void a_row_that_a_careless_program_deleted_meanwhile_is_put_back(void **s
     fixture_assert_row("access-2");
 }
 
+/* Somebody removes the token, so slowly that it is put back before he is at the registration. */
+static void begin_a_slow_logout(struct fixture *f)
+{
+    fixture_login(-5, 1);
+    fixture_play(f, "wait 2\n" REFRESH_OK);
+    fixture_send(f);
+    fixture_remove(TOKEN_KEY);
+    fixture_settle(f);
+    while (!fake_store_row(TOKEN_KEY)) {
+        fixture_pass(f, 1);
+    }
+}
+
+static void log_out_slowly(struct fixture *f)
+{
+    begin_a_slow_logout(f);
+    fixture_remove(REGISTRATION_KEY);
+}
+
+static void a_row_that_was_put_back_into_a_slow_logout_goes_again(void **state)
+{
+    struct fixture *f = *state;
+    log_out_slowly(f);
+    assert_int_equal(fixture_finish(f), AQ_E_NOT_LOGGED_IN);
+    assert_null(fixture_get(TOKEN_KEY));
+    log_out_slowly(f);
+    fake_store_fail(FAKE_COMMIT, 0, 1, AQ_E_BUSY); /* not at once */
+    assert_int_equal(fixture_finish(f), AQ_E_NOT_LOGGED_IN);
+    assert_null(fixture_get(TOKEN_KEY));
+}
+
+static void what_somebody_else_made_of_it_stays(void **state)
+{
+    struct fixture *f = *state;
+    log_out_slowly(f);
+    fixture_put_token("other-user", "other", 3600);
+    assert_int_equal(fixture_finish(f), AQ_E_REFRESH);
+    fixture_assert_row("other-user");
+}
+
+static void a_registration_that_cannot_be_looked_at_is_not_gone(void **state)
+{
+    struct fixture *f = *state;
+    begin_a_slow_logout(f);
+    fake_store_fail(FAKE_GET, 0, FAKE_FOR_EVER, AQ_E_BUSY);
+    assert_int_equal(fixture_finish(f), AQ_END);
+    assert_string_equal(f->access, "access-2");
+}
+
+static void a_row_that_cannot_be_removed_is_given_up_in_time(void **state)
+{
+    struct fixture *f = *state;
+    log_out_slowly(f);
+    fake_store_fail(FAKE_COMMIT, 0, FAKE_FOR_EVER, AQ_E_BUSY);
+    assert_int_equal(fixture_finish(f), AQ_E_NOT_LOGGED_IN);
+}
+
 static void put_registration(const char *id, const char *secret)
 {
     char text[256];
@@ -399,6 +456,10 @@ int main(void)
         CASE(a_logout_counts_even_if_the_token_would_still_be_valid),
         FAKE_CASE(a_logout_while_a_save_is_tried_again_leaves_no_file_behind),
         CASE(a_row_that_a_careless_program_deleted_meanwhile_is_put_back),
+        FAKE_CASE(a_row_that_was_put_back_into_a_slow_logout_goes_again),
+        FAKE_CASE(what_somebody_else_made_of_it_stays),
+        FAKE_CASE(a_registration_that_cannot_be_looked_at_is_not_gone),
+        FAKE_CASE(a_row_that_cannot_be_removed_is_given_up_in_time),
         CASE(a_login_is_not_put_back_while_another_one_begins),
         FAKE_CASE(a_login_is_not_put_back_before_the_registration_was_seen),
         CASE(a_newer_token_of_somebody_else_is_used_and_kept),

@@ -59,6 +59,28 @@ def test_a_save_that_waited_through_a_logout_does_not_bring_the_login_back(
     assert not spilled(online)
 
 
+def test_a_logout_of_the_existing_cli_that_pauses_between_its_two_steps(online, service):
+    """So long that the token, which others remove by mistake, was put back."""
+    count = rounds(2, 20)
+    for _ in range(count):
+        service.reset(logins=True)
+        service.seed(online.db, expires_in=-60)
+        service.fault(REFRESH, hold="after")
+        process = online.start(*EXPORT)
+        service.wait(REFRESH, held=1)
+        existing = ExistingCli(online.db, None, 0)
+        existing.delete(TOKEN_KEY)
+        service.release()
+        while TOKEN_KEY not in rows(online):
+            assert process.poll() is None, finish(process)
+        existing.delete(REGISTRATION_KEY)
+        code, out, err = finish(process)
+        assert (code, out) == (NOT_LOGGED_IN, ""), err
+        stays_logged_out(online)
+    what = "logout of the existing CLI, paused between its two steps until the token is back"
+    report("R9", what, count, "0, stays logged out")
+
+
 @pytest.mark.parametrize("hold", ["before", "after"])
 def test_logout_while_the_service_is_asked(online, service, hold):
     count = rounds(3, 50)
