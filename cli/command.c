@@ -42,6 +42,19 @@ const struct command command_table[COMMAND_COUNT] = {
         .max_words = 1,
         .run = cmd_chat,
     },
+    [COMMAND_LOGOUT] = {
+        .name = "logout",
+        .args = "",
+        .summary = "remove the login from its store",
+        .details = "Token, client registration and profile go, and nothing brings them back, not\n"
+                   "even a refresh that is under way.  No service is asked.  Without a login there\n"
+                   "is nothing to do, which is no error.  Formats: plain, json, json-pretty.\n"
+                   "\n"
+                   "Example:\n"
+                   "  {q} logout --source kiro-cli\n",
+        .max_words = 0,
+        .run = cmd_logout,
+    },
     [COMMAND_WHOAMI] = {
         .name = "whoami",
         .args = "",

@@ -9,6 +9,7 @@ enum command_id {
     COMMAND_EXPORT_TOKEN,
     COMMAND_MIGRATE,
     COMMAND_CHAT,
+    COMMAND_LOGOUT,
     COMMAND_WHOAMI,
     COMMAND_BROKER,
     COMMAND_SETTINGS,
@@ -39,6 +40,7 @@ const struct command *command_in_group(const char *group);
 int cmd_export_token(const struct options *o);
 int cmd_migrate(const struct options *o);
 int cmd_chat(const struct options *o);
+int cmd_logout(const struct options *o);
 int cmd_whoami(const struct options *o);
 int cmd_broker(const struct options *o);
 int cmd_settings(const struct options *o);

@@ -9,7 +9,7 @@ static const struct {
     const char *name;
     const char *what_to_do; /* ... the Amazon Q command line */
 } table[] = {
-    { "login", "sign in with" }, { "logout", "sign out with" },
+    { "login", "sign in with" },
     { "agent", "use" },          { "diagnostic", "use" },
     { "issue", "use" },          { "mcp", "use" },
     { "profile", "use" },

@@ -280,7 +280,8 @@ static void op_point_batch(const struct buf *batch, char *events, uint32_t strid
 static bool op_ends_batch(const struct aq_event *event)
 {
     return event->type == AQ_EVENT_TOKEN || event->type == AQ_EVENT_NEED_TOKEN ||
-           event->type == AQ_EVENT_HEAD || event->type == AQ_EVENT_MIGRATED;
+           event->type == AQ_EVENT_HEAD || event->type == AQ_EVENT_MIGRATED ||
+           event->type == AQ_EVENT_LOGGED_OUT;
 }
 
 aq_status aq_op_drain(struct aq_op *op, struct aq_event *events, uint32_t cap, uint32_t stride,

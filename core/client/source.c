@@ -28,6 +28,17 @@ static const struct source sources[CLIENT_STORES] = {
     },
 };
 
+const struct source *source_at(size_t i)
+{
+    return &sources[i];
+}
+
+bool source_is_wanted(const struct aq_client *client, const struct source *source)
+{
+    struct aq_str wanted = settings_get(&client->settings, SETTINGS_SOURCE).text;
+    return str_eq(wanted, AQ_STR("auto")) || str_eq(wanted, source->name);
+}
+
 void source_login_done(struct source_login *login)
 {
     token_done(&login->token);

@@ -17,6 +17,12 @@ struct source {
     struct aq_str profile_key;
 };
 
+/* The row i < CLIENT_STORES of the table. */
+const struct source *source_at(size_t i);
+
+/* True if the settings mean this one, perhaps among others. */
+bool source_is_wanted(const struct aq_client *client, const struct source *source);
+
 /* A login as it was found. */
 struct source_login {
     const struct source *source;

@@ -263,6 +263,27 @@ aq_status spill_read(struct aq_str key, struct aq_str spent, struct buf *out, st
     return st;
 }
 
+/* Its blocks will be used for something else one day; until then they hold nothing. */
+static void spill_wipe(int dir, const char *name)
+{
+    static const char zeros[4096];
+    struct stat info;
+    int fd = openat(dir, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
+        spill_is_private(&info, spill_owner(dir, "."))) {
+        off_t left = info.st_size < AQ_STORE_VALUE_MAX ? info.st_size : AQ_STORE_VALUE_MAX;
+        ssize_t done = 1;
+        while (left > 0 && done > 0) {
+            done = write(fd, zeros, left < (off_t)sizeof(zeros) ? (size_t)left : sizeof(zeros));
+            left -= done;
+        }
+        fdatasync(fd);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 void spill_remove(struct aq_str key, struct aq_str spent)
 {
     AUTO(buf) struct buf path = BUF(PATH_MAX);
@@ -271,6 +292,7 @@ void spill_remove(struct aq_str key, struct aq_str spent)
     for (enum place place = PLACE_STATE; place < PLACES; place++) {
         int dir = spill_open_dir(place, false, &path);
         if (dir >= 0) {
+            spill_wipe(dir, name);
             unlinkat(dir, name, 0);
             spill_sweep(dir);
             close(dir);

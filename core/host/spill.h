@@ -31,7 +31,7 @@ aq_status spill_write(struct aq_str key, struct aq_str spent, struct aq_str valu
  * none. Any other error: it is not known whether there is one. */
 aq_status spill_read(struct aq_str key, struct aq_str spent, struct buf *out, struct aq_error *err);
 
-/* Remove it, wherever it is. */
+/* Overwrite and remove it, wherever it is. */
 void spill_remove(struct aq_str key, struct aq_str spent);
 
 #endif

@@ -114,15 +114,17 @@ static void assert_kept(const char *generation)
 
 /* ---- copying ---- */
 
-static void three_rows_are_copied_and_a_warning_says_that_there_are_two_now(void **state)
+static void all_rows_are_copied_and_a_warning_says_that_there_are_two_now(void **state)
 {
     struct fixture *f = *state;
+    fixture_put("api.selectedCustomization", "{\"arn\":\"c\"}");
     assert_int_equal(migrate(f, 0), AQ_END);
     assert_string_equal(f->access, "access-1");
     assert_contains(f->warning, "is in both stores now");
     assert_same(TOKEN_KEY);
     assert_same(REGISTRATION_KEY);
     assert_same(PROFILE_KEY);
+    assert_same("api.selectedCustomization");
 }
 
 static void a_purge_removes_them_and_warns_of_nothing(void **state)
@@ -445,7 +447,7 @@ static void in_a_forked_child_it_says_so(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TO_FAKE(three_rows_are_copied_and_a_warning_says_that_there_are_two_now),
+        TO_FAKE(all_rows_are_copied_and_a_warning_says_that_there_are_two_now),
         TO_FAKE(a_purge_removes_them_and_warns_of_nothing),
         FROM_FAKE(a_database_is_made_where_there_is_none),
         TO_FAKE(the_event_says_where_it_came_from_and_where_it_is),

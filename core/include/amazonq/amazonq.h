@@ -10,6 +10,7 @@
  *     view.h status.h   borrowed memory, results and errors
  *     client.h          clients, settings, operations and how to wait for them
  *     token.h           the operation that yields a valid token
+ *     logout.h          the operation that removes a login from its store
  *     migrate.h         the operation that moves a login to another store
  *     settings.h        what is in settings.json, and how to change it
  *     stream.h          the operations that stream an answer
@@ -20,6 +21,7 @@
 #include <amazonq/client.h>
 #include <amazonq/exchange.h>
 #include <amazonq/http.h>
+#include <amazonq/logout.h>
 #include <amazonq/migrate.h>
 #include <amazonq/settings.h>
 #include <amazonq/status.h>

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command.h"
+#include "exitcode.h"
+#include "json.h"
+#include "output.h"
+#include "report.h"
+#include "session.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* token: the login that was removed; NULL if there was none. */
+static void write_json(const struct options *o, const struct aq_token *token, struct text *out)
+{
+    struct json j = { .out = out, .pretty = json_is_pretty(o->value[OPTION_FORMAT]) };
+    json_open(&j, NULL);
+    json_boolean(&j, "removed", token != NULL);
+    if (token) {
+        json_string(&j, "source", token->source);
+        json_string(&j, "store", token->store);
+    }
+    json_close(&j);
+}
+
+static void tell(const struct options *o, const struct aq_token *token, struct text *out)
+{
+    if (o->value[OPTION_FORMAT] && json_is_format(o->value[OPTION_FORMAT])) {
+        write_json(o, token, out);
+    } else if (!token && !options_has(o, OPTION_QUIET)) {
+        report_note("logged out", "there was no login");
+    } else if (!options_has(o, OPTION_QUIET)) {
+        report_note("logged out", "login '%.*s' is removed from store '%.*s'",
+                    AQ_STR_ARG(token->source), AQ_STR_ARG(token->store));
+    }
+}
+
+static aq_status log_out(struct session *s, const struct options *o, struct text *out)
+{
+    struct aq_op *op;
+    const struct aq_event *event;
+    aq_status st = aq_logout_start(s->client, NULL, &op, &s->error);
+    if (st != AQ_OK) {
+        return st;
+    }
+    while ((st = session_next(s, op, &event)) == AQ_OK) {
+        if (event->type == AQ_EVENT_LOGGED_OUT) {
+            tell(o, event->token, out);
+        }
+    }
+    aq_op_free(op);
+    if (st == AQ_E_NOT_LOGGED_IN) { /* which is what was wanted */
+        tell(o, NULL, out);
+        return AQ_END;
+    }
+    return st;
+}
+
+int cmd_logout(const struct options *o)
+{
+    const char *format = o->value[OPTION_FORMAT];
+    if (format && strcmp(format, "plain") != 0 && !json_is_format(format)) {
+        report_error("format '%s': unknown, use plain, json or json-pretty", format);
+        return EXITCODE_USAGE;
+    }
+    AUTO(session) struct session s = { 0 };
+    AUTO(text) struct text out = { 0 };
+    aq_status st = session_init(&s, o);
+    if (st == AQ_OK) {
+        st = log_out(&s, o, &out);
+    }
+    if (st != AQ_END) {
+        return session_fail(&s, st);
+    }
+    return out.len > 0 ? output_result(STDOUT_FILENO, &out) : EXITCODE_OK;
+}
