@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # aq_add_plugin(NAME store-memory SOURCES store_memory.c [LIBS ...] [INCLUDES ...])
 #
-# Makes a plugin: a module that exports aq_plugin_v1 alone, sees <amazonq/plugin.h> alone, and has
+# Makes a plugin, in C or C++: a module that exports aq_plugin_v1 alone, sees <amazonq/plugin.h> alone, and has
 # every symbol resolved at link time. Authors outside this tree get the same function from
 # find_package(amazonq); there it links amazonq::plugin-api and installs nothing by itself.
 
@@ -18,7 +18,7 @@ function(aq_add_plugin)
     if(NOT AQ_SANITIZE)
         target_link_options(${arg_NAME} PRIVATE -Wl,-z,defs)
     endif()
-    set_target_properties(${arg_NAME} PROPERTIES PREFIX "" C_VISIBILITY_PRESET hidden
+    set_target_properties(${arg_NAME} PROPERTIES PREFIX "" C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden
                                                  LINK_DEPENDS ${AQ_PLUGIN_MAP})
     if(TARGET amazonq_options) # inside this project
         target_link_libraries(${arg_NAME} PRIVATE amazonq::options)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(TESTS / part) for part in ("service", "cli", "reliability")]
+sys.path[:0] = [str(TESTS / part) for part in ("service", "cli", "reliability", "pages")]
 
 from fixtures import service, service_process  # noqa: E402, F401
 from ways import Host  # noqa: E402

@@ -4,57 +4,10 @@ import os
 import pathlib
 import re
 import shutil
-import subprocess
 import tempfile
 
 import pytest
-from qservice.client import Service
-
-SOURCE = pathlib.Path(os.environ["AQ_SOURCE_DIR"])
-BUILD = pathlib.Path(os.environ["AQ_BUILD_DIR"])
-CMAKE = os.environ.get("CMAKE", "cmake")
-TOOLS = {"PATH": "/usr/local/bin:/usr/bin:/bin", "CC": os.environ.get("CC", "cc")}
-
-
-def attempt(*command, env=None, **more):
-    """Run a command with nothing in its environment but what is given; it must succeed."""
-    result = subprocess.run([str(part) for part in command], env=env or {}, text=True,
-                            stdin=subprocess.DEVNULL, capture_output=True, timeout=120, **more)
-    assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
-    return result
-
-
-def run(*command, **options):
-    """The same; its output."""
-    return attempt(*command, **options).stdout
-
-
-@pytest.fixture(scope="session")
-def prefix(tmp_path_factory):
-    """An installed copy that was moved to another place afterwards."""
-    first = tmp_path_factory.mktemp("installed") / "first"
-    run(CMAKE, "--install", BUILD, "--prefix", first, env=TOOLS)
-    return first.rename(first.with_name("moved"))
-
-
-@pytest.fixture(scope="session")
-def libdir(prefix):
-    return next(prefix.rglob("libamazonq.so")).parent
-
-
-@pytest.fixture(scope="session")
-def service(tmp_path_factory):
-    with Service.start(tmp_path_factory.mktemp("service")) as running:
-        yield running
-
-
-@pytest.fixture
-def login(service, tmp_path):
-    """The environment of a user who is logged in with the stand-in service."""
-    service.seed(tmp_path / "amazon-q/data.sqlite3", expires_in=3600)
-    return {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "Q_ENDPOINT_URL": service.url,
-            "AWS_ENDPOINT_URL_SSO_OIDC": service.url}
-
+from installed import BUILD, CMAKE, SOURCE, TOOLS, attempt, run
 
 def build_with_find_package(prefix, libdir, folder):
     run(CMAKE, "-S", SOURCE / "examples", "-B", folder, f"-DCMAKE_PREFIX_PATH={prefix}", env=TOOLS)
@@ -165,39 +118,9 @@ def test_the_example_is_under_forty_lines():
     assert len(lines) < 40
 
 
-def test_a_plugin_from_outside_is_built_against_the_installed_copy_and_used(prefix, tmp_path):
-    folder = tmp_path / "plugin"
-    run(CMAKE, "-S", SOURCE / "examples/plugin-out-of-tree", "-B", folder,
-        f"-DCMAKE_PREFIX_PATH={prefix}", env=TOOLS)
-    run(CMAKE, "--build", folder, env=TOOLS)
-    secrets = tmp_path / "secrets"
-    secrets.mkdir()
-    (secrets / "codewhisperer:odic:token").write_text(
-        '{"access_token":"aoaFROMFILE","expires_at":"2099-01-01T00:00:00Z"}', encoding="utf-8")
-    user = {"HOME": str(tmp_path), "Q_STORE": "files", "Q_PLUGIN_PATH": str(folder),
-            "Q_STORE_FILES_DIRECTORY": str(secrets)}
-    exported = run(prefix / "bin/q", "user", "export-token", "--format", "token", "--quiet", env=user)
-    assert exported.strip() == "aoaFROMFILE"
-
-
-def test_a_plugin_exports_its_entry_alone(prefix, tmp_path):
-    run(CMAKE, "-S", SOURCE / "examples/plugin-out-of-tree", "-B", tmp_path / "p",
-        f"-DCMAKE_PREFIX_PATH={prefix}", env=TOOLS)
-    run(CMAKE, "--build", tmp_path / "p", env=TOOLS)
-    symbols = run("nm", "-D", "--defined-only", tmp_path / "p/store-files.so", env=TOOLS)
-    assert [line.split()[-1] for line in symbols.splitlines()] == ["aq_plugin_v1"]
-
-
 def test_every_public_header_is_installed_and_nothing_else(prefix):
     written = {path.name.removesuffix(".in") for path in (SOURCE / "core/include/amazonq").iterdir()}
     assert {path.name for path in (prefix / "include/amazonq").iterdir()} == written
-
-
-def test_pkg_config_names_the_plugin_directory(prefix, libdir):
-    named = run("pkg-config", "--variable=plugindir", "amazonq",
-                env=TOOLS | {"PKG_CONFIG_PATH": str(libdir / "pkgconfig")}).strip()
-    assert pathlib.Path(named).resolve() == libdir / "amazonq/plugins"
-    assert list((libdir / "amazonq/plugins").glob("store-*.so"))
 
 
 def test_no_installed_file_names_the_tree_it_was_built_from(prefix):

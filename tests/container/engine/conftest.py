@@ -52,7 +52,7 @@ def user(engine, service_process):
 @pytest.fixture(scope="session")
 def terminal(user):
     """Where the user types, in the checkout."""
-    terminal = Terminal(user, user.home / "checkout")
+    terminal = Terminal(user.home, user.home / "checkout", user.env, user.prefix())
     yield terminal
     terminal.close()
 

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plugins of other authors, built against a copy that was moved after it was installed, and used."""
+import pathlib
+import shutil
+
+import pytest
+from installed import BUILD, CMAKE, SOURCE, TOOLS, run
+
+HERE = pathlib.Path(__file__).resolve().parent
+EXAMPLES = SOURCE / "examples"
+
+
+@pytest.fixture
+def own_prefix(tmp_path):
+    """An installed copy that a test may add plugins to, moved after it was installed."""
+    run(CMAKE, "--install", BUILD, "--prefix", tmp_path / "first", env=TOOLS)
+    return (tmp_path / "first").rename(tmp_path / "moved")
+
+
+def build(prefix, source, folder, *options):
+    run(CMAKE, "-S", source, "-B", folder, f"-DCMAKE_PREFIX_PATH={prefix}", *options, env=TOOLS)
+    run(CMAKE, "--build", folder, env=TOOLS)
+
+
+def export(prefix, store, env):
+    return run(prefix / "bin/q", "user", "export-token", "--store", store, "--format", "token",
+               "--quiet", env=env).strip()
+
+
+def exported_symbols(path):
+    symbols = run("nm", "-D", "--defined-only", path, env=TOOLS)
+    return [line.split()[-1] for line in symbols.splitlines()]
+
+
+def test_a_plugin_that_was_installed_into_a_moved_prefix_is_found_by_its_name(own_prefix, login,
+                                                                             tmp_path):
+    build(own_prefix, EXAMPLES / "plugin-out-of-tree", tmp_path / "b")
+    run(CMAKE, "--install", tmp_path / "b", env=TOOLS)
+    login["Q_STORE_BOOK_DIRECTORY"] = str(tmp_path / "book")
+    run(own_prefix / "bin/q", "user", "migrate", "--from", "sqlite", "--to", "book", env=login)
+    moved = export(own_prefix, "book", login)
+    assert moved == export(own_prefix, "sqlite", login)
+    assert (tmp_path / "book").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "book/book").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_plugin_is_found_in_a_directory_of_the_user(prefix, login, tmp_path):
+    build(prefix, EXAMPLES / "plugin-out-of-tree", tmp_path / "b")
+    login |= {"Q_PLUGIN_PATH": str(tmp_path / "b"), "Q_STORE_BOOK_DIRECTORY": str(tmp_path / "book")}
+    run(prefix / "bin/q", "user", "migrate", "--from", "sqlite", "--to", "book", env=login)
+    assert export(prefix, "book", login) == export(prefix, "sqlite", login)
+    assert exported_symbols(tmp_path / "b/store-book.so") == ["aq_plugin_v1"]
+
+
+@pytest.mark.skipif(not shutil.which("c++"), reason="needs c++")
+def test_a_plugin_in_c_plus_plus_exports_its_entry_alone_and_hands_out_a_token(prefix, tmp_path):
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.22)\nproject(store-cxx LANGUAGES CXX)\n"
+        "set(CMAKE_CXX_STANDARD 20)\nfind_package(amazonq REQUIRED)\n"
+        f"aq_add_plugin(NAME store-cxx SOURCES {HERE}/store_cxx.cc)\n", encoding="utf-8")
+    build(prefix, tmp_path, tmp_path / "b")
+    assert exported_symbols(tmp_path / "b/store-cxx.so") == ["aq_plugin_v1"]
+    assert export(prefix, tmp_path / "b/store-cxx.so", {"HOME": str(tmp_path)}) == "aoaFROMCXX"
+
+
+def test_pkg_config_names_the_plugin_directory_also_after_a_move(prefix, libdir):
+    named = run("pkg-config", "--variable=plugindir", "amazonq",
+                env=TOOLS | {"PKG_CONFIG_PATH": str(libdir / "pkgconfig")}).strip()
+    assert pathlib.Path(named).resolve() == libdir / "amazonq/plugins"
+    assert list((libdir / "amazonq/plugins").glob("store-*.so"))
+
+
+def test_examples_are_installed_for_authors_who_have_no_source_tree(prefix):
+    installed = prefix / "share/doc/amazonq/examples"
+    for path in EXAMPLES.rglob("*.*"):
+        assert (installed / path.relative_to(EXAMPLES)).read_bytes() == path.read_bytes()
