@@ -34,14 +34,18 @@ struct clause {
         .id = NULL \
     }
 
-/* All clauses of a kind of plugin; both begin with plugin_clauses. */
+/* All clauses of a kind of plugin; plugin_clauses come before them. */
 struct suite {
     int32_t kind;                      /* AQ_PLUGIN_STORE, ... */
     const struct clause *const *parts; /* lists of clauses; NULL ends them */
+    void (*prepare)(struct trial *t);  /* before each trial: settings, is_elsewhere; or NULL */
 };
 
 extern const struct clause plugin_clauses[];
 extern const struct suite store_suite;
 extern const struct suite transport_suite; /* if CONFORMANCE_TRANSPORT is defined */
+
+/* All of them; NULL ends them. */
+extern const struct suite *const suites[];
 
 #endif

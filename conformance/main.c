@@ -29,6 +29,8 @@ static const char usage[] =
     "  --format plain|json|json-pretty\n"
     "  --only CLAUSE          this clause, or those whose names begin with it; may be repeated\n"
     "  --setting KEY=VALUE    of the plugin; may be repeated\n"
+    "  --backend PID          of a process that serves the store: it is stopped, and killed at the "
+    "end\n"
     "  --jobs N               processes at once\n"
     "  --list                 print all clauses, and try nothing\n"
     "\n"
@@ -88,6 +90,12 @@ static int take_options(int argc, char **argv, struct run *run, const char **for
             break;
         case 'j':
             run->jobs = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'b':
+            run->backend = (pid_t)strtol(optarg, NULL, 10);
+            if (run->backend <= 1) {
+                return fail(EXIT_USAGE, "--backend '%s': give the number of a process", optarg);
+            }
             break;
         case 'l':
             *list = true;

@@ -5,11 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *report_word(enum outcome outcome)
-{
-    return outcome == OUTCOME_KEPT ? "ok" : outcome == OUTCOME_FAILED ? "FAILED" : "skipped";
-}
-
 static unsigned report_count(const struct run *run, enum outcome outcome)
 {
     unsigned count = 0;
@@ -17,6 +12,27 @@ static unsigned report_count(const struct run *run, enum outcome outcome)
         count += run->results[i].outcome == outcome;
     }
     return count;
+}
+
+static void report_clause_plain(const struct result *r)
+{
+    switch (r->outcome) {
+    case OUTCOME_KEPT:
+        printf("ok       %s\n", r->clause->id);
+        break;
+    case OUTCOME_FAILED:
+        printf("FAILED   %s: %s\n         promised: %s\n", r->clause->id, r->text,
+               r->clause->promise);
+        break;
+    case OUTCOME_SKIPPED:
+        printf("skipped  %s: %s\n", r->clause->id, r->text);
+        break;
+    default:
+        return;
+    }
+    if (r->note[0]) {
+        printf("         note: %s\n", r->note);
+    }
 }
 
 void report_plain(const struct run *run)
@@ -28,23 +44,15 @@ void report_plain(const struct run *run)
         printf("%s\n\n", run->path);
     }
     for (size_t i = 0; i < run->count; i++) {
-        const struct result *r = &run->results[i];
-        if (r->outcome == OUTCOME_NOT_ASKED) {
-            continue;
-        }
-        printf("%-8s %s\n", report_word(r->outcome), r->clause->id);
-        if (r->outcome == OUTCOME_FAILED) {
-            printf("         promise: %s\n", r->clause->promise);
-        }
-        if (r->outcome != OUTCOME_KEPT) {
-            printf("         %s\n", r->text);
-        }
-        if (r->note[0]) {
-            printf("         note: %s\n", r->note);
-        }
+        report_clause_plain(&run->results[i]);
     }
-    printf("\n%u kept, %u FAILED, %u skipped\n", report_count(run, OUTCOME_KEPT),
+    printf("\n%u kept, %u FAILED, %u skipped", report_count(run, OUTCOME_KEPT),
            report_count(run, OUTCOME_FAILED), report_count(run, OUTCOME_SKIPPED));
+    const unsigned not_tried = report_count(run, OUTCOME_NOT_TRIED);
+    if (not_tried) {
+        printf(", %u not tried because of that", not_tried);
+    }
+    putchar('\n');
 }
 
 static void report_add(struct json_object *o, const char *key, const char *text)
@@ -58,10 +66,11 @@ static struct json_object *report_clause(const struct result *r)
     report_add(o, "id", r->clause->id);
     report_add(o, "promise", r->clause->promise);
     report_add(o, "result",
-               r->outcome == OUTCOME_KEPT     ? "ok"
-               : r->outcome == OUTCOME_FAILED ? "failed"
-                                              : "skipped");
-    if (r->outcome != OUTCOME_KEPT) {
+               r->outcome == OUTCOME_KEPT      ? "ok"
+               : r->outcome == OUTCOME_FAILED  ? "failed"
+               : r->outcome == OUTCOME_SKIPPED ? "skipped"
+                                               : "not-tried");
+    if (r->text[0]) {
         report_add(o, "text", r->text);
     }
     if (r->note[0]) {

@@ -20,8 +20,7 @@
 enum {
     JOBS_MAX = 16,
     LIMIT_S = 30,
-    SLACK_MS = 2000, /* of a machine that is busy: a call is this late before it is ended */
-    LOOK_MS = 20,    /* between two looks at who is late */
+    LOOK_MS = 20, /* between two looks at who is late */
 };
 
 /* The process of one trial. */
@@ -43,8 +42,7 @@ struct runner {
     char dir[512];
     struct child children[JOBS_MAX];
     unsigned started;
-    bool is_over; /* a gate is broken: nothing is started any more */
-    const char *over_because;
+    bool is_over; /* a gate was not kept: nothing is started any more */
 };
 
 /* ---- results ---- */
@@ -81,10 +79,7 @@ static void runner_set(struct result *r, enum outcome outcome, const char *text)
 
 static void runner_end(struct runner *r, const struct clause *gate)
 {
-    if ((gate->flags & CLAUSE_GATE) && !r->is_over) {
-        r->is_over = true;
-        r->over_because = gate->id;
-    }
+    r->is_over = r->is_over || (gate->flags & CLAUSE_GATE);
 }
 
 static void runner_breach(struct runner *r, const struct child *c, const char *id, const char *text)
@@ -145,6 +140,9 @@ static void runner_take(struct runner *r, struct child *c, char *line)
     case VERDICT_USAGE:
         snprintf(r->run->usage, sizeof(r->run->usage), "%s", text);
         break;
+    case VERDICT_ELSEWHERE:
+        r->run->jobs = 1;
+        break;
     default:
         break;
     }
@@ -202,23 +200,13 @@ static bool runner_output(const struct child *c, char *line, size_t size, bool *
     return found;
 }
 
-static void runner_describe_end(int status, char *text, size_t size)
-{
-    if (WIFSIGNALED(status)) {
-        snprintf(text, size, "was ended by %s (SIG%s)", strsignal(WTERMSIG(status)),
-                 sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "?");
-    } else {
-        snprintf(text, size, "called exit(%d)", WEXITSTATUS(status));
-    }
-}
-
 /* It ended without a verdict, or badly after it. */
 static void runner_judge_death(struct runner *r, struct child *c, int status, const char *said)
 {
     const struct clause *clause = c->result->clause;
     const char *function = c->watch->function;
     char how[128], text[RUN_TEXT_MAX];
-    runner_describe_end(status, how, sizeof(how));
+    trial_describe_end(status, how, sizeof(how));
     if (c->result->outcome != OUTCOME_WAITING && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         return;
     }
@@ -331,7 +319,7 @@ static void runner_end_late(struct child *c)
     const uint64_t now = trial_now_us();
     const struct trial_watch *w = c->watch;
     const bool call_is_late = w->function[0] && w->limit_us &&
-                              now > w->since_us + w->limit_us + SLACK_MS * UINT64_C(1000);
+                              now > w->since_us + w->limit_us + TRIAL_SLACK_MS * UINT64_C(1000);
     if (!c->is_late && (call_is_late || now > c->deadline_us)) {
         c->is_late = true;
         kill(-c->pid, SIGKILL);
@@ -437,12 +425,8 @@ static bool runner_run_all(struct runner *r)
     }
     for (size_t i = 0; i < run->count; i++) {
         struct result *result = &run->results[i];
-        char text[128];
-        if (result->outcome == OUTCOME_WAITING && r->is_over) {
-            snprintf(text, sizeof(text), "was not tried, because of %s", r->over_because);
-            runner_set(result, OUTCOME_SKIPPED, text);
-        } else if (result->outcome == OUTCOME_WAITING) {
-            result->outcome = OUTCOME_KEPT; /* all trials watched */
+        if (result->outcome == OUTCOME_WAITING) { /* kept, as far as all trials have seen */
+            result->outcome = r->is_over ? OUTCOME_NOT_TRIED : OUTCOME_KEPT;
         }
     }
     return true;

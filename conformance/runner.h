@@ -16,6 +16,7 @@ enum outcome {
     OUTCOME_KEPT,
     OUTCOME_FAILED,
     OUTCOME_SKIPPED,
+    OUTCOME_NOT_TRIED, /* a gate before it was not kept */
 };
 
 struct result {
@@ -34,6 +35,7 @@ struct run {
     const char *only[RUN_ONLY_MAX]; /* ids, or their first words; none: all */
     size_t only_count;
     unsigned jobs;
+    pid_t backend; /* 0: none */
 
     int32_t kind; /* of the plugin; 0 until it was loaded */
     char name[128];
@@ -42,9 +44,6 @@ struct run {
     struct result results[RUN_CLAUSES_MAX];
     size_t count;
 };
-
-/* All suites; NULL ends them. */
-extern const struct suite *const suites[];
 
 /* Fill results. False if the machine does not let it: then the text says why. */
 bool runner_run(struct run *run, char *ret_why, size_t size);

@@ -89,6 +89,18 @@ static void sandbox_check_settings(struct trial *t)
     }
 }
 
+static void sandbox_prepare(struct trial *t)
+{
+    for (const struct suite *const *s = suites; *s; s++) {
+        if ((*s)->kind == t->plugin->info.kind && (*s)->prepare) {
+            (*s)->prepare(t);
+        }
+    }
+    if (t->is_elsewhere) {
+        dprintf(t->results, "%c \n", VERDICT_ELSEWHERE);
+    }
+}
+
 void sandbox_run(const struct run *run, const struct clause *clause, const char *dir,
                  const char *output, struct trial_watch *watch, int results, uint64_t deadline_us)
 {
@@ -103,6 +115,9 @@ void sandbox_run(const struct run *run, const struct clause *clause, const char 
         .path = run->path,
         .deadline_us = deadline_us,
         .setting_count = run->setting_count,
+        .backend = run->backend,
+        .secrets = { TRIAL_SECRET },
+        .secret_count = 1,
         .watch = watch,
         .results = results,
     };
@@ -118,6 +133,7 @@ void sandbox_run(const struct run *run, const struct clause *clause, const char 
     }
     sandbox_say_what_it_is(&t);
     sandbox_check_settings(&t);
+    sandbox_prepare(&t);
     clause->run(&t);
     dprintf(t.results, "%c \n", VERDICT_KEPT);
     exit(0); /* with everything that looks at the end: leaks, coverage */

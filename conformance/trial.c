@@ -4,12 +4,18 @@
 #include "verdict.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { HELPER_JUDGED = 71 }; /* exit code of a helper that has reported why it ended */
 
 uint64_t trial_now_us(void)
 {
@@ -41,16 +47,21 @@ static void trial_tell(struct trial *t, char what, const char *id, const char *f
         va_end(args); \
     } while (0)
 
+static noreturn void trial_end(const struct trial *t)
+{
+    _exit(t->is_helper ? HELPER_JUDGED : 0);
+}
+
 void trial_fail(struct trial *t, const char *format, ...)
 {
     TELL(VERDICT_FAILED, "");
-    _exit(0);
+    trial_end(t);
 }
 
 void trial_skip(struct trial *t, const char *format, ...)
 {
     TELL(VERDICT_SKIPPED, "");
-    _exit(0);
+    trial_end(t);
 }
 
 void trial_note(struct trial *t, const char *format, ...)
@@ -89,11 +100,78 @@ void trial_leave(struct trial *t, const char *function)
                         w->function, function);
     }
     w->function[0] = '\0';
-    if (w->limit_us && took_us > w->limit_us) {
+    if (w->limit_us && took_us > w->limit_us + TRIAL_SLACK_MS * UINT64_C(1000)) {
         trial_breach(t, w->limit_clause, "%s took %llu ms, it has at most %llu", function,
                      (unsigned long long)took_us / 1000u, (unsigned long long)w->limit_us / 1000u);
     }
 }
+
+/* ---- helpers ---- */
+
+void trial_fork(struct trial *t, struct trial_helper *h, void (*run)(struct trial *t, void *arg),
+                void *arg)
+{
+    *h = (struct trial_helper){
+        .watch = mmap(NULL, sizeof(*h->watch), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                      -1, 0),
+    };
+    if (h->watch == MAP_FAILED) {
+        trial_skip(t, "no memory for another process");
+    }
+    h->pid = fork();
+    if (h->pid < 0) {
+        trial_skip(t, "no other process could be started: %s", strerror(errno));
+    }
+    if (h->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        t->watch = h->watch;
+        t->is_helper = true;
+        run(t, arg);
+        exit(0); /* with everything that looks at the end: leaks, coverage */
+    }
+}
+
+void trial_kill(struct trial_helper *h)
+{
+    h->is_killed = true;
+    kill(h->pid, SIGKILL);
+}
+
+void trial_describe_end(int status, char *text, size_t size)
+{
+    if (WIFSIGNALED(status)) {
+        snprintf(text, size, "was ended by signal %d (%s)", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
+    } else {
+        snprintf(text, size, "called exit(%d)", WEXITSTATUS(status));
+    }
+}
+
+void trial_join(struct trial *t, struct trial_helper *h)
+{
+    static const struct timespec look = { .tv_nsec = 2000000 };
+    char how[128];
+    int status = 0;
+    while (waitpid(h->pid, &status, WNOHANG) == 0) {
+        *t->watch = *h->watch; /* so that the runner sees what takes long */
+        nanosleep(&look, NULL);
+    }
+    t->watch->function[0] = '\0';
+    const bool has_ended_well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (!has_ended_well && !h->is_killed) {
+        if (WIFEXITED(status) && WEXITSTATUS(status) == HELPER_JUDGED) {
+            trial_end(t);
+        }
+        trial_describe_end(status, how, sizeof(how));
+        *t->watch = *h->watch;
+        trial_break_off(t, "plugin.returns",
+                        "%s %s in a second process; a function returns, whatever happens",
+                        h->watch->function[0] ? h->watch->function : "between two calls it", how);
+    }
+    munmap(h->watch, sizeof(*h->watch));
+}
+
+/* ---- settings ---- */
 
 void trial_set(struct trial *t, const char *key, const char *value)
 {

@@ -14,8 +14,17 @@
 
 #include <stdbool.h>
 #include <stdnoreturn.h>
+#include <sys/types.h>
 
-enum { TRIAL_SETTINGS_MAX = 64, TRIAL_SECRETS_MAX = 32, TRIAL_NAME_MAX = 48 };
+enum {
+    TRIAL_SETTINGS_MAX = 64,
+    TRIAL_SECRETS_MAX = 32,
+    TRIAL_NAME_MAX = 48,
+    TRIAL_SLACK_MS = 1000, /* a busy machine: a call may be this late */
+};
+
+/* Every value that a plugin is given has this in it, and no error or line of the log may. */
+#define TRIAL_SECRET "aoaConformance"
 
 /* A setting's value: given by the user, or by the clause. */
 struct trial_setting {
@@ -42,6 +51,9 @@ struct trial {
     size_t setting_count;
     const char *secrets[TRIAL_SECRETS_MAX];
     size_t secret_count;
+    pid_t backend;     /* the process that serves the plugin, to be stopped and killed; 0: none */
+    bool is_helper;    /* not the trial's first process */
+    bool is_elsewhere; /* what it opens is not in its own directory: other trials meet there */
     struct trial_watch *watch;
     int results; /* the pipe to the runner */
 };
@@ -77,7 +89,28 @@ void trial_set(struct trial *t, const char *key, const char *value);
 bool trial_declares(const struct trial *t, const char *key);
 const char *trial_setting(const struct trial *t, const char *key); /* NULL: not given */
 
-/* From now on no error and no line of the log may show this text, which stays where it is. */
+/*
+ * Another process of the same trial: forked, killed with it, and with the same ways to report. Fork
+ * before the first instance is opened; what a plugin does in a child of its user is a clause of its
+ * own.
+ */
+struct trial_helper {
+    pid_t pid;
+    struct trial_watch *watch; /* its own */
+    bool is_killed;            /* on purpose */
+};
+
+void trial_fork(struct trial *t, struct trial_helper *h, void (*run)(struct trial *t, void *arg),
+                void *arg);
+void trial_kill(struct trial_helper *h); /* SIGKILL; join it then */
+
+/* Wait for its end. If it has reported a failure, or the plugin has ended it, so does the trial. */
+void trial_join(struct trial *t, struct trial_helper *h);
+
+/* How a process ended, as the predicate of a sentence. */
+void trial_describe_end(int status, char *text, size_t size);
+
+/* One more secret: from now on nothing shows this text, which stays where it is. */
 void trial_plant_secret(struct trial *t, const char *secret);
 void trial_look_for_secrets(struct trial *t, const char *where, struct aq_str text);
 

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "allocator.h"
+
+#include <errno.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where code of the plugin and of libc is. */
+enum { RANGES_MAX = 8 };
+static struct {
+    uintptr_t begin, end;
+} ranges[RANGES_MAX];
+static size_t range_count;
+
+static _Thread_local unsigned left; /* requests until the one that is refused; 0: none is */
+static _Thread_local bool refused;
+
+static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    const uintptr_t address = (uintptr_t)arg;
+    bool is_it = false;
+    (void)size;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const uintptr_t begin = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+        is_it = is_it || (info->dlpi_phdr[i].p_type == PT_LOAD && address >= begin &&
+                          address < begin + info->dlpi_phdr[i].p_memsz);
+    }
+    for (int i = 0; is_it && i < info->dlpi_phnum && range_count < RANGES_MAX; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_LOAD && (info->dlpi_phdr[i].p_flags & PF_X)) {
+            ranges[range_count].begin = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+            ranges[range_count].end = ranges[range_count].begin + info->dlpi_phdr[i].p_memsz;
+            range_count++;
+        }
+    }
+    return 0;
+}
+
+void allocator_watch(const void *plugin)
+{
+    range_count = 0;
+    dl_iterate_phdr(add_object, (void *)(uintptr_t)plugin);
+    dl_iterate_phdr(add_object, (void *)(uintptr_t)&strerror);
+}
+
+void allocator_refuse(unsigned n)
+{
+    refused = false;
+    left = n;
+}
+
+bool allocator_end(void)
+{
+    left = 0;
+    return refused;
+}
+
+#ifdef CONFORMANCE_REAL_MALLOC
+
+#define EXPORT __attribute__((visibility("default")))
+#define JOIN_(prefix, name) prefix##name
+#define JOIN(prefix, name) JOIN_(prefix, name)
+#define REAL(name) JOIN(CONFORMANCE_REAL_MALLOC, name)
+
+void *REAL(malloc)(size_t size);
+void *REAL(calloc)(size_t count, size_t size);
+void *REAL(realloc)(void *ptr, size_t size);
+void REAL(free)(void *ptr);
+
+bool allocator_is_ours(void)
+{
+    return true;
+}
+
+static bool is_refused(const void *caller)
+{
+    const uintptr_t address = (uintptr_t)caller;
+    for (size_t i = 0; left && i < range_count; i++) {
+        if (address >= ranges[i].begin && address < ranges[i].end && --left == 0) {
+            refused = true;
+            errno = ENOMEM;
+            return true;
+        }
+    }
+    return false;
+}
+
+#define CALLER __builtin_return_address(0)
+
+static atomic_long live;
+
+static void *counted(void *ptr)
+{
+    live += ptr != NULL;
+    return ptr;
+}
+
+long allocator_live(void)
+{
+    return live;
+}
+
+EXPORT void *malloc(size_t size)
+{
+    return is_refused(CALLER) ? NULL : counted(REAL(malloc)(size));
+}
+
+EXPORT void *calloc(size_t count, size_t size)
+{
+    return is_refused(CALLER) ? NULL : counted(REAL(calloc)(count, size));
+}
+
+EXPORT void *realloc(void *ptr, size_t size)
+{
+    if (is_refused(CALLER)) {
+        return NULL;
+    }
+    return ptr ? REAL(realloc)(ptr, size) : counted(REAL(realloc)(ptr, size));
+}
+
+EXPORT void free(void *ptr)
+{
+    live -= ptr != NULL;
+    REAL(free)(ptr);
+}
+
+#else
+
+bool allocator_is_ours(void)
+{
+    return false;
+}
+
+long allocator_live(void)
+{
+    return 0;
+}
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory that runs out when a clause wants it. malloc of this program stands before that of libc;
+ * it refuses the plugin's own requests, and those that libc makes for it, on the thread that asked.
+ * Libraries that end the process when they get none are not for the plugin's author to mend.
+ */
+#ifndef CONFORMANCE_ALLOCATOR_H
+#define CONFORMANCE_ALLOCATOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* False where malloc cannot be replaced: another libc, or a sanitizer that minds. */
+bool allocator_is_ours(void);
+
+/* Blocks that were given out and not given back; 0 where malloc is not ours. */
+long allocator_live(void);
+
+/* Whose requests are refused: the object that this address is in, and libc. */
+void allocator_watch(const void *plugin);
+
+/* Refuse the n-th request from now on. */
+void allocator_refuse(unsigned n);
+
+/* Refuse nothing any more; whether a request was refused. */
+bool allocator_end(void);
+
+#endif

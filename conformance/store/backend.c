@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A store whose values are kept by another process, which is stopped and killed: --backend PID. */
+#include "store/instance.h"
+#include "store/parts.h"
+
+#include <signal.h>
+#include <sys/types.h>
+
+static pid_t backend_of(struct trial *t)
+{
+    if (t->backend == 0) {
+        trial_skip(t, "no process that serves it was named with --backend PID");
+    }
+    return t->backend;
+}
+
+/* AQ_OK would mean that it was not the right process, or that a copy is kept; both are said. */
+static void require_end(struct instance *i, const char *function, aq_status st, const char *how)
+{
+    if (st == AQ_OK) {
+        trial_note(i->w.trial, "%s returned AQ_OK with its service %s", function, how);
+    } else if (st == AQ_E_NOTFOUND || st == AQ_E_CHANGED) {
+        trial_fail(i->w.trial,
+                   "%s returned %s with its service %s; that it cannot be asked does not "
+                   "mean that nothing is there",
+                   function, aq_status_name(st), how);
+    }
+}
+
+static void use(struct instance *i, const char *how)
+{
+    const struct aq_change change = change_put(KEY("b"), VALUE("2"));
+    require_end(i, "get", instance_get(i, KEY("a")), how);
+    require_end(i, "list", instance_list(i), how);
+    if (i->ops->can_save) {
+        require_end(i, "can_save", instance_can_save(i), how);
+    }
+    aq_status st = instance_commit(i, &change, 1);
+    if (st != AQ_E_READONLY) {
+        require_end(i, "commit", st, how);
+    }
+}
+
+static void stopped_service_is_an_error_in_time(struct trial *t)
+{
+    struct instance i;
+    const pid_t backend = backend_of(t);
+    instance_open(&i, t);
+    const bool writes = instance_can_write(&i);
+    if (writes) {
+        instance_put(&i, KEY("a"), VALUE("1"));
+    }
+    if (kill(backend, SIGSTOP) != 0) {
+        trial_skip(t, "process %d cannot be stopped", (int)backend);
+    }
+    use(&i, "stopped");
+    kill(backend, SIGCONT);
+    if (writes && !instance_has(&i, KEY("a"), VALUE("1"))) {
+        trial_fail(t, "when its service went on there was %s", instance_shown(&i, KEY("a")));
+    }
+    instance_close(&i);
+}
+
+static void killed_service_is_an_error_in_time(struct trial *t)
+{
+    struct instance i;
+    const pid_t backend = backend_of(t);
+    instance_open(&i, t);
+    instance_get(&i, KEY("a"));
+    if (kill(backend, SIGKILL) != 0) {
+        trial_skip(t, "process %d cannot be killed", (int)backend);
+    }
+    use(&i, "killed");
+    instance_close(&i);
+}
+
+const struct clause store_backend_clauses[] = {
+    { "store.backend.stopped",
+      "With its service stopped every call ends in time, and later goes on.",
+      stopped_service_is_an_error_in_time, CLAUSE_ALONE, 60 },
+    { "store.backend.killed", "With its service killed every call ends in time.",
+      killed_service_is_an_error_in_time, CLAUSE_ALONE, 60 },
+    CLAUSES_END,
+};
