@@ -6,9 +6,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* Where code of the plugin and of libc is. */
+/* Where the plugin's code is. */
 enum { RANGES_MAX = 8 };
 static struct {
     uintptr_t begin, end;
@@ -42,7 +41,6 @@ void allocator_watch(const void *plugin)
 {
     range_count = 0;
     dl_iterate_phdr(add_object, (void *)(uintptr_t)plugin);
-    dl_iterate_phdr(add_object, (void *)(uintptr_t)&strerror);
 }
 
 void allocator_refuse(unsigned n)

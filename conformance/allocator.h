@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Memory that runs out when a clause wants it. malloc of this program stands before that of libc;
- * it refuses the plugin's own requests, and those that libc makes for it, on the thread that asked.
- * Libraries that end the process when they get none are not for the plugin's author to mend.
+ * it refuses requests of the plugin's own code, on the thread that asked for that. Libraries beside
+ * it, which may end the process when they get none, are not for the plugin's author to mend.
  */
 #ifndef CONFORMANCE_ALLOCATOR_H
 #define CONFORMANCE_ALLOCATOR_H
@@ -16,7 +16,7 @@ bool allocator_is_ours(void);
 /* Blocks that were given out and not given back; 0 where malloc is not ours. */
 long allocator_live(void);
 
-/* Whose requests are refused: the object that this address is in, and libc. */
+/* Whose requests are refused: those of the object that this address is in. */
 void allocator_watch(const void *plugin);
 
 /* Refuse the n-th request from now on. */

@@ -39,6 +39,7 @@ struct suite {
     int32_t kind;                      /* AQ_PLUGIN_STORE, ... */
     const struct clause *const *parts; /* lists of clauses; NULL ends them */
     void (*prepare)(struct trial *t);  /* before each trial: settings, is_elsewhere; or NULL */
+    void (*finish)(struct trial *t);   /* after a clause that was kept; or NULL */
 };
 
 extern const struct clause plugin_clauses[];

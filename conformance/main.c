@@ -63,13 +63,10 @@ static bool add_setting(struct run *run, char *text)
 static int take_options(int argc, char **argv, struct run *run, const char **format, bool *list)
 {
     static const struct option options[] = {
-        { "format", required_argument, NULL, 'f' },
-        { "only", required_argument, NULL, 'o' },
-        { "setting", required_argument, NULL, 's' },
-        { "jobs", required_argument, NULL, 'j' },
-        { "list", no_argument, NULL, 'l' },
-        { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
+        { "format", required_argument, NULL, 'f' },  { "only", required_argument, NULL, 'o' },
+        { "setting", required_argument, NULL, 's' }, { "jobs", required_argument, NULL, 'j' },
+        { "backend", required_argument, NULL, 'b' }, { "list", no_argument, NULL, 'l' },
+        { "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
     };
     int option;
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {

@@ -89,16 +89,29 @@ static void sandbox_check_settings(struct trial *t)
     }
 }
 
-static void sandbox_prepare(struct trial *t)
+static const struct suite *sandbox_suite(const struct trial *t)
 {
-    for (const struct suite *const *s = suites; *s; s++) {
-        if ((*s)->kind == t->plugin->info.kind && (*s)->prepare) {
-            (*s)->prepare(t);
-        }
+    const struct suite *const *s = suites;
+    while (*s && (*s)->kind != t->plugin->info.kind) {
+        s++;
+    }
+    return *s;
+}
+
+static void sandbox_run_clause(struct trial *t)
+{
+    const struct suite *suite = sandbox_suite(t);
+    if (suite && suite->prepare) {
+        suite->prepare(t);
     }
     if (t->is_elsewhere) {
         dprintf(t->results, "%c \n", VERDICT_ELSEWHERE);
     }
+    t->clause->run(t);
+    if (suite && suite->finish) {
+        suite->finish(t);
+    }
+    dprintf(t->results, "%c \n", VERDICT_KEPT);
 }
 
 void sandbox_run(const struct run *run, const struct clause *clause, const char *dir,
@@ -133,8 +146,6 @@ void sandbox_run(const struct run *run, const struct clause *clause, const char 
     }
     sandbox_say_what_it_is(&t);
     sandbox_check_settings(&t);
-    sandbox_prepare(&t);
-    clause->run(&t);
-    dprintf(t.results, "%c \n", VERDICT_KEPT);
+    sandbox_run_clause(&t);
     exit(0); /* with everything that looks at the end: leaks, coverage */
 }

@@ -114,24 +114,6 @@ static aq_status instance_take_key(struct witness *w, void *sink, struct aq_str 
 
 /* ---- opening ---- */
 
-void instance_prepare(struct trial *t)
-{
-    static char path[640], directory[640];
-    const uint32_t traits = t->plugin->store.traits;
-    const bool is_given = trial_setting(t, "path") || trial_setting(t, "directory");
-    snprintf(path, sizeof(path), "%s/store", t->dir);
-    snprintf(directory, sizeof(directory), "%s/directory", t->dir);
-    if (trial_declares(t, "path") && !trial_setting(t, "path")) {
-        trial_set(t, "path", path);
-    }
-    if (trial_declares(t, "directory") && !trial_setting(t, "directory")) {
-        mkdir(directory, 0700);
-        trial_set(t, "directory", directory);
-    }
-    t->is_elsewhere = (traits & (AQ_STORE_PERSISTENT | AQ_STORE_SHARED)) &&
-                      (is_given || !(trial_declares(t, "path") || trial_declares(t, "directory")));
-}
-
 aq_status instance_try_open(struct instance *i, struct trial *t)
 {
     *i = (struct instance){ .ops = &t->plugin->store, .value = BUF(AQ_STORE_VALUE_MAX) };
@@ -148,32 +130,12 @@ aq_status instance_try_open(struct instance *i, struct trial *t)
     return st;
 }
 
-static void instance_clean(struct instance *i)
-{
-    struct aq_change changes[INSTANCE_KEYS_MAX];
-    uint32_t count = 0;
-    if (instance_list(i) != AQ_OK || i->key_count == 0) {
-        return;
-    }
-    for (; count < i->key_count; count++) {
-        changes[count] = change_remove(i->keys[count]);
-    }
-    instance_commit(i, changes, count);
-}
-
 void instance_open(struct instance *i, struct trial *t)
 {
-    static bool is_clean;
     aq_status st = instance_try_open(i, t);
     if (st != AQ_OK) {
         trial_break_off(t, "store.usable", "open returned %s (%s)", aq_status_name(st),
                         i->w.err.text);
-    }
-    if (t->is_elsewhere && !is_clean && !t->is_helper) {
-        is_clean = true;
-        if (instance_can_write(i)) {
-            instance_clean(i);
-        }
     }
 }
 
@@ -380,4 +342,60 @@ const char *instance_shown(struct instance *i, const char *key)
                  st == AQ_E_NOTFOUND ? "nothing" : aq_status_name(st));
     }
     return text;
+}
+
+/* ---- before and after a clause ---- */
+
+static bool is_tried_elsewhere(const struct trial *t)
+{
+    return t->is_elsewhere && !(t->clause->flags & (CLAUSE_GATE | CLAUSE_ALONE)) &&
+           strncmp(t->clause->id, "store.", 6) == 0;
+}
+
+/* Remove what the suite has left there. */
+static void clean(struct trial *t, void *arg)
+{
+    struct aq_change changes[INSTANCE_KEYS_MAX];
+    struct instance i;
+    (void)arg;
+    if (instance_try_open(&i, t) != AQ_OK) {
+        return;
+    }
+    if (instance_list(&i) == AQ_OK && i.key_count) {
+        for (uint32_t k = 0; k < i.key_count; k++) {
+            changes[k] = change_remove(i.keys[k]);
+        }
+        instance_commit(&i, changes, i.key_count);
+    }
+    instance_close(&i);
+}
+
+void instance_prepare(struct trial *t)
+{
+    static char path[640], directory[640];
+    const uint32_t traits = t->plugin->store.traits;
+    const bool is_given = trial_setting(t, "path") || trial_setting(t, "directory");
+    snprintf(path, sizeof(path), "%s/store", t->dir);
+    snprintf(directory, sizeof(directory), "%s/directory", t->dir);
+    if (trial_declares(t, "path") && !trial_setting(t, "path")) {
+        trial_set(t, "path", path);
+    }
+    if (trial_declares(t, "directory") && !trial_setting(t, "directory")) {
+        mkdir(directory, 0700);
+        trial_set(t, "directory", directory);
+    }
+    t->is_elsewhere = (traits & (AQ_STORE_PERSISTENT | AQ_STORE_SHARED)) &&
+                      (is_given || !(trial_declares(t, "path") || trial_declares(t, "directory")));
+    if (is_tried_elsewhere(t)) {
+        struct trial_helper h;
+        trial_fork(t, &h, clean, NULL); /* the clause itself may want to fork, too */
+        trial_join(t, &h);
+    }
+}
+
+void instance_finish(struct trial *t)
+{
+    if (is_tried_elsewhere(t)) {
+        clean(t, NULL);
+    }
 }

@@ -33,10 +33,11 @@ struct instance {
     char sink;              /* its address is the sink of the call that goes on */
 };
 
-/* Where a store that declares `path` or `directory` finds its place in this trial. */
+/* Before a clause, and after one that was kept: a store that declares `path` or `directory` finds a
+ * place in this trial; in a place that trials share, what the suite has left is removed. */
 void instance_prepare(struct trial *t);
+void instance_finish(struct trial *t);
 
-/* Open it. In a place that trials share, what the suite left there is removed by the first. */
 void instance_open(struct instance *i, struct trial *t);
 void instance_close(struct instance *i);
 

@@ -8,4 +8,4 @@ static const struct clause *const parts[] = {
     store_memory_clauses, store_grant_clauses, store_backend_clauses, NULL,
 };
 
-const struct suite store_suite = { AQ_PLUGIN_STORE, parts, instance_prepare };
+const struct suite store_suite = { AQ_PLUGIN_STORE, parts, instance_prepare, instance_finish };

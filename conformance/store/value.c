@@ -63,23 +63,23 @@ static void values_are_bytes(struct trial *t)
 {
     static const struct {
         const char *what;
-        struct aq_bytes value;
+        struct aq_str value;
     } values[] = {
-        { "a value of UTF-8", { (const uint8_t *)"\"gr\xc3\xbc\xc3\x9f \xe2\x82\xac\"", 13 } },
-        { "a value with control characters",
-          { (const uint8_t *)"{\"a\":\t1,\r\n\"b\":2}\x01", 17 } },
-        { "a value with a NUL", { (const uint8_t *)"before\0after", 12 } },
-        { "a value that is not UTF-8", { (const uint8_t *)"\xff\xfe\x80 x", 5 } },
+        { "a value of UTF-8", AQ_STR_INIT("\"gr\xc3\xbc\xc3\x9f \xe2\x82\xac\"") },
+        { "a value with control characters", AQ_STR_INIT("{\"a\":\t1,\r\n\"b\":2}\x01") },
+        { "a value with a NUL", AQ_STR_INIT("before\0after") },
+        { "a value that is not UTF-8", AQ_STR_INIT("\xff\xfe\x80 x") },
     };
     struct instance i;
     instance_open(&i, t);
     instance_needs_writing(&i);
     for (size_t n = 0; n < sizeof(values) / sizeof(values[0]); n++) {
         instance_put(&i, KEY("bytes"), VALUE("before"));
-        const struct aq_change change = put_bytes(KEY("bytes"), values[n].value);
+        const struct aq_bytes value = { (const uint8_t *)values[n].value.ptr, values[n].value.len };
+        const struct aq_change change = put_bytes(KEY("bytes"), value);
         aq_status st = instance_commit(&i, &change, 1);
         if (st == AQ_OK) {
-            require_bytes(&i, KEY("bytes"), values[n].value, values[n].what);
+            require_bytes(&i, KEY("bytes"), value, values[n].what);
         } else if (n == 0) {
             trial_fail(t, "%s was refused with %s (%s)", values[n].what, aq_status_name(st),
                        i.w.err.text);
