@@ -16,6 +16,7 @@
 #define FAULT_NO_NAME "name does not resolve, check the endpoint and the network"
 #define FAULT_NO_PROXY_NAME "the proxy's name does not resolve, check https_proxy"
 #define FAULT_NO_CONNECTION "cannot connect, check the network or the proxy"
+#define FAULT_NOT_HERE "plain http is for this machine alone, use https"
 #define FAULT_PROXY "the proxy does not let us through, check https_proxy"
 #define FAULT_NO_CIPHER "no common TLS cipher, the peer must offer a modern one"
 #define FAULT_HANDSHAKE "TLS handshake broke off, the peer must speak TLS 1.2 or later"

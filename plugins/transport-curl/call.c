@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "call.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,12 +113,27 @@ static int on_resolve(void *resolver, void *reserved, void *clientp)
     return call->refused;
 }
 
+/* The address is as long as its family says. */
+static bool is_loopback(const struct curl_sockaddr *address)
+{
+    const void *at = &address->addr;
+    const struct sockaddr_in *v4 = at;
+    const struct sockaddr_in6 *v6 = at;
+    return address->family == AF_INET6
+               ? IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr)
+               : ntohl(v4->sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+}
+
 static curl_socket_t on_open_socket(void *clientp, curlsocktype purpose,
                                     struct curl_sockaddr *address)
 {
     struct call *call = clientp;
     call->resolving = false;
     if (call->refused) {
+        return CURL_SOCKET_BAD;
+    }
+    if (!call->outgoing.https && !is_loopback(address)) {
+        call->elsewhere = true;
         return CURL_SOCKET_BAD;
     }
     begin_connecting(call);
@@ -350,7 +366,9 @@ static void set_fault(struct call *call, CURLcode code)
         code =
             CURL_FAULT_TOO_LARGE; /* what libcurl before 8.6 says of a line beyond its own limit */
     }
-    if (call->error.status == AQ_OK && code != CURLE_OK) {
+    if (call->error.status == AQ_OK && code == CURLE_COULDNT_CONNECT && call->elsewhere) {
+        fault_set(&call->error, AQ_E_INVALID, call->outgoing.origin, FAULT_NOT_HERE);
+    } else if (call->error.status == AQ_OK && code != CURLE_OK) {
         const struct curl_failure failure = { call->easy, code, call->said, call->head.complete };
         curl_fault(&call->error, &call->transport->options, &failure, call->outgoing.origin);
     }

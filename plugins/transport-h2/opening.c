@@ -100,8 +100,7 @@ static void fail_dial(struct connection *connection)
                         connection->proxied ? FAULT_NO_PROXY_NAME : FAULT_NO_NAME, 0);
         break;
     case DIAL_NOT_HERE:
-        connection_fail(connection, AQ_E_INVALID, "plain http is for this machine alone, use https",
-                        0);
+        connection_fail(connection, AQ_E_INVALID, FAULT_NOT_HERE, 0);
         break;
     case DIAL_NO_MEMORY:
         connection_fail(connection, AQ_E_NOMEM, "out of memory", 0);

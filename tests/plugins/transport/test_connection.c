@@ -131,19 +131,6 @@ static void tls_sessions_are_resumed_each_ticket_once(void **state)
     client_close(&client);
 }
 
-static void plain_http_connects_to_this_machine_alone(void **state)
-{
-    struct client client;
-    struct exchange e;
-    (void)state;
-    client_open(&client, NULL);
-    exchange_run(&e, &client, "http://192.0.2.1/secret", NULL);
-    assert_failed(&e, AQ_E_INVALID, "plain http is for this machine alone, use https");
-    assert_int_equal(e.error.flags, AQ_ERROR_NOT_SENT);
-    exchange_finish(&e);
-    client_close(&client);
-}
-
 static void localhost_is_reached_on_whichever_of_its_addresses_answers(void **state)
 {
     struct client client;
@@ -324,7 +311,6 @@ int main(void)
         cmocka_unit_test(a_piece_costs_one_recv_and_no_send),
         cmocka_unit_test(a_cancelled_call_tells_its_peer_at_once),
         cmocka_unit_test(tls_sessions_are_resumed_each_ticket_once),
-        cmocka_unit_test(plain_http_connects_to_this_machine_alone),
         cmocka_unit_test(localhost_is_reached_on_whichever_of_its_addresses_answers),
         cmocka_unit_test(a_silent_peer_that_answers_a_ping_is_waited_for),
         cmocka_unit_test(a_silent_peer_that_does_not_is_given_up),

@@ -241,6 +241,19 @@ static void requests_that_cannot_be_sent_safely_are_refused_at_once(void **state
     client_close(&client);
 }
 
+static void plain_http_connects_to_this_machine_alone(void **state)
+{
+    struct client client;
+    struct exchange e;
+    (void)state;
+    client_open(&client, NULL);
+    exchange_run(&e, &client, "http://192.0.2.1/secret", NULL);
+    assert_failed(&e, AQ_E_INVALID, "plain http is for this machine alone, use https");
+    assert_int_equal(e.error.flags, AQ_ERROR_NOT_SENT);
+    exchange_finish(&e);
+    client_close(&client);
+}
+
 int main(void)
 {
     static const char *const listeners[] = { "plain", "tls", "h2", NULL };
@@ -256,6 +269,7 @@ int main(void)
         cmocka_unit_test(http2_is_spoken_when_the_peer_offers_it),
         cmocka_unit_test(a_large_request_body_arrives_whole),
         cmocka_unit_test(requests_that_cannot_be_sent_safely_are_refused_at_once),
+        cmocka_unit_test(plain_http_connects_to_this_machine_alone),
     };
     server_start(listeners);
     return cmocka_run_group_tests(tests, NULL, server_stop);
