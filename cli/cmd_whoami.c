@@ -8,6 +8,7 @@
 #include "terminal.h"
 
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The one start URL that is nobody's organisation. */
@@ -26,10 +27,15 @@ static bool is_anonymous(const struct aq_token *token)
     return token->start_url.len == 0 && token->expires_at.len == 0;
 }
 
-/* Named only if it is not a program's own: then nobody logged in here. */
-static struct aq_str foreign_store(const struct aq_token *token)
+static bool is_expired(const struct aq_token *token)
 {
-    return token->flags & AQ_TOKEN_EXTERNAL ? token->store : AQ_STR("");
+    return token->expires_at.len > 0 && token->expires_at_s <= (int64_t)time(NULL);
+}
+
+/* It has expired, and nothing here could renew it. */
+static bool is_over(const struct aq_token *token)
+{
+    return is_expired(token) && token->refresh_token.len == 0;
 }
 
 /* Members, names and order of the first three are the existing CLI's. */
@@ -47,9 +53,12 @@ static void write_json(const struct aq_token *token, bool pretty, struct text *o
         json_string_or_null(&j, "startUrl", token->start_url);
         json_string_or_null(&j, "region", token->region);
         json_string_if_any(&j, "expires_at", token->expires_at);
+        if (token->expires_at.len > 0) {
+            json_boolean(&j, "expired", is_expired(token));
+        }
         json_string_if_any(&j, "source", token->source);
+        json_string_if_any(&j, "store", token->store);
         json_string_if_any(&j, "profile_arn", token->profile_arn);
-        json_string_if_any(&j, "store", foreign_store(token));
     }
     json_close(&j);
 }
@@ -61,6 +70,20 @@ static void write_line(const char *name, struct aq_str value, struct text *out)
         terminal_clean(value, out);
         text_add_char(out, '\n');
     }
+}
+
+static void write_expiry(const struct aq_token *token, struct text *out)
+{
+    text_add_literal(out, "Expires: ");
+    if (token->expires_at.len == 0) {
+        text_add_literal(out, "unknown");
+    }
+    terminal_clean(token->expires_at, out);
+    if (is_expired(token)) {
+        text_add_literal(out, is_over(token) ? " (expired)"
+                                             : " (expired, will be renewed on next use)");
+    }
+    text_add_char(out, '\n');
 }
 
 static void write_plain(const struct aq_token *token, struct text *out)
@@ -77,10 +100,9 @@ static void write_plain(const struct aq_token *token, struct text *out)
     if (token) {
         write_line("Region:  ", token->region, out);
         write_line("Profile: ", token->profile_arn, out);
-        write_line("Expires: ", token->expires_at.len > 0 ? token->expires_at : AQ_STR("unknown"),
-                   out);
+        write_expiry(token, out);
         write_line("Source:  ", token->source, out);
-        write_line("Store:   ", foreign_store(token), out);
+        write_line("Store:   ", token->store, out);
     }
 }
 
@@ -94,12 +116,12 @@ static void write_answer(const struct aq_token *token, const char *format, struc
     }
 }
 
-/* Ask for the token under these flags and describe it in out. */
-static aq_status describe(struct session *s, uint32_t flags, const char *format, struct text *out)
+/* Ask for the token under these flags and describe it in out. *ret_over: see is_over. */
+static aq_status describe(struct session *s, uint32_t flags, const char *format, struct text *out,
+                          bool *ret_over)
 {
     struct aq_token_options options = AQ_TOKEN_OPTIONS_INIT;
     options.flags = flags;
-    options.min_valid_s = flags & AQ_TOKEN_NO_REFRESH ? 1 : 0;
 
     struct aq_op *op;
     aq_status st = aq_token_start(s->client, &options, &op, &s->error);
@@ -109,11 +131,21 @@ static aq_status describe(struct session *s, uint32_t flags, const char *format,
     const struct aq_event *event;
     while ((st = session_next(s, op, &event)) == AQ_OK) {
         if (event->type == AQ_EVENT_TOKEN) {
+            *ret_over = is_over(event->token);
             write_answer(event->token, format, out);
         }
     }
     aq_op_free(op);
     return st;
+}
+
+/* As it is stored, without a question to anybody. What has expired at a token server the server
+ * renews; and where nothing can, the library knows why, and what to do. */
+static aq_status find_out(struct session *s, const char *format, struct text *out)
+{
+    bool over = false;
+    aq_status st = describe(s, AQ_TOKEN_AS_STORED, format, out, &over);
+    return st == AQ_E_EXPIRED || (st == AQ_END && over) ? describe(s, 0, format, out, &over) : st;
 }
 
 int cmd_whoami(const struct options *o)
@@ -126,21 +158,20 @@ int cmd_whoami(const struct options *o)
 
     AUTO(session) struct session s = { 0 };
     AUTO(text) struct text out = { 0 };
+    int code = EXITCODE_OK;
     aq_status st = session_init(&s, o);
     if (st == AQ_OK) {
-        st = describe(&s, AQ_TOKEN_NO_REFRESH, format, &out);
+        st = find_out(&s, format, &out);
     }
-    if (st == AQ_E_EXPIRED) { /* as the existing CLI: a login counts if it can be revived */
-        st = describe(&s, 0, format, &out);
+    if (st != AQ_END) {
+        code = session_fail(&s, st);
     }
-    if (st == AQ_END) {
-        return output_result(STDOUT_FILENO, &out);
-    }
-    int code = session_fail(&s, st);
     if (st == AQ_E_NOT_LOGGED_IN) {
         write_answer(NULL, format, &out);
-        int written = output_result(STDOUT_FILENO, &out);
-        return written == EXITCODE_OK ? code : written;
     }
-    return code;
+    if (code != EXITCODE_OK && out.len == 0) {
+        return code;
+    }
+    int written = output_result(STDOUT_FILENO, &out);
+    return written == EXITCODE_OK ? code : written;
 }

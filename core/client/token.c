@@ -83,7 +83,7 @@ static void token_shortfall(const struct token_op *t, char ret[SHORTFALL_MAX])
 static struct aq_token_wish token_wish(const struct token_op *t)
 {
     bool force = (t->options.flags & AQ_TOKEN_FORCE_REFRESH) && (!t->rejected.len || t->insisted);
-    bool stay = t->options.flags & AQ_TOKEN_NO_REFRESH;
+    bool stay = t->options.flags & (AQ_TOKEN_NO_REFRESH | AQ_TOKEN_AS_STORED);
     return (struct aq_token_wish){
         .struct_size = sizeof(struct aq_token_wish),
         .flags = (force ? AQ_WISH_FORCE : 0) | (stay ? AQ_WISH_NO_REFRESH : 0),
@@ -153,6 +153,10 @@ static aq_status token_decide(struct token_op *t, struct aq_error *err)
 {
     int64_t remaining_s = source_remaining_s(&t->login);
     bool refreshable = store_can_refresh(t->login.store);
+    if (t->options.flags & AQ_TOKEN_AS_STORED) {
+        t->state = TOKEN_READY;
+        return AQ_OK;
+    }
     if (refreshable && (t->options.flags & AQ_TOKEN_NO_REFRESH)) {
         return token_is_left_alone(t, err);
     }
@@ -378,6 +382,22 @@ aq_status token_start(struct aq_client *client, const struct aq_token_options *o
     return AQ_OK;
 }
 
+static aq_status token_check_options(const struct aq_token_options *options, struct aq_error *err)
+{
+    bool force = options->flags & AQ_TOKEN_FORCE_REFRESH;
+    bool stay = options->flags & AQ_TOKEN_NO_REFRESH;
+    bool as_stored = options->flags & AQ_TOKEN_AS_STORED;
+    if (options->min_valid_s < 0 || (force && stay)) {
+        return error_set(err, AQ_E_INVALID,
+                         "token options: min_valid_s is negative, or a refresh is both forced and "
+                         "forbidden");
+    }
+    return as_stored && (force || stay || options->min_valid_s > 0)
+               ? error_set(err, AQ_E_INVALID,
+                           "token options: a login as it is stored cannot be wanted otherwise")
+               : AQ_OK;
+}
+
 aq_status aq_token_start(struct aq_client *client, const struct aq_token_options *options,
                          struct aq_op **ret, struct aq_error *err)
 {
@@ -389,11 +409,9 @@ aq_status aq_token_start(struct aq_client *client, const struct aq_token_options
     if (options && !options_copy(&known, sizeof(known), options)) {
         return error_set(err, AQ_E_INVALID, "token options: struct_size is not set");
     }
-    if (known.min_valid_s < 0 ||
-        ((known.flags & AQ_TOKEN_FORCE_REFRESH) && (known.flags & AQ_TOKEN_NO_REFRESH))) {
-        return error_set(err, AQ_E_INVALID,
-                         "token options: min_valid_s is negative, or a refresh is both forced and "
-                         "forbidden");
+    st = token_check_options(&known, err);
+    if (st != AQ_OK) {
+        return st;
     }
     st = token_start(client, &known, AQ_STR(""), NULL, ret, err);
     if (st == AQ_OK) {

@@ -217,11 +217,13 @@ def test_whoami_says_what_is_not_known(q, secret):
 
 def test_an_expired_token_is_named_with_its_file_and_the_fix(online, service, secret):
     secret.put('{"access_token":"a","expires_at":"2020-01-01T00:00:00Z","refresh_token":"r"}')
-    for args in (EXPORT, (*EXPORT, "--no-refresh"), CHAT, ("whoami",)):
+    why = f"q: token file {secret.path}: {RENEW} (expired at 2020-01-01T00:00:00Z)\n"
+    for args in (EXPORT, (*EXPORT, "--no-refresh"), CHAT):
         result = online.run(*args)
-        assert (result.code, result.out) == (5, "")
-        why = f"token file {secret.path}: {RENEW} (expired at 2020-01-01T00:00:00Z)"
-        assert result.err == f"q: {why}\n"
+        assert (result.code, result.out, result.err) == (5, "", why)
+    who = online.run("whoami")
+    assert (who.code, who.err) == (5, why)
+    assert "Expires: 2020-01-01T00:00:00Z (expired)\n" in who.out
     assert service.calls("CreateToken") == 0
 
 

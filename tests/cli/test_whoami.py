@@ -12,6 +12,7 @@ def test_a_builder_id_by_name(online, login):
     assert "Region:  us-east-1" in lines
     assert f"Expires: {online.stored()['expires_at']}" in lines
     assert "Source:  q-cli" in lines
+    assert "Store:   sqlite" in lines
 
 
 def test_a_builder_id_as_json(online, login):
@@ -22,7 +23,9 @@ def test_a_builder_id_as_json(online, login):
         ("startUrl", None),
         ("region", "us-east-1"),
         ("expires_at", online.stored()["expires_at"]),
+        ("expired", False),
         ("source", "q-cli"),
+        ("store", "sqlite"),
     ]
 
 
@@ -66,22 +69,54 @@ def test_a_token_in_its_last_minute_costs_no_call(online, service):
     assert service.calls("CreateToken") == 0
 
 
-def test_an_expired_login_is_refreshed_once(online, service):
-    service.seed(online.db, expires_in=-60)
-    before = online.stored()
-    result = online.run("whoami", "-f", "json")
-    assert result.code == 0
-    assert service.calls("CreateToken") == 1
-    assert result.json["expires_at"] == online.stored()["expires_at"] != before["expires_at"]
+def offline(q):
+    """Nothing that it could talk to, and nothing to talk with."""
+    q.env["AWS_ENDPOINT_URL_SSO_OIDC"] = q.env["Q_ENDPOINT_URL"] = "http://127.0.0.1:1"
+    q.env["Q_TRANSPORT"] = "there-is-no-such-transport"
 
 
-def test_an_expired_login_that_nobody_can_refresh_now_is_exit_code_5(online, service):
-    service.seed(online.db, expires_in=-60)
-    service.fault("CreateToken", status=500, times=-1)
+def test_an_expired_login_is_described_as_it_is_stored_and_nobody_is_asked(online, service):
+    service.seed(online.db, expires_in=-60, profile=PROFILE)
+    offline(online)
     before = online.row()
-    result = online.run("whoami")
-    assert (result.code, result.out) == (5, "")
+    plain = online.run("whoami")
+    assert (plain.code, plain.err) == (0, "")
+    end = online.stored()["expires_at"]
+    assert f"Expires: {end} (expired, will be renewed on next use)\n" in plain.out
+    said = online.run("whoami", "-f", "json")
+    assert (said.code, said.err) == (0, "")
+    assert said.json["expired"] is True and said.json["expires_at"] == end
+    assert said.json["profile_arn"] == PROFILE
     assert online.row() == before
+    assert service.counters()["connections"] == 0
+
+
+def test_a_login_that_is_being_refreshed_is_not_waited_for(online, service):
+    service.seed(online.db, expires_in=-60)
+    service.fault("CreateToken", hold="before")
+    refreshing = online.start("user", "export-token", "--quiet")
+    service.wait("CreateToken:refresh_token", held=1)
+    assert online.run("whoami", "-f", "json").json["expired"] is True
+    service.release()
+    refreshing.communicate()
+    assert refreshing.returncode == 0
+
+
+def test_a_database_that_cannot_be_written_is_no_obstacle(online, service):
+    service.seed(online.db, expires_in=-60)
+    online.db.chmod(0o400)
+    assert online.run("whoami", "-f", "json").json["expired"] is True
+
+
+def test_an_expired_login_that_nothing_can_renew_is_described_and_exit_code_6(online, service):
+    service.seed(online.db, expires_in=-60, refresh_token=False)
+    offline(online)
+    plain = online.run("whoami")
+    assert plain.code == 6
+    assert f"Expires: {online.stored()['expires_at']} (expired)\n" in plain.out
+    assert "it has no refresh token, sign in again" in plain.err
+    said = online.run("whoami", "-f", "json")
+    assert (said.code, said.json["expired"]) == (6, True)
 
 
 def test_no_secret_is_ever_shown(online, login):

@@ -36,6 +36,7 @@ static void the_wishes_of_the_caller_are_handed_on(void **state)
         { 0, 0, 600 },
         { AQ_TOKEN_FORCE_REFRESH, AQ_WISH_FORCE, 0 },
         { AQ_TOKEN_NO_REFRESH, AQ_WISH_NO_REFRESH, 1 },
+        { AQ_TOKEN_AS_STORED, AQ_WISH_NO_REFRESH, 0 },
     };
     struct fixture *f = served(state, 3600);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -181,6 +181,23 @@ static void refreshing_can_be_forbidden(void **state)
     assert_int_equal(support_requests(), 0);
 }
 
+static void as_it_is_stored_a_login_is_told_of_whatever_its_state(void **state)
+{
+    struct fixture *f = *state;
+    fixture_login(-5, 1);
+    assert_int_equal(fixture_fetch(f, AQ_TOKEN_AS_STORED, 0), AQ_END);
+    assert_string_equal(f->access, "access-1");
+    assert_string_equal(f->warning, "");
+    fixture_remove(REGISTRATION_KEY);
+    assert_int_equal(fixture_fetch(f, AQ_TOKEN_AS_STORED, 0), AQ_END);
+    fixture_remove(TOKEN_KEY);
+    assert_int_equal(fixture_fetch(f, AQ_TOKEN_AS_STORED, 0), AQ_E_NOT_LOGGED_IN);
+    assert_int_equal(fake_store_calls(FAKE_LOCK), 0);
+    assert_int_equal(fake_store_calls(FAKE_CAN_SAVE), 0);
+    assert_int_equal(fake_store_calls(FAKE_COMMIT), 0);
+    assert_int_equal(support_requests(), 0);
+}
+
 /* ---- a token whose end is not known ---- */
 
 static void a_token_without_an_expiry_is_handed_out_unless_a_minimum_is_asked_for(void **state)
@@ -285,6 +302,9 @@ static void options_that_make_no_sense_are_refused(void **state)
         { .struct_size = 0 },
         { .struct_size = sizeof(cases[0]), .min_valid_s = -1 },
         { .struct_size = sizeof(cases[0]), .flags = AQ_TOKEN_FORCE_REFRESH | AQ_TOKEN_NO_REFRESH },
+        { .struct_size = sizeof(cases[0]), .flags = AQ_TOKEN_AS_STORED | AQ_TOKEN_FORCE_REFRESH },
+        { .struct_size = sizeof(cases[0]), .flags = AQ_TOKEN_AS_STORED | AQ_TOKEN_NO_REFRESH },
+        { .struct_size = sizeof(cases[0]), .flags = AQ_TOKEN_AS_STORED, .min_valid_s = 1 },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         assert_int_equal(aq_token_start(f->client, &cases[i], &f->op, &f->err), AQ_E_INVALID);
@@ -490,6 +510,7 @@ int main(void)
         CASE(a_forced_refresh_that_fails_hands_out_nothing),
         CASE(a_rejected_token_is_replaced_unless_another_one_is_there_already),
         CASE(refreshing_can_be_forbidden),
+        FAKE_CASE(as_it_is_stored_a_login_is_told_of_whatever_its_state),
         CASE(a_token_without_an_expiry_is_handed_out_unless_a_minimum_is_asked_for),
         FAKE_CASE(a_token_that_somebody_else_keeps_fresh_is_marked_and_has_no_refresh_token),
         FAKE_CASE(a_token_that_somebody_else_keeps_fresh_brings_its_profile_along),
