@@ -80,8 +80,8 @@ static void write_expiry(const struct aq_token *token, struct text *out)
     }
     terminal_clean(token->expires_at, out);
     if (is_expired(token)) {
-        text_add_literal(out, is_over(token) ? " (expired)"
-                                             : " (expired, will be renewed on next use)");
+        text_add_literal(out,
+                         is_over(token) ? " (expired)" : " (expired, will be renewed on next use)");
     }
     text_add_char(out, '\n');
 }

@@ -120,14 +120,20 @@ const struct command *command_find(const char *name)
     return NULL;
 }
 
-const struct command *command_in_group(const char *group)
+const struct command *command_in_group(const char *group, const struct command *after)
 {
     size_t len = strlen(group);
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+    for (size_t i = after ? (size_t)(after - command_table) + 1 : 0; i < COMMAND_COUNT; i++) {
         const char *name = command_table[i].name;
         if (strncmp(name, group, len) == 0 && name[len] == ' ') {
             return &command_table[i];
         }
     }
     return NULL;
+}
+
+const char *command_word(const struct command *command)
+{
+    const char *space = strchr(command->name, ' ');
+    return space ? space + 1 : command->name;
 }

@@ -33,8 +33,11 @@ extern const struct command command_table[COMMAND_COUNT];
 /* The command of that name, words separated by one space; NULL if there is none. */
 const struct command *command_find(const char *name);
 
-/* The first command of a group such as "user"; NULL if there is no such group. */
-const struct command *command_in_group(const char *group);
+/* The next command of a group such as "user", after one of them or from the start; NULL: none. */
+const struct command *command_in_group(const char *group, const struct command *after);
+
+/* Its name without the group. */
+const char *command_word(const struct command *command);
 
 /* The commands, each in its file cmd_NAME.c. */
 int cmd_export_token(const struct options *o);
@@ -47,7 +50,7 @@ int cmd_settings(const struct options *o);
 int cmd_version(const struct options *o);
 int cmd_help(const struct options *o);
 
-/* The help of a command, or with NULL the general one. */
-int cmd_help_print(const struct command *command, int fd);
+/* The help of a command; without one that of a group; without either the general one. */
+int cmd_help_print(const struct command *command, const char *group, int fd);
 
 #endif

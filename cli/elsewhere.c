@@ -9,10 +9,8 @@ static const struct {
     const char *name;
     const char *what_to_do; /* ... the Amazon Q command line */
 } table[] = {
-    { "login", "sign in with" },
-    { "agent", "use" },          { "diagnostic", "use" },
-    { "issue", "use" },          { "mcp", "use" },
-    { "profile", "use" },
+    { "login", "sign in with" }, { "agent", "use" }, { "diagnostic", "use" },
+    { "issue", "use" },          { "mcp", "use" },   { "profile", "use" },
 };
 
 bool elsewhere_report(const char *name)

@@ -20,7 +20,7 @@ int main(int argc, char **argv)
         return EXITCODE_USAGE;
     }
     if (options_has(&o, OPTION_HELP)) {
-        return cmd_help_print(o.command, STDOUT_FILENO);
+        return cmd_help_print(o.command, o.group, STDOUT_FILENO);
     }
     if (options_has(&o, OPTION_VERSION)) {
         return cmd_version(&o);
@@ -29,7 +29,7 @@ int main(int argc, char **argv)
         report_error("command: none given; a conversation on the terminal is not available yet, "
                      "ask with '%s chat --no-interactive PROMPT'",
                      program_name());
-        (void)cmd_help_print(NULL, STDERR_FILENO);
+        (void)cmd_help_print(NULL, NULL, STDERR_FILENO);
         return EXITCODE_USAGE;
     }
     return o.command->run(&o);

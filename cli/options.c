@@ -40,8 +40,8 @@ static const struct definition table[] = {
     { OPTION_FORMAT, 'f', "format", "FORMAT", "what to print, see below (json)",
       ONLY(COMMAND_EXPORT_TOKEN) },
     { OPTION_FORMAT, 'f', "format", "FORMAT", "what to print, see below (plain)",
-      ONLY(COMMAND_LOGOUT) | ONLY(COMMAND_MIGRATE) | ONLY(COMMAND_SETTINGS) |
-          ONLY(COMMAND_WHOAMI) | ONLY(COMMAND_VERSION) },
+      ONLY(COMMAND_LOGOUT) | ONLY(COMMAND_MIGRATE) | ONLY(COMMAND_SETTINGS) | ONLY(COMMAND_WHOAMI) |
+          ONLY(COMMAND_VERSION) },
     { OPTION_ACCESS_ONLY, 0, "access-only", NULL, "leave the refresh token out",
       ONLY(COMMAND_EXPORT_TOKEN) },
     { OPTION_WITH_REFRESH_TOKEN, 0, "with-refresh-token", NULL, "put it into env and fish, too",
@@ -142,10 +142,9 @@ static bool unknown_command(const char *name)
     }
     report_error("command '%s': unknown, see '%s --help'", name, program_name());
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        const char *space = strchr(command_table[i].name, ' ');
         struct suggest word = { .typed = name };
         suggest_try(&guess, command_table[i].name);
-        suggest_try(&word, space ? space + 1 : command_table[i].name); /* "export-token" alone */
+        suggest_try(&word, command_word(&command_table[i])); /* "export-token" alone */
         if (word.best && (!guess.best || word.distance < guess.distance)) {
             guess.best = command_table[i].name;
             guess.distance = word.distance;
@@ -226,7 +225,7 @@ static bool parse_letters(struct parser *p, const char *argument)
 
 static bool parse_command(struct parser *p, const char *word)
 {
-    if (!p->group && command_in_group(word)) {
+    if (!p->group && command_in_group(word, NULL)) {
         p->group = word;
         return true;
     }
@@ -300,6 +299,19 @@ static bool check_plugin_path(const struct options *o)
     return true;
 }
 
+static bool group_alone(const char *group)
+{
+    AUTO(text) struct text words = { 0 };
+    for (const struct command *c = command_in_group(group, NULL); c;
+         c = command_in_group(group, c)) {
+        text_add_literal(&words, words.len ? ", " : "");
+        text_add_literal(&words, command_word(c));
+    }
+    report_error("command '%s': says not what to do, add one of: %.*s", group,
+                 AQ_STR_ARG(text_view(&words)));
+    return false;
+}
+
 bool options_parse(struct options *ret, int argc, char **argv)
 {
     struct options o = { 0 };
@@ -311,11 +323,9 @@ bool options_parse(struct options *ret, int argc, char **argv)
         }
     }
     if (p.group && !o.command) {
-        o.command = command_in_group(p.group);
+        o.group = p.group;
         if (!options_has(&o, OPTION_HELP)) {
-            report_error("command '%s': says not what to do, try '%s %s'", p.group, program_name(),
-                         o.command->name);
-            return false;
+            return group_alone(p.group);
         }
     }
     if (!options_has(&o, OPTION_HELP) && !(check_options_fit(&o) && check_plugin_path(&o))) {

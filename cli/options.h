@@ -47,6 +47,7 @@ struct command;
 /* A command line, taken apart. Texts belong to argv. */
 struct options {
     const struct command *command; /* NULL: none was named */
+    const char *group;             /* that was named without a command of it, or NULL */
     int word_count;
     const char *words[OPTIONS_MAX_WORDS]; /* after the name of the command */
     unsigned count[OPTION_COUNT];         /* how often the option was given */

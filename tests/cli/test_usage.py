@@ -46,9 +46,24 @@ def test_every_command_explains_itself(q, name):
     assert q.run("-h", *name.split()).out == result.out
 
 
-def test_help_on_a_group_explains_its_command(q):
-    assert q.run("user", "--help").out == q.run("user", "export-token", "--help").out
-    assert q.run("help", "user").out == q.run("user", "export-token", "--help").out
+def groups(q):
+    """Groups and their words, as the list of all commands has them."""
+    found = {}
+    for line in q.run("--help").out.partition("Options of every command")[0].splitlines():
+        if match := re.match(r"  ([a-z-]+) ([a-z-]+)  +(.*)", line):
+            found.setdefault(match[1], []).append((match[2], match[3]))
+    assert len(found["user"]) > 1
+    return found.items()
+
+
+def test_help_on_a_group_lists_every_command_of_it(q):
+    for group, words in groups(q):
+        result = q.run(group, "--help")
+        assert (result.code, result.err) == (0, "")
+        assert q.run("help", group).out == result.out
+        for word, summary in words:
+            assert re.search(rf"^  {group} {word} +{re.escape(summary)}$", result.out, re.MULTILINE)
+        assert "whoami" not in result.out
 
 
 def test_help_on_nothing_known_is_a_usage_error(q):
@@ -94,10 +109,20 @@ def test_something_far_from_everything_gets_no_suggestion(q):
     assert len(q.run("--xylophone").err.splitlines()) == 1
 
 
-def test_a_group_alone_says_what_it_can_do(q):
-    result = q.run("user")
-    assert result.code == 2
-    assert "q user export-token" in result.err
+def test_a_group_alone_names_every_command_of_it(q):
+    for group, words in groups(q):
+        result = q.run(group)
+        assert (result.code, result.out) == (2, "")
+        names = ", ".join(word for word, _ in words)
+        assert result.err == f"q: command '{group}': says not what to do, add one of: {names}\n"
+
+
+def test_every_command_of_a_group_is_suggested(q):
+    for group, words in groups(q):
+        for word, _ in words:
+            typo = word[:-1] + "x"
+            for args in ([group, typo], [typo], [f"{group}{word}"]):
+                assert f"did you mean '{group} {word}'?" in q.run(*args).err, args
 
 
 @pytest.mark.parametrize(
