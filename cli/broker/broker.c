@@ -86,9 +86,19 @@ static void log_grant(const struct broker *b, const struct caller *c, const stru
     }
 }
 
-static void log_failure(const char *what, const struct peer *peer, const struct aq_error *err)
+/* what: "refused" or "failed" */
+static void log_failure(struct repeats *repeats, const char *what, const struct peer *peer,
+                        const struct aq_error *err)
 {
-    journal("%s pid=%ld uid=%lu: %s", what, (long)peer->pid, (unsigned long)peer->uid, err->text);
+    unsigned long uid = (unsigned long)peer->uid;
+    unsigned long more;
+    if (!repeats_note(repeats, peer->uid, err->status, now_us(), &more)) {
+        return;
+    }
+    journal("%s pid=%ld uid=%lu: %s", what, (long)peer->pid, uid, err->text);
+    if (more > 0) {
+        journal("%s uid=%lu %lu times more since the line before", what, uid, more);
+    }
 }
 
 /* c->out is the answer, all of it has to be read within our patience. */
@@ -108,7 +118,7 @@ static void send_answer(struct broker *b, struct caller *c)
 static void answer_error(struct broker *b, struct caller *c, const struct aq_error *err)
 {
     if (err->status != AQ_E_NOTFOUND) {
-        log_failure("failed", &c->peer, err);
+        log_failure(&b->failed, "failed", &c->peer, err);
     }
     reply_error(&c->out, err);
     send_answer(b, c);
@@ -276,14 +286,7 @@ static int count_places(void)
 static void refuse(struct broker *b, int fd, const struct peer *peer, const struct aq_error *err)
 {
     AUTO(text) struct text out = { 0 };
-    unsigned long more;
-    if (refusals_note(&b->refusals, peer->uid, now_us(), &more)) {
-        log_failure("refused", peer, err);
-        if (more > 0) {
-            journal("refused uid=%lu %lu times more since the line before",
-                    (unsigned long)peer->uid, more);
-        }
-    }
+    log_failure(&b->refused, "refused", peer, err);
     reply_error(&out, err);
     (void)send(fd, out.ptr, out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)close(fd);
@@ -294,6 +297,7 @@ static void welcome(struct broker *b, int fd, struct caller *place)
     struct aq_error err;
     struct peer peer;
     if (peers_check(&b->peers, fd, &peer, &err) != AQ_OK) {
+        b->fatal = peer.pid == getpid() ? err : b->fatal;
         refuse(b, fd, &peer, &err);
         return;
     }
@@ -447,7 +451,8 @@ static aq_status turn(struct broker *b, uint64_t now, struct aq_error *err)
     run_grants(b);
     drop_silent(b, now_us());
     print_log(b);
-    return AQ_OK;
+    *err = b->fatal;
+    return b->fatal.status;
 }
 
 aq_status broker_run(struct broker *b, struct aq_error *err)

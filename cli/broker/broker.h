@@ -10,7 +10,7 @@
 #include "caller.h"
 #include "grant.h"
 #include "listener.h"
-#include "refusals.h"
+#include "repeats.h"
 
 enum { BROKER_CALLERS = 64 };
 
@@ -18,12 +18,14 @@ struct broker {
     struct session session;
     struct listener listener;
     struct peers peers;
-    struct refusals refusals;
+    struct repeats refused;
+    struct repeats failed;
     struct grants grants;
     struct grant *look;     /* the one that nobody asked for, see ahead.h */
     uint64_t idle_us;       /* end after this long without work; 0: never */
     uint64_t busy_us;       /* when there was some last */
     uint64_t deaf_until_us; /* no new callers before, after one could not be accepted */
+    struct aq_error fatal;  /* it has asked itself: why it cannot go on; else status AQ_OK */
     int places;             /* how many of the callers there may be at once */
     struct caller callers[BROKER_CALLERS];
 };

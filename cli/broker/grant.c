@@ -18,7 +18,7 @@ static bool is_demanding(const struct request *request)
 
 static bool is_paused(const struct grants *g, uint64_t now_us)
 {
-    return g->refreshed_us != 0 && now_us < g->refreshed_us + REFRESH_PAUSE_US;
+    return !g->external && g->refreshed_us != 0 && now_us < g->refreshed_us + REFRESH_PAUSE_US;
 }
 
 static aq_status start(const struct grants *g, struct grant *grant, uint32_t flags,
@@ -138,6 +138,7 @@ static void note_token(struct grants *g, const struct grant *grant, const struct
 {
     bool known = g->ahead.expires_at_s != 0;
     bool other = ahead_saw(&g->ahead, token->expires_at_s);
+    g->external = token->flags & AQ_TOKEN_EXTERNAL;
     if (g->refresh == grant) {
         g->refresh = NULL;
         g->refreshed_us = other || grant->request.force ? now_us : 0;

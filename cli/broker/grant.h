@@ -29,6 +29,7 @@ struct grants {
     struct grant *refresh; /* the one of them that may refresh; NULL: none */
     struct aq_error why;   /* the last refresh failed; status is AQ_OK if it did not */
     uint64_t refreshed_us; /* when a new token was seen last; 0: never */
+    bool external; /* the last token is renewed by somebody else: nobody refreshes it here */
 };
 
 /* A token that fits this request: the grant that is running already, or a new one. NULL: err. */

@@ -66,10 +66,29 @@ static aq_status migrate_check_source(struct migrate_op *m, struct aq_error *err
                : st;
 }
 
+/* What others put there, or hand out, is not a place for a login. */
+static aq_status migrate_check_target(struct migrate_op *m, struct aq_error *err)
+{
+    const struct plugin *plugin;
+    aq_status st = client_store_plugin(m->to.client, &plugin, err);
+    if (st != AQ_OK || plugin->store.lock || !(plugin->store.traits & AQ_STORE_SHARED)) {
+        return st;
+    }
+    return error_set(err, AQ_E_UNSUPPORTED,
+                     plugin->store.grant
+                         ? "store '%s': hands out tokens and takes no login, move it to the store "
+                           "that its server uses"
+                         : "store '%s': takes no login, name another one (--to)",
+                     plugin->info.name);
+}
+
 static aq_status migrate_load(struct migrate_op *m, struct aq_error *err)
 {
     const struct aq_token_wish wish = { .struct_size = sizeof(wish) };
     aq_status st = migrate_check_source(m, err);
+    if (st == AQ_OK) {
+        st = migrate_check_target(m, err);
+    }
     if (st == AQ_OK) {
         st = source_find(m->from.client, &wish, &m->login, err);
     }

@@ -363,10 +363,22 @@ def test_it_ends_when_nobody_asks_for_long_enough(running, broker):
     assert not running.socket.exists()
 
 
-def test_a_broker_that_is_its_own_store_says_so(broker):
+def test_a_broker_that_is_its_own_store_says_so_and_ends(broker):
     broker.command.env["Q_STORE"] = "broker"
+    broker.launch()
+    assert broker.process.wait(timeout=20) == 2
+    assert broker.log.splitlines()[-1] == (
+        "q: broker: asks itself, give it a store of its own, such as --store sqlite")
+    assert not broker.socket.exists()
+
+
+def test_a_caller_that_fails_again_and_again_does_not_fill_the_log(broker):
     broker.start()
-    broker.logged("no token: broker: asks itself, give it a store of its own")
+    with broker.connect() as caller:
+        for _ in range(200):
+            assert caller.ask(op="token")["error"]["name"] == "AQ_E_NOT_LOGGED_IN"
+            assert caller.ask(op="nonsense")["error"]["name"] == "AQ_E_INVALID"
+    assert broker.log.count(" failed pid=") == 2
 
 
 # ---- socket activation ----

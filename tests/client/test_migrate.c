@@ -337,6 +337,19 @@ static void one_place_under_two_names_is_refused(void **state)
     assert_kept("access-1");
 }
 
+static void where_no_login_can_be_it_is_not_moved(void **state)
+{
+    struct fixture *f = *state;
+    other->store_plugin.store.lock = NULL;
+    other->store_plugin.store.unlock = NULL;
+    assert_int_equal(migrate(f, AQ_MIGRATE_PURGE), AQ_E_UNSUPPORTED);
+    assert_contains(f->err.text, "store 'fake': takes no login, name another one (--to)");
+    fake_store_serve(other);
+    assert_int_equal(migrate(f, AQ_MIGRATE_PURGE), AQ_E_UNSUPPORTED);
+    assert_contains(f->err.text, "move it to the store that its server uses");
+    assert_kept("access-1");
+}
+
 /* ---- stores that fail ---- */
 
 static void whatever_call_of_the_target_fails_the_login_is_kept(void **state)
@@ -464,6 +477,7 @@ int main(void)
         TO_FAKE(both_locks_are_let_go_at_the_end),
         FROM_FAKE(what_cannot_be_locked_can_be_copied_but_not_purged),
         TO_FAKE(one_place_under_two_names_is_refused),
+        TO_FAKE(where_no_login_can_be_it_is_not_moved),
         TO_FAKE(whatever_call_of_the_target_fails_the_login_is_kept),
         FROM_FAKE(whatever_call_of_the_source_fails_the_login_is_whole_in_one_of_them),
         TO_FAKE(a_commit_that_fails_after_it_was_done_counts_as_done),
