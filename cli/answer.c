@@ -2,6 +2,7 @@
 #include "answer.h"
 #include "exitcode.h"
 #include "output.h"
+#include "write.h"
 
 #include <errno.h>
 
@@ -19,7 +20,7 @@ static void write_shown(struct answer *a)
     if (a->err == 0 && a->shown.len > 0) {
         a->any = true;
         a->line_end = a->shown.ptr[a->shown.len - 1] == '\n';
-        a->err = output_write(a->fd, text_view(&a->shown));
+        a->err = write_all(a->fd, text_view(&a->shown));
     }
     text_clear(&a->shown);
 }

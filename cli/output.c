@@ -3,35 +3,12 @@
 #include "exitcode.h"
 #include "interrupt.h"
 #include "report.h"
+#include "write.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-/* A pipe that polls writable takes this much without blocking: POSIX's PIPE_BUF on Linux. */
-enum { PIECE = 4096 };
-
-int output_write(int fd, struct aq_str s)
-{
-    while (s.len > 0) {
-        if (!interrupt_wait(fd, POLLOUT)) {
-            return errno;
-        }
-        if (interrupt_signal() && fd != STDERR_FILENO) {
-            return EINTR;
-        }
-        ssize_t n = write(fd, s.ptr, s.len < PIECE ? s.len : PIECE);
-        if (n >= 0) {
-            s.ptr += n;
-            s.len -= (size_t)n;
-        } else if ((errno != EINTR && errno != EAGAIN) || interrupt_signal()) {
-            return errno;
-        }
-    }
-    return 0;
-}
 
 int output_finish(int fd, int err)
 {
@@ -58,5 +35,5 @@ int output_result(int fd, const struct text *result)
         report_error("memory: there is not enough for the result, close other programs");
         return EXITCODE_OTHER;
     }
-    return output_finish(fd, output_write(fd, text_view(result)));
+    return output_finish(fd, write_all(fd, text_view(result)));
 }

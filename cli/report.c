@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report.h"
-#include "output.h"
 #include "program.h"
 #include "terminal.h"
+#include "write.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,7 +35,7 @@ __attribute__((format(printf, 2, 0))) static void report(const char *kind, const
     }
     text_add(&line, text_view(&clean));
     text_add_char(&line, '\n');
-    (void)output_write(STDERR_FILENO, text_view(&line)); /* there is nowhere else to say so */
+    (void)write_all(STDERR_FILENO, text_view(&line)); /* there is nowhere else to say so */
 }
 
 void report_error(const char *format, ...)
