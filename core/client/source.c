@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 #include <sys/stat.h>
 
 static const struct source sources[CLIENT_STORES] = {
@@ -177,9 +178,11 @@ static aq_status source_unreadable(struct source_login *login, struct aq_error *
     if (why.status != AQ_E_CORRUPT) {
         return why.status;
     }
-    return store_can_refresh(login->store)
-               ? error_set(err, AQ_E_CORRUPT, "%s, log in again", why.text)
-               : store_refuse_refresh(login->store, AQ_E_CORRUPT, why.text, err);
+    if (store_can_refresh(login->store)) {
+        return error_set(err, AQ_E_CORRUPT, "%s, log in again", why.text);
+    }
+    const char *what = strstr(why.text, "': "); /* behind the name of a row, which it has none */
+    return store_refuse_value(login->store, what ? what + 3 : why.text, err);
 }
 
 aq_status source_take(struct source_login *login, struct buf *json, struct aq_error *err)
@@ -282,15 +285,21 @@ static aq_status source_not_logged_in(const struct aq_client *client, struct aq_
 {
     AUTO(buf) struct buf places = BUF(2 * PATH_MAX);
     source_add_places(client, wanted, &places);
+    if (buf_status(&places) != AQ_OK) {
+        return error_nomem(err, "login");
+    }
     const struct plugin *plugin = &client->store_plugin;
     if (places.len == 0) {
-        buf_printf(&places, "store '%s'", plugin->info.name);
         if (plugin->store.lock) { /* a login can be moved to it, which takes the lock */
             return error_set(err, AQ_E_NOT_LOGGED_IN,
                              "login: none in store '%s', sign in with the Amazon Q command line (q "
                              "login), then move it there (q user migrate --to %s)",
                              plugin->info.name, plugin->info.name);
         }
+        return error_set(err, AQ_E_NOT_LOGGED_IN,
+                         "login: none in store '%s', sign in with the Amazon Q command line (q "
+                         "login)",
+                         plugin->info.name);
     }
     return error_set(err, AQ_E_NOT_LOGGED_IN,
                      "login: none in %s, sign in with the Amazon Q command line (q login)",

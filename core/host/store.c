@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "base/str.h"
 
+#include <string.h>
+
 aq_status store_open(const struct plugin *plugin, const struct settings *settings,
                      struct settings_value path, struct log *log, struct store *ret,
                      struct aq_error *err)
@@ -114,6 +116,18 @@ aq_status store_refuse_refresh(struct store *s, aq_status status, const char *de
                   s->plugin->info.name);
     }
     return error_set(err, status, "%s (%s)", why.text, detail);
+}
+
+aq_status store_refuse_value(struct store *s, const char *what, struct aq_error *err)
+{
+    struct aq_error words; /* "object: ..." */
+    if (store_can_save(s, &words) == AQ_OK) {
+        return error_set(err, AQ_E_CORRUPT, "store '%s': %s, put a new token there",
+                         s->plugin->info.name, what);
+    }
+    const char *end = strstr(words.text, ": ");
+    return error_set(err, AQ_E_CORRUPT, "%.*s: %s, put a new token there",
+                     end ? (int)(end - words.text) : (int)strlen(words.text), words.text, what);
 }
 
 aq_status store_lock(struct store *s, struct aq_error *err)

@@ -45,6 +45,10 @@ bool store_can_refresh(const struct store *s);
 aq_status store_refuse_refresh(struct store *s, aq_status status, const char *detail,
                                struct aq_error *err);
 
+/* A value in it that makes no sense, where others put it: the place in the store's words, `what` is
+ * wrong, what to do. */
+aq_status store_refuse_value(struct store *s, const char *what, struct aq_error *err);
+
 /* AQ_OK also when the store has no lock and nobody shares it. */
 aq_status store_lock(struct store *s, struct aq_error *err);
 void store_unlock(struct store *s);

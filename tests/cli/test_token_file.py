@@ -283,8 +283,14 @@ def test_wrong_content_is_named_with_cause_and_fix_and_never_shown(q, secret, co
     assert (result.code, result.out) == (3, "")
     assert f"q: token file {secret.path}: " in result.err and says in result.err
     assert re.search("write what|put a new token there|write it without|it must hold", result.err)
-    assert "CANARY" not in result.err
+    assert "CANARY" not in result.err and "odic" not in result.err
     assert result.err.count("\n") == 1
+
+
+def test_json_that_is_no_token_says_first_what_is_wrong_with_it(q, secret):
+    secret.put('{"token":"x"}')
+    result = q.run(*EXPORT)
+    assert result.err == f"q: token file {secret.path}: no access_token, put a new token there\n"
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])

@@ -328,6 +328,7 @@ static void without_memory_it_still_says_that_there_is_no_login(void **state)
         }
         failed = no_memory_ended();
         assert_true(st == AQ_E_NOT_LOGGED_IN || st == AQ_E_NOMEM);
+        assert_null(strstr(f->err.text, "null"));
     }
 }
 

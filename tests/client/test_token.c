@@ -289,7 +289,11 @@ what_somebody_else_keeps_fresh_is_never_refreshed_and_the_store_says_what_to_do(
     assert_contains(f->err.text, "(without an expiry, 1 s are needed)");
     fixture_put(TOKEN_KEY, "{\"access_token\":");
     assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_CORRUPT);
-    assert_contains(f->err.text, "(stored login 'codewhisperer:odic:token': malformed JSON at");
+    assert_contains(f->err.text, "fake: malformed JSON at"); /* where, what, what to do */
+    assert_contains(f->err.text, ", put a new token there");
+    fake_store_fail(FAKE_CAN_SAVE, 0, 0, AQ_OK);
+    assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_CORRUPT);
+    assert_contains(f->err.text, "store 'fake': malformed JSON at");
     assert_null(strstr(f->err.text, "log in again"));
     assert_int_equal(support_requests(), 0);
     assert_int_equal(fake_store_calls(FAKE_COMMIT), 0);
