@@ -137,7 +137,12 @@ static bool show(const struct session *s, const struct aq_event *event)
     if (event->type == AQ_EVENT_WARNING && !s->quiet) {
         report_note("warning", "%.*s", AQ_STR_ARG(event->text));
     }
-    if (event->type == AQ_EVENT_RETRY && !s->quiet) {
+    if (event->type == AQ_EVENT_RETRY && event->name.len) {
+        if (s->verbose) {
+            report_note("info", "service: the login was not accepted (HTTP %d), asking %.*s",
+                        (int)event->http, AQ_STR_ARG(event->name));
+        }
+    } else if (event->type == AQ_EVENT_RETRY && !s->quiet) {
         report_note("warning", "service: attempt %u was not answered, trying again in %u.%u s",
                     event->attempt, event->delay_ms / 1000, event->delay_ms % 1000 / 100);
     }

@@ -167,6 +167,7 @@ void aq_client_free(struct aq_client *client)
     client_close_plugins(client, forked);
     alloc_free(client->spare_chunk, 0);
     settings_done(&client->settings);
+    accepted_done(&client->accepted);
     log_done(&client->log);
     buf_done(&client->user_agent);
     client_close_fds(client);

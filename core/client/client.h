@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sha256.h"
+#include "host/accepted.h"
 #include "host/host_table.h"
 #include "host/loader.h"
 #include "host/settings.h"
@@ -68,6 +69,7 @@ struct aq_client {
     bool woken;        /* wake_fd is readable */
     bool stepping;     /* inside aq_client_step */
     struct settings settings;
+    struct accepted accepted;
     struct log log;
     struct buf user_agent;
 

@@ -7,6 +7,7 @@
 #include "base/options.h"
 #include "base/str.h"
 #include "client/feed.h"
+#include "wire/endpoint.h"
 
 #include <errno.h>
 #include <sys/random.h>
@@ -18,6 +19,7 @@ struct stream_op {
     bool has_head;       /* of the response to the current attempt */
     bool wants_token;    /* AQ_EVENT_NEED_TOKEN was reported and not answered */
     uint32_t timeout_ms; /* api.timeout; 0: not set */
+    struct accepted_key login;
 };
 
 /* ---- the request ---- */
@@ -70,6 +72,33 @@ static aq_status stream_pull(struct stream_op *s, struct aq_error *err)
 
 /* ---- the operation ---- */
 
+/* Which site takes this login; the usual one is not worth a line. */
+static void stream_remember(struct aq_client *client, const struct accepted_key *login,
+                            struct aq_str site)
+{
+    bool usual = str_eq(site, endpoint_site_name(0));
+    accepted_set(&client->accepted, login, usual ? AQ_STR("") : site);
+}
+
+/* It is refused everywhere: what is remembered of it, if anything, is no more true. */
+static void stream_forget(struct stream_op *s, aq_status st)
+{
+    if (st == AQ_E_AUTH || st == AQ_E_ACCESS) {
+        stream_remember(s->op.client, &s->login, AQ_STR(""));
+    }
+}
+
+static void stream_look_at(struct stream_op *s, const struct aq_event *event)
+{
+    s->wants_token = event->type == AQ_EVENT_NEED_TOKEN;
+    if (s->wants_token || event->type == AQ_EVENT_RETRY) {
+        transport_finish(&s->feed.call); /* whatever it would still have said */
+    }
+    if (event->type == AQ_EVENT_RESPONSE && event->name.len) {
+        stream_remember(s->op.client, &s->login, event->name);
+    }
+}
+
 static aq_status stream_next(struct aq_op *op, const struct aq_event **ret, struct aq_error *err)
 {
     struct stream_op *s = (struct stream_op *)op;
@@ -77,10 +106,7 @@ static aq_status stream_next(struct aq_op *op, const struct aq_event **ret, stru
     for (;;) {
         aq_status st = aq_exchange_next(s->exchange, clock_now_us(), &event, err);
         if (st == AQ_OK && event->type != AQ_EVENT_SEND) {
-            s->wants_token = event->type == AQ_EVENT_NEED_TOKEN;
-            if (s->wants_token || event->type == AQ_EVENT_RETRY) {
-                transport_finish(&s->feed.call); /* whatever it would still have said */
-            }
+            stream_look_at(s, event);
             *ret = event;
             return AQ_OK;
         }
@@ -99,6 +125,7 @@ static aq_status stream_next(struct aq_op *op, const struct aq_event **ret, stru
             return AQ_AGAIN;
         }
         if (st != AQ_OK) {
+            stream_forget(s, st);
             return op_end(op, st, err);
         }
     }
@@ -155,14 +182,24 @@ static void stream_apply_settings(const struct aq_client *client, struct aq_exch
 }
 
 /* x has its size set. */
-static aq_status stream_exchange(const struct aq_client *client, struct aq_exchange_options *x,
-                                 struct aq_exchange **ret, struct aq_error *err)
+static aq_status stream_exchange(struct aq_client *client, const struct accepted_key *login,
+                                 struct aq_exchange_options *x, struct aq_exchange **ret,
+                                 struct aq_error *err)
 {
     if (getrandom(x->seed, sizeof(x->seed), 0) != (ssize_t)sizeof(x->seed)) {
         return error_sys(err, AQ_E_IO, errno, "request: no random numbers");
     }
     stream_apply_settings(client, x);
+    if (x->endpoint.len == 0 && x->site.len == 0) {
+        x->site = accepted_find(&client->accepted, login);
+    }
     return aq_exchange_new(x, ret, err);
+}
+
+/* All that is known of a login where there is a token and nothing else. */
+static struct accepted_key stream_key(struct aq_str profile_arn)
+{
+    return accepted_key(AQ_STR(""), AQ_STR(""), profile_arn);
 }
 
 aq_status aq_exchange_new_for(struct aq_client *client, const struct aq_exchange_options *options,
@@ -176,8 +213,25 @@ aq_status aq_exchange_new_for(struct aq_client *client, const struct aq_exchange
     if (!options_copy(&known, sizeof(known), options)) {
         return error_set(err, AQ_E_INVALID, "exchange: options are incomplete, set struct_size");
     }
+    struct aq_stream_options request;
+    st = known.request ? stream_options(known.request, &request, err) : AQ_OK;
+    if (st != AQ_OK) {
+        return st;
+    }
+    struct accepted_key login = stream_key(known.request ? request.profile_arn : AQ_STR(""));
     known.struct_size = sizeof(known);
-    return stream_exchange(client, &known, ret, err);
+    return stream_exchange(client, &login, &known, ret, err);
+}
+
+aq_status aq_exchange_remember(struct aq_client *client, struct aq_str profile_arn,
+                               struct aq_str site, struct aq_error *err)
+{
+    aq_status st = client_check(client, err);
+    if (st == AQ_OK) {
+        const struct accepted_key login = stream_key(profile_arn);
+        stream_remember(client, &login, site);
+    }
+    return st;
 }
 
 static aq_status stream_timeout(const struct aq_client *client, uint32_t *ret, struct aq_error *err)
@@ -193,7 +247,7 @@ static aq_status stream_timeout(const struct aq_client *client, uint32_t *ret, s
 }
 
 static aq_status stream_init(struct stream_op *s, const struct aq_stream_options *options,
-                             struct aq_error *err)
+                             const struct aq_token *login, struct aq_error *err)
 {
     struct aq_exchange_options x = { .struct_size = sizeof(x), .request = options };
     s->feed.client = s->op.client;
@@ -201,7 +255,9 @@ static aq_status stream_init(struct stream_op *s, const struct aq_stream_options
     if (st != AQ_OK) {
         return st;
     }
-    return stream_exchange(s->op.client, &x, &s->exchange, err);
+    s->login = login ? accepted_key(login->source, login->start_url, options->profile_arn)
+                     : stream_key(options->profile_arn);
+    return stream_exchange(s->op.client, &s->login, &x, &s->exchange, err);
 }
 
 aq_status stream_check(const struct aq_client *client, const struct aq_stream_options *options,
@@ -229,13 +285,14 @@ aq_status stream_options(const struct aq_stream_options *options, struct aq_stre
 }
 
 aq_status stream_start(struct aq_client *client, const struct aq_stream_options *options,
-                       struct aq_op *parent, struct aq_op **ret, struct aq_error *err)
+                       const struct aq_token *login, struct aq_op *parent, struct aq_op **ret,
+                       struct aq_error *err)
 {
     struct stream_op *s = (struct stream_op *)op_new(client, &stream_class, parent);
     if (!s) {
         return error_nomem(err, "stream operation");
     }
-    aq_status st = stream_init(s, options, err);
+    aq_status st = stream_init(s, options, login, err);
     if (st != AQ_OK) {
         op_destroy(&s->op, false);
         return st;
@@ -253,7 +310,7 @@ aq_status aq_stream_start(struct aq_client *client, const struct aq_stream_optio
         st = stream_options(options, &known, err);
     }
     if (st == AQ_OK) {
-        st = stream_start(client, &known, NULL, ret, err);
+        st = stream_start(client, &known, NULL, NULL, ret, err);
     }
     if (st == AQ_OK) {
         op_ready(*ret);

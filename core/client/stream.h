@@ -6,6 +6,7 @@
 #include "client/client.h"
 
 #include <amazonq/stream.h>
+#include <amazonq/token.h>
 
 /* The caller's options in today's shape. AQ_E_INVALID if struct_size is not set. */
 aq_status stream_options(const struct aq_stream_options *options, struct aq_stream_options *ret,
@@ -15,8 +16,10 @@ aq_status stream_options(const struct aq_stream_options *options, struct aq_stre
 aq_status stream_check(const struct aq_client *client, const struct aq_stream_options *options,
                        struct aq_error *err);
 
-/* As aq_stream_start, with options from stream_options. */
+/* As aq_stream_start, with options from stream_options; the login they come from, if it is known.
+ */
 aq_status stream_start(struct aq_client *client, const struct aq_stream_options *options,
-                       struct aq_op *parent, struct aq_op **ret, struct aq_error *err);
+                       const struct aq_token *login, struct aq_op *parent, struct aq_op **ret,
+                       struct aq_error *err);
 
 #endif

@@ -70,19 +70,31 @@ bool paths_runtime(struct buf *out)
     return buf_status(out) == AQ_OK;
 }
 
-bool paths_state(struct buf *out)
+/* Append the directory of ours in a base directory: that of the variable, or in the home directory.
+ */
+static bool paths_base(const char *variable, struct aq_str in_home, struct buf *out)
 {
-    const char *state = secure_getenv("XDG_STATE_HOME");
-    if (state && state[0] == '/') {
-        buf_add(out, str_from(state));
+    const char *base = secure_getenv(variable);
+    if (base && base[0] == '/') {
+        buf_add(out, str_from(base));
     } else {
         if (paths_home(out, NULL) != AQ_OK) {
             return false;
         }
-        buf_add(out, AQ_STR("/.local/state"));
+        buf_add(out, in_home);
     }
     buf_add(out, AQ_STR("/amazonq"));
     return buf_status(out) == AQ_OK;
+}
+
+bool paths_state(struct buf *out)
+{
+    return paths_base("XDG_STATE_HOME", AQ_STR("/.local/state"), out);
+}
+
+bool paths_cache(struct buf *out)
+{
+    return paths_base("XDG_CACHE_HOME", AQ_STR("/.cache"), out);
 }
 
 /* Make a directory in this one, as its owner: that is this thread's identity for files alone, and

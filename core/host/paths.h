@@ -21,6 +21,10 @@ aq_status paths_data(struct aq_str app, struct buf *out, struct aq_error *err);
 bool paths_runtime(struct buf *out);
 bool paths_state(struct buf *out);
 
+/* Append the directory for files of ours that may be lost: $XDG_CACHE_HOME/amazonq or
+ * ~/.cache/amazonq. False if there is none. */
+bool paths_cache(struct buf *out);
+
 /* Create an absolute directory, 0700, and its parents. True if it is there afterwards. What root
  * makes belongs to whom the directory does that it is made in: in a container, to the user. */
 bool paths_make_private(const char *path);

@@ -12,17 +12,32 @@ enum {
 };
 
 /* The hosts that may be shown a secret although the user did not name them. */
+enum host_id { HOST_Q, HOST_OIDC, HOST_CODEWHISPERER, HOST_RUNTIME, HOST_MANAGEMENT, HOST_DESKTOP };
+
 static const struct host_name {
     struct aq_str before; /* the region */
     struct aq_str after;
 } known_hosts[] = {
-    { AQ_STR_INIT("q."), AQ_STR_INIT(".amazonaws.com") },
-    { AQ_STR_INIT("oidc."), AQ_STR_INIT(".amazonaws.com") },
-    { AQ_STR_INIT("codewhisperer."), AQ_STR_INIT(".amazonaws.com") },
-    { AQ_STR_INIT("runtime."), AQ_STR_INIT(".kiro.dev") },
-    { AQ_STR_INIT("management."), AQ_STR_INIT(".kiro.dev") },
-    { AQ_STR_INIT("prod."), AQ_STR_INIT(".auth.desktop.kiro.dev") },
+    [HOST_Q] = { AQ_STR_INIT("q."), AQ_STR_INIT(".amazonaws.com") },
+    [HOST_OIDC] = { AQ_STR_INIT("oidc."), AQ_STR_INIT(".amazonaws.com") },
+    [HOST_CODEWHISPERER] = { AQ_STR_INIT("codewhisperer."), AQ_STR_INIT(".amazonaws.com") },
+    [HOST_RUNTIME] = { AQ_STR_INIT("runtime."), AQ_STR_INIT(".kiro.dev") },
+    [HOST_MANAGEMENT] = { AQ_STR_INIT("management."), AQ_STR_INIT(".kiro.dev") },
+    [HOST_DESKTOP] = { AQ_STR_INIT("prod."), AQ_STR_INIT(".auth.desktop.kiro.dev") },
 };
+
+/* Where the service is, in the order in which it is asked: under its name, and under that of its
+ * successor, which has a host of its own for what streams. */
+static const struct site {
+    struct aq_str name;
+    enum host_id streams, rest;
+} sites[ENDPOINT_SITES] = {
+    { AQ_STR_INIT("q"), HOST_Q, HOST_Q },
+    { AQ_STR_INIT("kiro"), HOST_RUNTIME, HOST_MANAGEMENT },
+};
+
+/* The regions in which it is there; the first one unless something says otherwise. */
+static const struct aq_str regions[] = { AQ_STR_INIT("us-east-1"), AQ_STR_INIT("eu-central-1") };
 
 /* The parts of a base URL. */
 struct url {
@@ -67,29 +82,62 @@ struct aq_str endpoint_region_of_arn(struct aq_str arn)
     return endpoint_region_valid(field) ? field : (struct aq_str){ NULL, 0 };
 }
 
-static aq_status add_host(const char *name, struct aq_str object, struct aq_str region,
+static aq_status add_host(enum host_id id, struct aq_str object, struct aq_str region,
                           struct buf *out, struct aq_error *err)
 {
+    const struct host_name *host = &known_hosts[id];
     if (!endpoint_region_valid(region)) {
         return error_set(err, AQ_E_INVALID,
                          "%.*s: the region is not a name such as us-east-1, log in again or name "
                          "the endpoint",
                          AQ_STR_ARG(object));
     }
-    buf_printf(out, "https://%s.%.*s.amazonaws.com", name, AQ_STR_ARG(region));
+    buf_printf(out, "https://%.*s%.*s%.*s", AQ_STR_ARG(host->before), AQ_STR_ARG(region),
+               AQ_STR_ARG(host->after));
     return buf_status(out) == AQ_OK ? AQ_OK : error_nomem(err, "endpoint");
 }
 
 aq_status endpoint_oidc(struct aq_str object, struct aq_str region, struct buf *out,
                         struct aq_error *err)
 {
-    return add_host("oidc", object, region, out, err);
+    return add_host(HOST_OIDC, object, region, out, err);
 }
 
-aq_status endpoint_service(struct aq_str object, struct aq_str region, struct buf *out,
+bool endpoint_region_known(struct aq_str region)
+{
+    for (size_t i = 0; i < sizeof(regions) / sizeof(regions[0]); i++) {
+        if (str_eq(region, regions[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct aq_str endpoint_region(struct aq_str profile_arn)
+{
+    struct aq_str region = endpoint_region_of_arn(profile_arn);
+    return endpoint_region_known(region) ? region : regions[0];
+}
+
+struct aq_str endpoint_site_name(uint32_t site)
+{
+    return sites[site].name;
+}
+
+uint32_t endpoint_site_find(struct aq_str name)
+{
+    uint32_t site = 0;
+    while (site < ENDPOINT_SITES && !str_eq(name, sites[site].name)) {
+        site++;
+    }
+    return site;
+}
+
+aq_status endpoint_service(uint32_t site, bool streams, struct aq_str region, struct buf *out,
                            struct aq_error *err)
 {
-    return add_host("q", object, region, out, err);
+    return add_host(streams ? sites[site].streams : sites[site].rest, AQ_STR("region"), region, out,
+                    err);
 }
 
 /* Take the region out, put it back into each known name, compare the whole. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which hosts there are, and which of them may be shown a secret. Host names are built from a
- * validated region and compared exactly, never by suffix.
+ * Which hosts there are, which of them may be shown a secret, and which of them answers what. Host
+ * names are built from a validated region and compared exactly, never by suffix.
  */
 #ifndef AQ_WIRE_ENDPOINT_H
 #define AQ_WIRE_ENDPOINT_H
@@ -18,11 +18,29 @@ bool endpoint_region_valid(struct aq_str region);
  * not a valid region. */
 struct aq_str endpoint_region_of_arn(struct aq_str arn);
 
-/* Append "https://oidc.REGION.amazonaws.com" or "https://q.REGION.amazonaws.com". AQ_E_INVALID if
- * the region is not valid; object names what the region belongs to, for the error text. */
+/* Append "https://oidc.REGION.amazonaws.com". AQ_E_INVALID if the region is not valid; object names
+ * what the region belongs to, for the error text. */
 aq_status endpoint_oidc(struct aq_str object, struct aq_str region, struct buf *out,
                         struct aq_error *err);
-aq_status endpoint_service(struct aq_str object, struct aq_str region, struct buf *out,
+
+/*
+ * The service can be reached at several sites, each of which takes some logins and not others
+ * (docs/adr/0020-endpoints.md). They are numbered in the order in which they are asked.
+ */
+enum { ENDPOINT_SITES = 2 };
+
+/* The short name of a site; ENDPOINT_SITES for one that nobody has. */
+struct aq_str endpoint_site_name(uint32_t site);
+uint32_t endpoint_site_find(struct aq_str name);
+
+/* Is the service there; in which region it is for a profile: that of the ARN, or the usual one. The
+ * region of the sign-in service says nothing about it. */
+bool endpoint_region_known(struct aq_str region);
+struct aq_str endpoint_region(struct aq_str profile_arn);
+
+/* Append the URL of the host at a site that answers what streams, or the rest. AQ_E_INVALID if the
+ * region is not valid. */
+aq_status endpoint_service(uint32_t site, bool streams, struct aq_str region, struct buf *out,
                            struct aq_error *err);
 
 /*

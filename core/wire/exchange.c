@@ -31,6 +31,7 @@ enum phase {
     TOKEN_WAIT,
     RETRY_DUE,
     RETRY_WAIT,
+    ELSEWHERE_DUE, /* another site is asked */
     STREAM,
     REPLY, /* until the whole body is here */
     REPLY_DUE,
@@ -60,6 +61,11 @@ struct aq_exchange {
     struct eventstream_decoder decoder;
     struct buf scratch;            /* text of the event last reported, if it had escapes */
     struct buf fault[FAULT_PARTS]; /* what aq_exchange_fault tells */
+
+    /* what the site that was asked first said; it counts unless another one takes the login */
+    bool elsewhere;
+    struct aq_error refusal;
+    struct buf refusal_fault[FAULT_PARTS];
 
     struct aq_event event;
     struct aq_error error;
@@ -112,6 +118,7 @@ void aq_exchange_free(struct aq_exchange *x)
     buf_done(&x->scratch);
     for (size_t i = 0; i < FAULT_PARTS; i++) {
         buf_done(&x->fault[i]);
+        buf_done(&x->refusal_fault[i]);
     }
     eventstream_done(&x->decoder);
     alloc_free(x, sizeof(*x));
@@ -132,9 +139,25 @@ aq_status aq_exchange_request(struct aq_exchange *x, struct aq_exchange_request 
 
 /* --- what follows from an answer --- */
 
+/* Exchange what was said last for what was said first. */
+static void swap_refusal(struct aq_exchange *x)
+{
+    const struct aq_error error = x->error;
+    x->error = x->refusal;
+    x->refusal = error;
+    for (size_t i = 0; i < FAULT_PARTS; i++) {
+        const struct buf part = x->fault[i];
+        x->fault[i] = x->refusal_fault[i];
+        x->refusal_fault[i] = part;
+    }
+}
+
 /* End with x->error, which was filled before. */
 static aq_status fail(struct aq_exchange *x)
 {
+    if (x->elsewhere) {
+        swap_refusal(x);
+    }
     x->phase = FAILED;
     return x->error.status;
 }
@@ -179,6 +202,20 @@ static aq_status explain(struct aq_exchange *x, const struct fault *fault)
     return st;
 }
 
+/* This site does not take the login: ask the next one, if there is one. */
+static bool ask_elsewhere(struct aq_exchange *x)
+{
+    if (!request_elsewhere(&x->request)) {
+        return false;
+    }
+    if (!x->elsewhere) {
+        swap_refusal(x);
+    }
+    x->elsewhere = true;
+    x->phase = ELSEWHERE_DUE;
+    return true;
+}
+
 /* The body of a refusal is here, as far as it came: decide what to do. */
 static void decide(struct aq_exchange *x)
 {
@@ -189,10 +226,15 @@ static void decide(struct aq_exchange *x)
         return;
     }
     aq_status st = explain(x, &fault);
-    if (st == AQ_E_AUTH && !x->token_renewed) {
+    if (st == AQ_E_AUTH && !x->token_renewed && !x->elsewhere) {
         x->phase = TOKEN_DUE;
         return;
     }
+    bool refused = fault_refuses_login(&fault);
+    if (refused && ask_elsewhere(x)) {
+        return;
+    }
+    x->elsewhere = x->elsewhere && refused; /* it is taken here, and something else is wrong */
     retry_or_fail(x, st == AQ_E_AUTH ? FAULT_RETRY_NEVER : fault_retry(&fault),
                   fault_names_delay(&fault));
 }
@@ -241,6 +283,7 @@ static void accept(struct aq_exchange *x, const struct head *head)
                     "the answer is not an event stream; check the endpoint and the proxy");
         return;
     }
+    x->elsewhere = false;
     x->phase = x->request.call->streams ? STREAM : REPLY;
     request_accepted(&x->request);
     x->collected.max = REPLY_MAX;
@@ -443,9 +486,21 @@ static aq_status report_retry(struct aq_exchange *x, uint64_t now_us)
     return report(x, AQ_EVENT_RETRY);
 }
 
+/* Attempts are counted anew: it is another service that may fail. */
+static aq_status report_elsewhere(struct aq_exchange *x, uint64_t now_us)
+{
+    x->delay_ms = 0;
+    aq_status st = report_retry(x, now_us);
+    x->event.name = request_host(&x->request);
+    retry_begin(&x->retry, x->retry.max_attempts);
+    x->retry.attempt = 0; /* RETRY_WAIT counts it */
+    return st;
+}
+
 static aq_status report_response(struct aq_exchange *x)
 {
     x->response_due = false;
+    x->event.name = request_site(&x->request);
     x->event.http = x->http;
     x->event.request_id = buf_str(&x->request_id);
     return report(x, AQ_EVENT_RESPONSE);
@@ -498,6 +553,8 @@ static aq_status advance(struct aq_exchange *x, uint64_t now_us)
         return report(x, AQ_EVENT_NEED_TOKEN);
     case RETRY_DUE:
         return report_retry(x, now_us);
+    case ELSEWHERE_DUE:
+        return report_elsewhere(x, now_us);
     case RETRY_WAIT:
         if (now_us < x->deadline_us) {
             return AQ_AGAIN;
@@ -537,6 +594,7 @@ uint64_t aq_exchange_deadline(const struct aq_exchange *x)
     case SEND_DUE:
     case TOKEN_DUE:
     case RETRY_DUE:
+    case ELSEWHERE_DUE:
     case REPLY_DUE:
         return 0;
     case RETRY_WAIT:

@@ -225,6 +225,23 @@ aq_status fault_status(const struct fault *fault)
     return by_code != AQ_OK ? by_code : status_of_http(fault->http);
 }
 
+bool fault_refuses_login(const struct fault *fault)
+{
+    switch (fault_status(fault)) {
+    case AQ_E_AUTH:
+        return true;
+    case AQ_E_ACCESS:
+        return fault->reason.len == 0;
+    case AQ_E_VALIDATION: /* "profileArn is required", of a login that has none; or no such service
+                           */
+        return contains_nocase(fault->message, AQ_STR("profileArn")) ||
+               (fault->code.len == 0 &&
+                (fault->http == 404 || fault->http == 410 || fault->http == 421));
+    default:
+        return false;
+    }
+}
+
 enum fault_repeat fault_retry(const struct fault *fault)
 {
     if (says(fault, MONTHLY_LIMIT)) {

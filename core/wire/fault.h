@@ -32,6 +32,10 @@ void fault_read(struct fault *fault, struct aq_str error_type, struct aq_str bod
 /* The class: AQ_E_AUTH ... AQ_E_SERVICE, or AQ_E_NETWORK for a proxy that wants a password. */
 aq_status fault_status(const struct fault *fault);
 
+/* True if this endpoint does not take this login at all, of which another one may: not a decision
+ * about the account, which comes with a reason. */
+bool fault_refuses_login(const struct fault *fault);
+
 /* How a request may be repeated after a fault. */
 enum fault_repeat {
     FAULT_RETRY_NEVER,

@@ -43,6 +43,71 @@ bool request_reveals_token(const struct request *r, struct aq_str s)
     return fault_reveals(s, request_token(r)) || fault_reveals(s, buf_str(&r->rejected));
 }
 
+/* --- where it goes --- */
+
+static aq_status set_host(struct request *r, uint32_t site, struct aq_error *err)
+{
+    buf_clear(&r->url);
+    r->site = site;
+    r->asked |= 1u << site;
+    return endpoint_service(site, r->call->streams, buf_str(&r->region), &r->url, err);
+}
+
+static aq_status set_path(struct request *r, struct aq_error *err)
+{
+    buf_add_char(&r->url, '/');
+    chat_query(r->call, buf_str(&r->body), &r->url);
+    return buf_status(&r->url) == AQ_OK ? AQ_OK : error_nomem(err, "request");
+}
+
+/* In a region that is not in the table nobody knows of more than the first site. */
+static aq_status set_site(struct request *r, const struct aq_exchange_options *options,
+                          struct aq_error *err)
+{
+    struct aq_str region =
+        options->region.len ? options->region : endpoint_region(options->request->profile_arn);
+    uint32_t site = endpoint_site_find(options->site);
+    bool known = endpoint_region_known(region);
+    buf_add(&r->region, region);
+    if (buf_status(&r->region) != AQ_OK) {
+        return error_nomem(err, "request");
+    }
+    r->asked = known ? 0 : ~0u;
+    return set_host(r, known && site < ENDPOINT_SITES ? site : 0, err);
+}
+
+static aq_status set_url(struct request *r, const struct aq_exchange_options *options,
+                         struct aq_error *err)
+{
+    bool named = options->flags & AQ_EXCHANGE_ENDPOINT_NAMED;
+    aq_status st = options->endpoint.len
+                       ? endpoint_check(AQ_STR("endpoint"), options->endpoint, named, &r->url, err)
+                       : set_site(r, options, err);
+    return st == AQ_OK ? set_path(r, err) : st;
+}
+
+struct aq_str request_site(const struct request *r)
+{
+    return r->region.len ? endpoint_site_name(r->site) : AQ_STR("");
+}
+
+struct aq_str request_host(const struct request *r)
+{
+    struct aq_str rest = str_from_offset(buf_str(&r->url), sizeof("https://") - 1);
+    return str_cut(&rest, '/');
+}
+
+bool request_elsewhere(struct request *r)
+{
+    struct aq_error ignored;
+    uint32_t site = 0;
+    while (site < ENDPOINT_SITES && r->asked & 1u << site) {
+        site++;
+    }
+    return r->region.len && site < ENDPOINT_SITES && set_host(r, site, &ignored) == AQ_OK &&
+           set_path(r, &ignored) == AQ_OK;
+}
+
 /* --- making one --- */
 
 static aq_status set_user_agent(struct request *r, struct aq_str user_agent, struct aq_error *err)
@@ -58,35 +123,6 @@ static aq_status set_user_agent(struct request *r, struct aq_str user_agent, str
     }
     buf_add(&r->user_agent, user_agent.len ? user_agent : AQ_STR("libamazonq/" AQ_VERSION));
     return buf_status(&r->user_agent) == AQ_OK ? AQ_OK : error_nomem(err, "user agent");
-}
-
-/* The region that is named, or that of the profile if the service has a built-in endpoint there, or
- * the default. */
-static struct aq_str service_region(struct aq_str named, struct aq_str profile_arn)
-{
-    if (named.len) {
-        return named;
-    }
-    struct aq_str region = endpoint_region_of_arn(profile_arn);
-    return str_eq(region, AQ_STR("eu-central-1")) ? region : AQ_STR("us-east-1");
-}
-
-static aq_status set_url(struct request *r, const struct aq_exchange_options *options,
-                         struct aq_error *err)
-{
-    bool named = options->flags & AQ_EXCHANGE_ENDPOINT_NAMED;
-    aq_status st =
-        options->endpoint.len
-            ? endpoint_check(AQ_STR("endpoint"), options->endpoint, named, &r->url, err)
-            : endpoint_service(options->region.len ? AQ_STR("region") : AQ_STR("profile"),
-                               service_region(options->region, options->request->profile_arn),
-                               &r->url, err);
-    if (st != AQ_OK) {
-        return st;
-    }
-    buf_add_char(&r->url, '/');
-    chat_query(r->call, buf_str(&r->body), &r->url);
-    return buf_status(&r->url) == AQ_OK ? AQ_OK : error_nomem(err, "request");
 }
 
 static aq_status set_body(struct request *r, const struct aq_exchange_options *options,
@@ -133,6 +169,7 @@ aq_status request_init(struct request *r, const struct aq_exchange_options *opti
 void request_done(struct request *r)
 {
     buf_done(&r->url);
+    buf_done(&r->region);
     buf_done(&r->body);
     buf_done(&r->authorization);
     buf_done(&r->rejected);

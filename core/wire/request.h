@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The request of an exchange: the same in every attempt but for the token. */
+/* The request of an exchange: the same in every attempt but for the token, and at every site. */
 #ifndef AQ_WIRE_REQUEST_H
 #define AQ_WIRE_REQUEST_H
 
@@ -18,6 +18,9 @@ enum {
 struct request {
     const struct chat_call *call;
     struct buf url;
+    struct buf region; /* empty: the user named the endpoint, and there is no other */
+    uint32_t site;     /* that is asked */
+    uint32_t asked;    /* bit by bit, the sites that were */
     struct buf body;
     struct buf authorization;
     struct buf rejected; /* the token before that one, if the service refused it */
@@ -36,6 +39,15 @@ void request_done(struct request *r);
 
 /* It is not sent again: give back all but its tokens, for the answer may take long. */
 void request_accepted(struct request *r);
+
+/* Ask a site that was not asked yet from now on. False if there is none. */
+bool request_elsewhere(struct request *r);
+
+/* Name of the site that is asked; empty if the user named the endpoint. */
+struct aq_str request_site(const struct request *r);
+
+/* Host that is asked. */
+struct aq_str request_host(const struct request *r);
 
 /* Another token in place of the one that was refused. */
 aq_status request_renew_token(struct request *r, struct aq_str token, struct aq_error *err);

@@ -82,6 +82,7 @@ static int setup(void **state, bool fake)
     setenv("HOME", getenv("XDG_DATA_HOME"), 1);
     setenv("XDG_RUNTIME_DIR", fixture_path("runtime"), 1);
     setenv("XDG_STATE_HOME", fixture_path("state"), 1);
+    setenv("XDG_CACHE_HOME", fixture_path("cache"), 1);
     assert_int_equal(mkdir(fixture_path("runtime"), 0700), 0);
     has_fake_store = fake;
     passed_us = 0;

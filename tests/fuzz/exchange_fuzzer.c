@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "fuzz/stream.h"
+#include "wire/endpoint.h"
 
 #include <amazonq/exchange.h>
 #include <malloc.h>
@@ -71,7 +72,7 @@ struct run {
     struct aq_str secret;   /* how the token begins */
     struct aq_str rejected; /* how the one before it began */
 
-    unsigned sends, retries, tokens, responses, replies;
+    unsigned sends, retries, sites, tokens, responses, replies;
     int32_t last_event;
     aq_status over;
     struct aq_error why;
@@ -122,12 +123,19 @@ static void event_check(struct run *run, const struct aq_event *event)
     PROMISE(run->replies == 0);
     switch (event->type) {
     case AQ_EVENT_SEND:
-        PROMISE(++run->sends <= run->max_attempts + 1); /* once more with a new token */
+        PROMISE(++run->sends <= (1 + run->sites) * run->max_attempts + 1); /* and a new token */
         request_check(run);
         break;
     case AQ_EVENT_RETRY:
-        PROMISE(++run->retries < run->max_attempts);
+        run->retries++;
         PROMISE(event->attempt == run->retries && event->delay_ms <= DELAY_MOST_MS);
+        if (event->name.len) { /* another site, where attempts are counted anew */
+            PROMISE(event->delay_ms == 0 && ++run->sites < ENDPOINT_SITES);
+            PROMISE(run->retries <= run->max_attempts);
+            run->retries = 0;
+        } else {
+            PROMISE(run->retries < run->max_attempts);
+        }
         break;
     case AQ_EVENT_NEED_TOKEN:
         PROMISE(++run->tokens == 1);

@@ -21,7 +21,11 @@ struct aq_stream_options question(void)
 
 struct aq_exchange_options options_of(const struct aq_stream_options *request)
 {
-    struct aq_exchange_options options = { .struct_size = sizeof(options), .request = request };
+    struct aq_exchange_options options = {
+        .struct_size = sizeof(options),
+        .request = request,
+        .endpoint = AQ_STR_INIT("https://q.us-east-1.amazonaws.com"), /* and no other */
+    };
     for (size_t i = 0; i < sizeof(options.seed); i++) {
         options.seed[i] = (uint8_t)(i * 37 + 11);
     }

@@ -98,8 +98,56 @@ static void hosts_are_built_from_the_region(void **state)
     assert_int_equal(endpoint_oidc(AQ_STR("login"), AQ_STR("eu-west-1"), &out, NULL), AQ_OK);
     assert_text(buf_str(&out), "https://oidc.eu-west-1.amazonaws.com");
     buf_clear(&out);
-    assert_int_equal(endpoint_service(AQ_STR("p"), AQ_STR("us-east-1"), &out, NULL), AQ_OK);
+    assert_int_equal(endpoint_service(0, true, AQ_STR("us-east-1"), &out, NULL), AQ_OK);
     assert_text(buf_str(&out), "https://q.us-east-1.amazonaws.com");
+}
+
+static void a_site_has_a_name_and_a_host_for_what_streams_and_for_the_rest(void **state)
+{
+    static const struct {
+        const char *name, *streams, *rest;
+    } want[ENDPOINT_SITES] = {
+        { "q", "https://q.eu-central-1.amazonaws.com", "https://q.eu-central-1.amazonaws.com" },
+        { "kiro", "https://runtime.eu-central-1.kiro.dev",
+          "https://management.eu-central-1.kiro.dev" },
+    };
+    const struct aq_str region = AQ_STR_INIT("eu-central-1");
+    AUTO(buf) struct buf out = BUF(0);
+    (void)state;
+    for (uint32_t i = 0; i < ENDPOINT_SITES; i++) {
+        assert_text(endpoint_site_name(i), want[i].name);
+        assert_int_equal(endpoint_site_find(str_from(want[i].name)), i);
+        buf_clear(&out);
+        assert_int_equal(endpoint_service(i, true, region, &out, NULL), AQ_OK);
+        assert_text(buf_str(&out), want[i].streams);
+        buf_clear(&out);
+        assert_int_equal(endpoint_service(i, false, region, &out, NULL), AQ_OK);
+        assert_text(buf_str(&out), want[i].rest);
+    }
+    assert_int_equal(endpoint_site_find(AQ_STR("")), ENDPOINT_SITES);
+    assert_int_equal(endpoint_site_find(AQ_STR("Q")), ENDPOINT_SITES);
+}
+
+static void every_host_of_a_site_may_be_shown_the_token(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 2 * ENDPOINT_SITES; i++) {
+        AUTO(buf) struct buf url = BUF(0);
+        AUTO(buf) struct buf out = BUF(0);
+        assert_int_equal(endpoint_service(i / 2, i % 2, AQ_STR("us-east-1"), &url, NULL), AQ_OK);
+        assert_int_equal(endpoint_check(AQ_STR("e"), buf_str(&url), false, &out, NULL), AQ_OK);
+    }
+}
+
+static void the_region_of_the_service_is_that_of_the_profile_if_it_is_there(void **state)
+{
+    (void)state;
+    assert_text(endpoint_region(AQ_STR("arn:aws:codewhisperer:eu-central-1:1:profile/P")),
+                "eu-central-1");
+    assert_text(endpoint_region(AQ_STR("arn:aws:codewhisperer:us-east-2:1:profile/P")),
+                "us-east-1");
+    assert_text(endpoint_region(AQ_STR("")), "us-east-1");
+    assert_false(endpoint_region_known(AQ_STR("us-east-2")));
 }
 
 static void a_region_that_is_none_makes_no_host(void **state)
@@ -259,6 +307,9 @@ int main(void)
         cmocka_unit_test(the_region_of_an_arn_is_its_fourth_field),
         cmocka_unit_test(an_arn_without_a_valid_region_has_none),
         cmocka_unit_test(hosts_are_built_from_the_region),
+        cmocka_unit_test(a_site_has_a_name_and_a_host_for_what_streams_and_for_the_rest),
+        cmocka_unit_test(every_host_of_a_site_may_be_shown_the_token),
+        cmocka_unit_test(the_region_of_the_service_is_that_of_the_profile_if_it_is_there),
         cmocka_unit_test(a_region_that_is_none_makes_no_host),
         cmocka_unit_test(only_the_right_hosts_may_see_a_secret),
         cmocka_unit_test(naming_a_url_is_never_worse_than_not_naming_it),

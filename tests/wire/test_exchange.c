@@ -111,6 +111,7 @@ static void the_options_decide_headers_endpoint_and_profile(void **state)
     request.profile_arn = AQ_STR(ARN);
     request.conversation_id = AQ_STR("my-conversation");
     struct aq_exchange_options options = options_of(&request);
+    options.endpoint = AQ_STR("");
     options.flags = AQ_EXCHANGE_OPT_OUT;
     options.user_agent = AQ_STR("q/0.1 (test)");
     options.max_attempts = 5;
@@ -139,6 +140,7 @@ static void a_profile_in_a_region_without_endpoint_uses_the_default(void **state
     struct aq_stream_options request = question();
     request.profile_arn = AQ_STR("arn:aws:codewhisperer:ap-south-1:1:profile/P");
     struct aq_exchange_options options = options_of(&request);
+    options.endpoint = AQ_STR("");
     struct aq_exchange *x = make(&options);
     expect(x, 0, AQ_EVENT_SEND);
     assert_text(request_of(x).url, "https://q.us-east-1.amazonaws.com/");

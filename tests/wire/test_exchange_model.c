@@ -347,7 +347,11 @@ static void reply(struct trace *t)
 static void begin(struct trace *t)
 {
     struct aq_stream_options request = AQ_STREAM_OPTIONS_INIT;
-    struct aq_exchange_options options = { .struct_size = sizeof(options), .request = &request };
+    struct aq_exchange_options options = {
+        .struct_size = sizeof(options),
+        .request = &request,
+        .endpoint = AQ_STR_INIT("https://q.us-east-1.amazonaws.com"), /* and no other */
+    };
     t->streams = !one_in(t, 5);
     t->max_attempts = (uint32_t)below(t, 8);
     request.call = t->streams ? AQ_CALL_GENERATE_ASSISTANT_RESPONSE : AQ_CALL_LIST_AVAILABLE_MODELS;

@@ -52,17 +52,17 @@ struct aq_token;
 struct aq_exchange_header;
 
 /* Types of an event. Ignore types you do not know. */
-#define AQ_EVENT_TOKEN 1      /* token: a valid token */
-#define AQ_EVENT_WARNING 2    /* text: something the user should know; the operation goes on */
-#define AQ_EVENT_RETRY 3      /* delay_ms, attempt: the request will be repeated */
-#define AQ_EVENT_NEED_TOKEN 4 /* call aq_op_give_token() to go on, or free the operation */
-#define AQ_EVENT_RESPONSE 5   /* the service accepted the request; request_id */
-#define AQ_EVENT_MESSAGE 6    /* kind, name, payload, text: one event of the answer */
-#define AQ_EVENT_REPLY 7      /* payload: the whole answer of an operation that does not stream */
-#define AQ_EVENT_SEND 8       /* exchanges only: send aq_exchange_request() now */
-#define AQ_EVENT_HEAD 9       /* aq_http_start only: http, headers, name: "HTTP/1.1" or "HTTP/2" */
-#define AQ_EVENT_BODY 10      /* aq_http_start only: payload: the next bytes of the body */
-#define AQ_EVENT_MIGRATED 11  /* token: the login in its new store; name: the store it came from */
+#define AQ_EVENT_TOKEN 1       /* token: a valid token */
+#define AQ_EVENT_WARNING 2     /* text: something the user should know; the operation goes on */
+#define AQ_EVENT_RETRY 3       /* delay_ms, attempt: will be repeated; name: at another host */
+#define AQ_EVENT_NEED_TOKEN 4  /* call aq_op_give_token() to go on, or free the operation */
+#define AQ_EVENT_RESPONSE 5    /* the service accepted the request; request_id; name: the site */
+#define AQ_EVENT_MESSAGE 6     /* kind, name, payload, text: one event of the answer */
+#define AQ_EVENT_REPLY 7       /* payload: the whole answer of an operation that does not stream */
+#define AQ_EVENT_SEND 8        /* exchanges only: send aq_exchange_request() now */
+#define AQ_EVENT_HEAD 9        /* aq_http_start only: http, headers, name: "HTTP/1.1" or "HTTP/2" */
+#define AQ_EVENT_BODY 10       /* aq_http_start only: payload: the next bytes of the body */
+#define AQ_EVENT_MIGRATED 11   /* token: the login in its new store; name: the store it came from */
 #define AQ_EVENT_LOGGED_OUT 12 /* token: the login that was removed, without its tokens */
 
 /* Kinds of AQ_EVENT_MESSAGE, named as the service names them. */

@@ -39,17 +39,25 @@ struct aq_exchange;
     0x4u /* the user named the endpoint: any https host, and http \
             to a loopback address, may get the token */
 
-/** How to make an exchange. Zero-initialise, then set struct_size. Everything is copied. */
+/**
+ * How to make an exchange. Zero-initialise, then set struct_size. Everything is copied.
+ *
+ * Where no endpoint is named the service can be reached at several sites, and each takes some
+ * logins and refuses others. One is asked; only if it refuses the login the next one is, before the
+ * first event of an answer, and AQ_EVENT_RETRY names its host. AQ_EVENT_RESPONSE names the site
+ * that accepted.
+ */
 struct aq_exchange_options {
     uint32_t struct_size;
     uint32_t flags;                          /* AQ_EXCHANGE_... */
     const struct aq_stream_options *request; /* what to ask */
-    struct aq_str endpoint;                  /* URL; empty: chosen by profile_arn, else us-east-1 */
+    struct aq_str endpoint;                  /* URL; empty: one of those the library knows */
     struct aq_str user_agent;
     uint32_t max_attempts; /* 0 means 3 */
     uint32_t reserved;
     uint8_t seed[32];     /* random; makes ids and the jitter of delays */
     struct aq_str region; /* of the endpoint, if that is empty; empty: as profile_arn says */
+    struct aq_str site;   /* to ask first, as AQ_EVENT_RESPONSE named it; empty: the usual one */
 };
 
 /** A header of aq_exchange_request. */
@@ -81,9 +89,9 @@ AQ_API aq_status aq_exchange_new(const struct aq_exchange_options *options,
                                  struct aq_exchange **ret, struct aq_error *err);
 
 /**
- * Make an exchange with the settings of a client: where options say nothing of endpoint and user
- * agent, and of opt-out and profile in any case. The seed is made here. Opens no connection and
- * does not tie the exchange to the client.
+ * Make an exchange with the settings of a client: where options say nothing of endpoint, site and
+ * user agent, and of opt-out and profile in any case. The seed is made here. Opens no connection
+ * and does not tie the exchange to the client.
  *
  * @return as aq_exchange_new; AQ_E_IO: no random numbers; AQ_E_FORKED
  * Threads: the client's.  Since: 0.1
@@ -91,6 +99,20 @@ AQ_API aq_status aq_exchange_new(const struct aq_exchange_options *options,
 AQ_API aq_status aq_exchange_new_for(struct aq_client *client,
                                      const struct aq_exchange_options *options,
                                      struct aq_exchange **ret, struct aq_error *err);
+
+/**
+ * Remember which site accepted a login, so that exchanges of this client and of other processes of
+ * this user ask it first. A small file in the cache directory ($XDG_CACHE_HOME/amazonq), which
+ * holds no secret; what cannot be written is forgotten in silence. The operations of a client do so
+ * themselves.
+ *
+ * @param profile_arn  as in the request
+ * @param site         the name of AQ_EVENT_RESPONSE; empty: none accepts it any more
+ * @return AQ_OK, AQ_E_FORKED
+ * Threads: the client's.  Since: 0.1
+ */
+AQ_API aq_status aq_exchange_remember(struct aq_client *client, struct aq_str profile_arn,
+                                      struct aq_str site, struct aq_error *err);
 
 /** End an exchange and wipe what it held. Accepts NULL. Threads: any.  Since: 0.1 */
 AQ_API void aq_exchange_free(struct aq_exchange *x);
