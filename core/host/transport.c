@@ -12,6 +12,7 @@ enum {
     CALLS_MIN = 8,
     OVERDUE_MAX = 1000,         /* a transport may want a step at once, but not for ever */
     SLOW_STEP_US = 1000 * 1000, /* worth a line in the log: a step never blocks */
+    FACT_MAX = 1024,            /* bytes of a text */
     STATUS_MIN = 200,
     STATUS_MAX = 599,
 };
@@ -318,6 +319,25 @@ aq_status transport_read(struct transport_call *call, uint8_t *buf, size_t cap, 
     }
     *ret_len = st == AQ_OK ? len : 0;
     return st;
+}
+
+/* What it says of its way is believed as far as it can be shown. */
+void transport_facts(struct transport_call *call, struct aq_facts *ret)
+{
+    const struct transport *t = call->transport;
+    *ret = (struct aq_facts){ .struct_size = sizeof(*ret) };
+    if (!call->handle || transport_is_lost(call) || !t->plugin->transport.facts ||
+        t->plugin->transport.facts(call->handle, ret) != AQ_OK) {
+        *ret = (struct aq_facts){ .struct_size = sizeof(*ret) };
+        return;
+    }
+    struct aq_str *texts[] = { &ret->address, &ret->proxy,   &ret->trust,
+                               &ret->tls,     &ret->subject, &ret->issuer };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (!texts[i]->ptr || texts[i]->len > FACT_MAX) {
+            *texts[i] = (struct aq_str){ NULL, 0 };
+        }
+    }
 }
 
 bool transport_is_active(const struct transport_call *call)

@@ -72,6 +72,9 @@ aq_status transport_response(struct transport_call *call, struct aq_response *re
 aq_status transport_read(struct transport_call *call, uint8_t *buf, size_t cap, size_t *ret_len,
                          struct aq_error *err);
 
+/* What is known of a call; all zero if the plugin does not tell. */
+void transport_facts(struct transport_call *call, struct aq_facts *ret);
+
 bool transport_is_active(const struct transport_call *call);
 
 /* Header of a response by its lower-case name; empty if absent. */

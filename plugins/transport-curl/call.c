@@ -281,7 +281,8 @@ aq_status call_start(struct transport *transport, const struct aq_request *reque
         return fault_set(err, AQ_E_NOMEM, "request", "out of memory");
     }
     aq_status st = outgoing_init(&call->outgoing, request, err);
-    if (st == AQ_OK && !set_up(call)) {
+    bool asked = request->flags & AQ_REQUEST_FACTS;
+    if (st == AQ_OK && (!set_up(call) || (asked && !facts_prepare(&call->facts, call->easy)))) {
         st = fault_set(err, AQ_E_NOMEM, call->outgoing.origin, "out of memory");
     }
     if (st != AQ_OK) {
@@ -458,6 +459,7 @@ void call_free(struct call *call)
     outgoing_done(&call->outgoing);
     head_done(&call->head);
     body_done(&call->body);
+    free(call->facts);
     free(call);
 }
 

@@ -17,6 +17,7 @@
 #include <sys/queue.h>
 
 #include "body.h"
+#include "facts.h"
 #include "head.h"
 #include "outgoing.h"
 
@@ -35,6 +36,7 @@ struct call {
     struct head head;
     struct body body;
     struct aq_error error; /* why it ended; status is AQ_OK if it did not, or ended well */
+    struct facts *facts;   /* NULL: nobody will ask */
 
     enum call_phase phase;
     uint64_t phase_deadline_us; /* LOOP_NEVER if there is none */

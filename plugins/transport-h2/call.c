@@ -47,6 +47,7 @@ static void end(struct call *call)
     call->phase = CALL_OVER;
     call->phase_deadline_us = LOOP_NEVER;
     call->total_deadline_us = LOOP_NEVER;
+    facts_leave(call);
     pool_leave(call);
     announce(call);
 }
@@ -62,6 +63,7 @@ void call_sending(struct call *call, uint64_t mark)
 {
     call->attempted = true;
     call->mark = mark;
+    facts_connected(call);
     outgoing_forget_fields(&call->outgoing); /* nghttp2 has its own copy, as long as it needs it */
     enter(call, CALL_SENDING, call->first_byte_timeout_ms);
 }
@@ -105,6 +107,7 @@ bool call_take_head_end(struct call *call)
     }
     if (call->head.complete && !was_complete) {
         enter(call, CALL_RECEIVING, 0); /* the idle time begins when the host waits */
+        facts_answered(call);
         announce(call);
     }
     return true;
@@ -204,6 +207,9 @@ aq_status call_start(struct transport *transport, const struct aq_request *reque
         return fault_set(err, AQ_E_NOMEM, "request", "out of memory");
     }
     aq_status st = outgoing_init(&call->outgoing, request, err);
+    if (st == AQ_OK && request->flags & AQ_REQUEST_FACTS && !facts_begin(call)) {
+        st = fault_set(err, AQ_E_NOMEM, "request", "out of memory");
+    }
     if (st != AQ_OK) {
         call_finish(call);
         return st;
@@ -319,6 +325,7 @@ void call_free(struct call *call)
     outgoing_done(&call->outgoing);
     head_done(&call->head);
     body_done(&call->body);
+    free(call->facts);
     free(call);
 }
 

@@ -160,9 +160,9 @@ static const char *dir_of(const struct trust *trust)
     return trust->library_default ? X509_get_default_cert_dir() : trust->dir;
 }
 
-static int name_trust(const struct trust *trust, char *buf, size_t cap)
+int tls_name_trust(const struct tls *tls, char *buf, size_t cap)
 {
-    return trust_name(bundle_of(trust), dir_of(trust), buf, cap);
+    return trust_name(bundle_of(tls->trust), dir_of(tls->trust), buf, cap);
 }
 
 static bool load_trust(const struct trust *trust, SSL_CTX *context)
@@ -175,9 +175,21 @@ static bool load_trust(const struct trust *trust, SSL_CTX *context)
                                   : (has_bundle || !bundle) && (has_dir || !dir);
 }
 
+/* The peer's certificate is gone once it was refused, but somebody may ask what it was. */
+static int keep_refused(int accepted, X509_STORE_CTX *verification)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct tls_channel *channel = SSL_get_app_data(ssl);
+    X509 *peer = X509_STORE_CTX_get0_cert(verification);
+    if (!accepted && peer && !channel->refused && X509_up_ref(peer)) {
+        channel->refused = peer;
+    }
+    return accepted;
+}
+
 static bool set_up(SSL_CTX *context)
 {
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, keep_refused);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_session_cache_mode(context,
@@ -211,7 +223,7 @@ static aq_status make_context(struct tls *tls, const struct origin *origin, stru
     if (!load_trust(tls->trust, context)) {
         SSL_CTX_free(context);
         ERR_clear_error();
-        int count = name_trust(tls->trust, trust, sizeof(trust));
+        int count = tls_name_trust(tls, trust, sizeof(trust));
         return fault_trust(err, origin->text, trust, count);
     }
     tls->context = context;
@@ -268,7 +280,9 @@ aq_status tls_open(struct tls *tls, struct tls_channel *channel, const struct or
 void tls_close(struct tls_channel *channel)
 {
     SSL_free(channel->ssl);
+    X509_free(channel->refused);
     channel->ssl = NULL;
+    channel->refused = NULL;
 }
 
 void tls_say_goodbye(struct tls_channel *channel)
@@ -317,7 +331,7 @@ static aq_status handshake_fault(const struct tls_channel *channel, int kind, st
         return fault_set(err, AQ_E_PROTOCOL, origin, FAULT_NO_HTTP2);
     }
     if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
-        int count = name_trust(channel->tls->trust, trust, sizeof(trust));
+        int count = tls_name_trust(channel->tls, trust, sizeof(trust));
         return fault_certificate(err, origin, SSL_get_verify_result(channel->ssl), trust, count);
     }
     if (reason == SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE || reason == SSL_R_NO_SHARED_CIPHER) {

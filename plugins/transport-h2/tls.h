@@ -28,11 +28,15 @@ struct tls_channel {
     const struct origin *origin;
     struct socket *socket;
     SSL *ssl;          /* NULL: closed */
+    X509 *refused;     /* the peer's certificate, if it was not good enough */
     unsigned messages; /* of TLS itself, since somebody asked: they carry nothing */
 };
 
 void tls_init(struct tls *tls, const struct trust *trust);
 void tls_done(struct tls *tls);
+
+/* Name the files and directories that are trusted, for messages. Returns how many there are. */
+int tls_name_trust(const struct tls *tls, char *buf, size_t cap);
 
 /* A channel to origin over socket; both must outlive it. On failure it is closed. */
 aq_status tls_open(struct tls *tls, struct tls_channel *channel, const struct origin *origin,

@@ -216,6 +216,11 @@ static void transport_finish(void *call)
     }
 }
 
+static aq_status transport_facts(void *call, struct aq_facts *ret)
+{
+    return facts_tell(call, ret);
+}
+
 const struct aq_transport_ops transport_ops = {
     AQ_TRANSPORT_OPS,
     .open = transport_open,
@@ -226,4 +231,5 @@ const struct aq_transport_ops transport_ops = {
     .response = transport_response,
     .read = transport_read,
     .finish = transport_finish,
+    .facts = transport_facts,
 };

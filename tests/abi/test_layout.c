@@ -99,6 +99,12 @@ static void the_transport_table_keeps_its_places(void **state)
     AT(aq_transport_ops, response, 48);
     AT(aq_transport_ops, read, 56);
     AT(aq_transport_ops, finish, 64);
+    AT(aq_transport_ops, facts, 72);
+    AT(aq_request, flags, 12);
+    AT(aq_facts, address, 8);
+    AT(aq_facts, issuer, 88);
+    AT(aq_facts, not_after_s, 104);
+    AT(aq_facts, answered_us, 116);
     AT(aq_interest, deadline_us, 8);
     AT(aq_request, method, 16);
     AT(aq_request, url, 32);

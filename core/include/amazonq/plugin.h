@@ -46,7 +46,7 @@ extern "C" {
 #endif
 
 /** Grows by one whenever something is appended to a table or struct of this ABI. */
-#define AQ_PLUGIN_ABI_MINOR 1u
+#define AQ_PLUGIN_ABI_MINOR 2u
 
 /* What a plugin is; also the first half of its file name, "store-sqlite.so". */
 #define AQ_PLUGIN_STORE 1

@@ -43,12 +43,15 @@ struct aq_header {
     struct aq_str value;
 };
 
+/* Bits of aq_request.flags. */
+#define AQ_REQUEST_FACTS 0x1u /* facts will be asked for: note what costs something to look at */
+
 /** A request. Everything in it is borrowed for the duration of start. */
 struct aq_request {
     uint32_t struct_size;
     uint32_t header_count;
     uint32_t header_stride; /* bytes from one header to the next */
-    uint32_t reserved;
+    uint32_t flags;         /* AQ_REQUEST_... */
     struct aq_str method;
     struct aq_str url; /* absolute, https or (loopback only) http, ASCII */
     const struct aq_header *headers;
@@ -75,7 +78,28 @@ struct aq_response {
 };
 
 /**
- * Functions of a transport; all required. `call` is the plugin's own object for one request.
+ * What a request has met on its way, for people who look for a fault: nothing depends on it. Texts
+ * are printable, without secrets, and empty where nothing is known; times are from start, 0 if it
+ * did not come that far. Valid until finish.
+ */
+struct aq_facts {
+    uint32_t struct_size;
+    uint32_t flags; /* 0 */
+    struct aq_str
+        address;         /* "192.0.2.1:443": what it is connected to; the proxy's if there is one */
+    struct aq_str proxy; /* "http://HOST:PORT", without user and password; empty: none */
+    struct aq_str trust; /* file or directory of the certificates that are trusted */
+    struct aq_str tls;   /* "TLSv1.3" */
+    struct aq_str subject; /* of the peer's certificate, also of one that was refused */
+    struct aq_str issuer;
+    int64_t not_after_s;   /* until when that is valid, seconds since 1970; 0: not known */
+    uint32_t connected_us; /* name, connection, proxy and TLS were done */
+    uint32_t answered_us;  /* the head of the answer was there */
+};
+
+/**
+ * Functions of a transport; all required but where it says so. `call` is the plugin's own object
+ * for one request.
  *
  * Errors of response and read are AQ_E_NETWORK, AQ_E_TLS, AQ_E_TIMEOUT, AQ_E_PROTOCOL,
  * AQ_E_TRUNCATED, AQ_E_LIMIT, AQ_E_NOMEM, or AQ_E_INVALID for what turns out to be unusable when a
@@ -137,6 +161,14 @@ struct aq_transport_ops {
      * called for it any more. Never blocks, not even while a name is being resolved. Accepts NULL.
      */
     void (*finish)(void *call);
+
+    /**
+     * Optional, since minor 2. Tell what is known of a call by now, also of one that has failed.
+     *
+     * @param ret  zeroed by the host but for struct_size
+     * @return AQ_OK, AQ_E_UNSUPPORTED (the request did not say AQ_REQUEST_FACTS)
+     */
+    aq_status (*facts)(void *call, struct aq_facts *ret);
 };
 
 #define AQ_TRANSPORT_OPS .struct_size = sizeof(struct aq_transport_ops)

@@ -215,6 +215,7 @@ static void fill_request(struct aq_request *request, struct aq_header *headers, 
         .idle_timeout_ms = ask->idle_ms,
         .total_timeout_ms = ask->total_ms,
         .max_header_bytes = ask->max_header_bytes,
+        .flags = ask->flags,
     };
 }
 

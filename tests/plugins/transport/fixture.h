@@ -90,6 +90,7 @@ struct ask {
     size_t body_len;
     uint32_t connect_ms, first_byte_ms, idle_ms, total_ms;
     uint32_t max_header_bytes;
+    uint32_t flags; /* AQ_REQUEST_... */
 };
 
 aq_status exchange_try_start(struct exchange *exchange, struct client *client, const char *url,
