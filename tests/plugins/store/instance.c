@@ -92,6 +92,7 @@ aq_status instance_get(struct instance *i, const char *key)
     return take_value(i, key, found, status);
 }
 
+#ifdef AQ_WISH_FORCE /* since minor 1; tests/abi compiles this with older headers, too */
 aq_status instance_grant(struct instance *i, const char *key, uint32_t flags, int64_t min_valid_s)
 {
     const struct aq_token_wish wish = { sizeof(wish), flags, min_valid_s };
@@ -99,6 +100,7 @@ aq_status instance_grant(struct instance *i, const char *key, uint32_t flags, in
     aq_status status = i->ops->grant(i->self, str_of(key), &wish, &found, &i->err);
     return take_value(i, key, found, status);
 }
+#endif
 
 aq_status instance_list(struct instance *i)
 {
