@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AMAZONQ_AMAZONQ_H
+#define AMAZONQ_AMAZONQ_H
+
+/*
+ * libamazonq: keeps a login for Amazon Q alive, hands out valid access tokens, streams answers.
+ *
+ * Include this header in applications. Authors of plugins include amazonq/plugin.h instead.
+ *
+ *     view.h status.h   borrowed memory, results and errors
+ *     client.h          clients, settings, operations and how to wait for them
+ *     token.h           the operation that yields a valid token
+ *     logout.h          the operation that removes a login from its store
+ *     migrate.h         the operation that moves a login to another store
+ *     settings.h        what is in settings.json, and how to change it
+ *     stream.h          the operations that stream an answer
+ *     exchange.h        the chat protocol alone, without I/O, for programs with their own HTTP
+ *     http.h            one HTTP request over the client's transport
+ */
+
+#include <amazonq/client.h>
+#include <amazonq/exchange.h>
+#include <amazonq/http.h>
+#include <amazonq/logout.h>
+#include <amazonq/migrate.h>
+#include <amazonq/settings.h>
+#include <amazonq/status.h>
+#include <amazonq/stream.h>
+#include <amazonq/token.h>
+#include <amazonq/version.h>
+#include <amazonq/view.h>
+
+#endif
