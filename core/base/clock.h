@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two clocks: monotonic for every wait, wall clock for nothing but the expiry of a token. */
+/*
+ * The two clocks: monotonic for every wait, wall clock for nothing but the expiry of a token and
+ * the time in a signature.
+ */
 #ifndef AQ_BASE_CLOCK_H
 #define AQ_BASE_CLOCK_H
 

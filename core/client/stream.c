@@ -190,6 +190,7 @@ static aq_status stream_exchange(struct aq_client *client, const struct accepted
         return error_sys(err, AQ_E_IO, errno, "request: no random numbers");
     }
     stream_apply_settings(client, x);
+    x->time_s = x->time_s ? x->time_s : clock_wall_s();
     if (x->endpoint.len == 0 && x->site.len == 0) {
         x->site = accepted_find(&client->accepted, login);
     }
@@ -267,6 +268,7 @@ aq_status stream_check(const struct aq_client *client, const struct aq_stream_op
     struct aq_exchange_options x = { .struct_size = sizeof(x), .request = &any };
     struct aq_exchange *exchange = NULL;
     any.access_token = AQ_STR("any");
+    any.access_key = NULL;
     stream_apply_settings(client, &x);
     aq_status st = aq_exchange_new(&x, &exchange, err);
     aq_exchange_free(exchange);

@@ -90,6 +90,10 @@ static void add_question(const struct chat_parts *parts, struct buf *out)
         buf_add(out, AQ_STR(",\"profileArn\":"));
         buf_add_json(out, parts->profile_arn);
     }
+    if (parts->source.len) {
+        buf_add(out, AQ_STR(",\"source\":"));
+        buf_add_json(out, parts->source);
+    }
     buf_add_char(out, '}');
 }
 

@@ -36,6 +36,7 @@ struct chat_parts {
     struct aq_str model_id;     /* empty: the service's default */
     struct aq_str profile_arn;  /* added if the operation takes it and the body has none */
     struct aq_str client_token; /* likewise */
+    struct aq_str source;       /* of a question; empty: none */
 };
 
 /* Append the body. AQ_E_INVALID if parts do not make one. */

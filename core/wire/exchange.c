@@ -51,6 +51,8 @@ struct aq_exchange {
     uint32_t delay_ms;
     uint64_t deadline_us;
     bool token_renewed;
+    int64_t made_s;    /* on the wall clock */
+    uint64_t begun_us; /* when its first event was asked for; 0: not yet */
 
     /* the answer */
     int32_t http;
@@ -80,6 +82,7 @@ static aq_status exchange_init(struct aq_exchange *x, const struct aq_exchange_o
 {
     random_begin(&x->random, options->seed);
     retry_begin(&x->retry, options->max_attempts);
+    x->made_s = options->time_s;
     return request_init(&x->request, options, &x->random, err);
 }
 
@@ -133,8 +136,7 @@ aq_status aq_exchange_request(struct aq_exchange *x, struct aq_exchange_request 
         return error_set(err, AQ_E_STATE,
                          "exchange: nothing is to be sent now, wait for the event");
     }
-    request_show(&x->request, &x->retry, ret);
-    return AQ_OK;
+    return request_show(&x->request, &x->retry, ret, err);
 }
 
 /* --- what follows from an answer --- */
@@ -219,14 +221,16 @@ static bool ask_elsewhere(struct aq_exchange *x)
 /* The body of a refusal is here, as far as it came: decide what to do. */
 static void decide(struct aq_exchange *x)
 {
-    struct fault fault = { .http = x->http, .model_named = x->request.model_named };
+    struct fault fault = { .http = x->http,
+                           .model_named = x->request.model_named,
+                           .is_signed = signer_is_set(&x->request.signer) };
     fault_read(&fault, buf_str(&x->error_type), buf_str(&x->collected), &x->scratch);
     if (buf_status(&x->scratch) != AQ_OK) {
         fail_answer(x, AQ_E_NOMEM, "out of memory for the answer");
         return;
     }
     aq_status st = explain(x, &fault);
-    if (st == AQ_E_AUTH && !x->token_renewed && !x->elsewhere) {
+    if (st == AQ_E_AUTH && !x->token_renewed && !x->elsewhere && !fault.is_signed) {
         x->phase = TOKEN_DUE;
         return;
     }
@@ -242,7 +246,8 @@ static void decide(struct aq_exchange *x)
 /* An exception inside the stream. It ends the exchange: nothing is repeated once events came. */
 static aq_status exception(struct aq_exchange *x, const struct eventstream_message *m)
 {
-    struct fault fault = { .model_named = x->request.model_named };
+    struct fault fault = { .model_named = x->request.model_named,
+                           .is_signed = signer_is_set(&x->request.signer) };
     if (m->kind == EVENTSTREAM_ERROR) {
         fault.code = m->error_code;
         fault.message = m->error_message;
@@ -574,10 +579,18 @@ static aq_status advance(struct aq_exchange *x, uint64_t now_us)
     }
 }
 
+/* A signature names its time: that of the making, and what has passed since. */
+static void keep_time(struct aq_exchange *x, uint64_t now_us)
+{
+    x->begun_us = x->begun_us ? x->begun_us : now_us;
+    x->request.signer.time_s = x->made_s + (int64_t)((now_us - x->begun_us) / 1000000);
+}
+
 aq_status aq_exchange_next(struct aq_exchange *x, uint64_t now_us, const struct aq_event **ret,
                            struct aq_error *err)
 {
     x->event = (struct aq_event){ .struct_size = sizeof(x->event) };
+    keep_time(x, now_us);
     aq_status st = advance(x, now_us);
     if (st == AQ_OK) {
         *ret = &x->event;

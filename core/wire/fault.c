@@ -48,6 +48,11 @@ static const struct {
     { AQ_STR_INIT("AccessDenied"), AQ_E_ACCESS },
     { AQ_STR_INIT("ExpiredToken"), AQ_E_AUTH },
     { AQ_STR_INIT("UnrecognizedClient"), AQ_E_AUTH },
+    { AQ_STR_INIT("InvalidClientTokenId"), AQ_E_AUTH },
+    { AQ_STR_INIT("InvalidSignature"), AQ_E_AUTH },
+    { AQ_STR_INIT("SignatureDoesNotMatch"), AQ_E_AUTH },
+    { AQ_STR_INIT("IncompleteSignature"), AQ_E_AUTH },
+    { AQ_STR_INIT("RequestExpired"), AQ_E_AUTH },
     { AQ_STR_INIT("ServiceQuotaExceeded"), AQ_E_QUOTA },
     { AQ_STR_INIT("Validation"), AQ_E_VALIDATION },
     { AQ_STR_INIT("ResourceNotFound"), AQ_E_VALIDATION },
@@ -75,6 +80,11 @@ static const struct meaning {
     { AQ_E_CONFLICT, "service: its state forbids the request", "see its message" },
     { AQ_E_NETWORK, "proxy: wants a user name and password", "add them to the proxy setting" },
     { AQ_E_SERVICE, "service: could not answer", "try again later" },
+};
+
+static const struct meaning key_rejected = {
+    AQ_E_AUTH, "service: the access key was rejected",
+    "see whether it has expired and whether the clock is right"
 };
 
 #define MONTHLY_LIMIT AQ_STR("MONTHLY_REQUEST_COUNT")
@@ -322,9 +332,13 @@ static void add_detail(struct buf *out, struct aq_str before, struct aq_str s, s
     }
 }
 
-static const struct meaning *meaning_of(aq_status status)
+static const struct meaning *meaning_of(const struct fault *fault)
 {
+    aq_status status = fault_status(fault);
     size_t i = 0;
+    if (status == AQ_E_AUTH && fault->is_signed) {
+        return &key_rejected;
+    }
     while (i + 1 < COUNT(meanings) && meanings[i].status != status) {
         i++;
     }
@@ -335,7 +349,7 @@ aq_status fault_error(const struct fault *fault, struct aq_str request_id, struc
                       struct aq_error *err)
 {
     AUTO(buf) struct buf details = BUF(DETAILS_MAX);
-    const struct meaning *meaning = meaning_of(fault_status(fault));
+    const struct meaning *meaning = meaning_of(fault);
     struct aq_str message = fault->message;
 
     if (message.len && message.ptr[message.len - 1] == '.') {

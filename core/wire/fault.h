@@ -19,6 +19,7 @@ struct aq_str fault_code(struct aq_str error_type, struct aq_str body);
 struct fault {
     int32_t http;     /* status of the answer; 0 for an exception inside a stream */
     bool model_named; /* the request chose a model */
+    bool is_signed;   /* with an access key: it brought no token */
     struct aq_str code;
     struct aq_str message;
     struct aq_str reason;

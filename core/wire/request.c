@@ -2,6 +2,7 @@
 #include "wire/request.h"
 
 #include "base/error.h"
+#include "base/options.h"
 #include "base/str.h"
 #include "wire/endpoint.h"
 
@@ -28,7 +29,9 @@ static aq_status set_token(struct request *r, struct aq_str token, struct aq_err
 
 struct aq_str request_token(const struct request *r)
 {
-    return str_from_offset(buf_str(&r->authorization), sizeof("Bearer ") - 1);
+    return signer_is_set(&r->signer)
+               ? AQ_STR("")
+               : str_from_offset(buf_str(&r->authorization), sizeof("Bearer ") - 1);
 }
 
 aq_status request_renew_token(struct request *r, struct aq_str token, struct aq_error *err)
@@ -40,7 +43,33 @@ aq_status request_renew_token(struct request *r, struct aq_str token, struct aq_
 
 bool request_reveals_token(const struct request *r, struct aq_str s)
 {
-    return fault_reveals(s, request_token(r)) || fault_reveals(s, buf_str(&r->rejected));
+    return fault_reveals(s, request_token(r)) || fault_reveals(s, buf_str(&r->rejected)) ||
+           signer_reveals(&r->signer, s);
+}
+
+/* What proves who asks: a token, or an access key. */
+static aq_status set_proof(struct request *r, const struct aq_exchange_options *options,
+                           struct aq_error *err)
+{
+    const struct aq_stream_options *request = options->request;
+    struct aq_access_key key = { 0 };
+    if (!request->access_key) {
+        return set_token(r, request->access_token, err);
+    }
+    if (!options_copy(&key, sizeof(key), request->access_key)) {
+        return error_set(err, AQ_E_INVALID, "access key: struct_size is not set");
+    }
+    if (request->access_token.len) {
+        return error_set(err, AQ_E_INVALID, "request: has an access token and an access key");
+    }
+    if (request->call != AQ_CALL_SEND_MESSAGE) {
+        return error_set(err, AQ_E_INVALID,
+                         "access key: only SendMessage is taken with one, use a login");
+    }
+    return signer_init(&r->signer, &key,
+                       options->region.len ? options->region
+                                           : endpoint_region(request->profile_arn),
+                       options->time_s, err);
 }
 
 /* --- where it goes --- */
@@ -72,7 +101,7 @@ static aq_status set_site(struct request *r, const struct aq_exchange_options *o
     if (buf_status(&r->region) != AQ_OK) {
         return error_nomem(err, "request");
     }
-    r->asked = known ? 0 : ~0u;
+    r->asked = known && !signer_is_set(&r->signer) ? 0 : ~0u;
     return set_host(r, known && site < ENDPOINT_SITES ? site : 0, err);
 }
 
@@ -132,7 +161,7 @@ static aq_status set_body(struct request *r, const struct aq_exchange_options *o
     char uuid[RANDOM_UUID_LEN + 1];
     random_uuid(random, uuid);
 
-    bool send_profile = !(options->flags & AQ_EXCHANGE_NO_PROFILE);
+    bool send_profile = !(options->flags & AQ_EXCHANGE_NO_PROFILE) && !request->access_key;
     struct chat_parts parts = {
         .body = str_of_bytes(request->body),
         .prompt = request->prompt,
@@ -140,6 +169,7 @@ static aq_status set_body(struct request *r, const struct aq_exchange_options *o
         .model_id = request->model_id,
         .profile_arn = send_profile ? request->profile_arn : AQ_STR(""),
         .client_token = str_from(uuid),
+        .source = request->access_key ? AQ_STR("CLI") : AQ_STR(""),
     };
     r->model_named = request->model_id.len || str_contains(parts.body, AQ_STR("\"modelId\""));
     return chat_body(r->call, &parts, &r->body, err);
@@ -156,7 +186,7 @@ aq_status request_init(struct request *r, const struct aq_exchange_options *opti
     r->opt_out = options->flags & AQ_EXCHANGE_OPT_OUT;
     random_uuid(random, r->invocation_id);
 
-    aq_status st = set_token(r, options->request->access_token, err);
+    aq_status st = set_proof(r, options, err);
     if (st == AQ_OK) {
         st = set_user_agent(r, options->user_agent, err);
     }
@@ -174,6 +204,7 @@ void request_done(struct request *r)
     buf_done(&r->authorization);
     buf_done(&r->rejected);
     buf_done(&r->user_agent);
+    signer_done(&r->signer);
 }
 
 void request_accepted(struct request *r)
@@ -185,12 +216,15 @@ void request_accepted(struct request *r)
 
 /* --- sending it --- */
 
-void request_show(struct request *r, const struct retry *retry, struct aq_exchange_request *ret)
+aq_status request_show(struct request *r, const struct retry *retry,
+                       struct aq_exchange_request *ret, struct aq_error *err)
 {
+    enum { UNSIGNED_HEADERS = REQUEST_HEADERS - SIGNER_HEADERS, AUTHORIZATION = 2 };
+
     snprintf(r->attempt_text, sizeof(r->attempt_text), "attempt=%u; max=%u",
              (unsigned)retry->attempt, (unsigned)retry->max_attempts);
 
-    const struct aq_exchange_header headers[REQUEST_HEADERS] = {
+    const struct aq_exchange_header headers[UNSIGNED_HEADERS] = {
         { AQ_STR("content-type"), AQ_STR("application/x-amz-json-1.0") },
         { AQ_STR("x-amz-target"), r->call->target },
         { AQ_STR("authorization"), buf_str(&r->authorization) },
@@ -202,15 +236,23 @@ void request_show(struct request *r, const struct retry *retry, struct aq_exchan
     };
     memcpy(r->headers, headers, sizeof(headers));
 
-    const struct aq_exchange_request request = {
+    struct aq_exchange_request request = {
         .struct_size = ret->struct_size,
-        .header_count = REQUEST_HEADERS,
+        .header_count = UNSIGNED_HEADERS,
         .header_stride = sizeof(struct aq_exchange_header),
         .method = AQ_STR("POST"),
         .url = buf_str(&r->url),
         .headers = r->headers,
         .body = buf_bytes(&r->body),
     };
+    if (signer_is_set(&r->signer)) {
+        request.header_count += signer_headers(&r->signer, r->headers + UNSIGNED_HEADERS);
+        if (signer_sign(&r->signer, &request, &r->authorization) != AQ_OK) {
+            return error_nomem(err, "signature");
+        }
+        r->headers[AUTHORIZATION].value = buf_str(&r->authorization);
+    }
     size_t size = ret->struct_size < sizeof(request) ? ret->struct_size : sizeof(request);
     memcpy(ret, &request, size);
+    return AQ_OK;
 }

@@ -7,11 +7,12 @@
 #include "wire/chat.h"
 #include "wire/random.h"
 #include "wire/retry.h"
+#include "wire/signer.h"
 
 #include <amazonq/exchange.h>
 
 enum {
-    REQUEST_HEADERS = 8,
+    REQUEST_HEADERS = 8 + SIGNER_HEADERS,
     REQUEST_ATTEMPT_MAX = 48, /* "attempt=1; max=3" */
 };
 
@@ -23,6 +24,7 @@ struct request {
     uint32_t asked;    /* bit by bit, the sites that were */
     struct buf body;
     struct buf authorization;
+    struct signer signer; /* with an access key, in place of a token */
     struct buf rejected; /* the token before that one, if the service refused it */
     struct buf user_agent;
     char invocation_id[RANDOM_UUID_LEN + 1];
@@ -52,14 +54,15 @@ struct aq_str request_host(const struct request *r);
 /* Another token in place of the one that was refused. */
 aq_status request_renew_token(struct request *r, struct aq_str token, struct aq_error *err);
 
-/* True if s repeats a token that was sent. */
+/* True if s repeats a token that was sent, or the secret of an access key. */
 bool request_reveals_token(const struct request *r, struct aq_str s);
 
-/* The token that is sent. */
+/* The token that is sent; empty with an access key. */
 struct aq_str request_token(const struct request *r);
 
 /* What to send in this attempt: views that are valid until the next call. struct_size of *ret is
- * set, and says how much is written. */
-void request_show(struct request *r, const struct retry *retry, struct aq_exchange_request *ret);
+ * set, and says how much is written. AQ_E_NOMEM. */
+aq_status request_show(struct request *r, const struct retry *retry,
+                       struct aq_exchange_request *ret, struct aq_error *err);
 
 #endif

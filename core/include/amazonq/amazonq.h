@@ -13,11 +13,13 @@
  *     logout.h          the operation that removes a login from its store
  *     migrate.h         the operation that moves a login to another store
  *     settings.h        what is in settings.json, and how to change it
+ *     access_key.h      AWS access keys in place of a login
  *     stream.h          the operations that stream an answer
  *     exchange.h        the chat protocol alone, without I/O, for programs with their own HTTP
  *     http.h            one HTTP request over the client's transport
  */
 
+#include <amazonq/access_key.h>
 #include <amazonq/client.h>
 #include <amazonq/exchange.h>
 #include <amazonq/http.h>
