@@ -176,7 +176,7 @@ static bool runner_read(struct runner *r, struct child *c)
 /* The first line of what it wrote that says something: a sanitizer's, or any. */
 static bool runner_output(const struct child *c, char *line, size_t size, bool *ret_sanitizer)
 {
-    static const char *const sanitizers[] = { "Sanitizer", "runtime error:" };
+    static const char *const sanitizers[] = { "Sanitizer: ", "runtime error: " };
     char buffer[2048];
     bool found = false;
     FILE *f = fopen(c->output, "re");
@@ -262,7 +262,7 @@ static void runner_reap(struct runner *r, struct child *c)
     const bool has_said = runner_output(c, said, sizeof(said), &is_sanitizer);
     if (c->is_late) {
         runner_judge_late(r, c);
-    } else if (is_sanitizer) {
+    } else if (is_sanitizer && !strstr(said, "Sanitizer: SEGV")) { /* that is a crash */
         runner_breach(r, c, "plugin.sanitizers", said);
         runner_set(c->result, OUTCOME_SKIPPED, "could not be judged, see plugin.sanitizers");
     } else {

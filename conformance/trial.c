@@ -131,9 +131,16 @@ void trial_fork(struct trial *t, struct trial_helper *h, void (*run)(struct tria
     }
 }
 
+bool trial_is_running(const struct trial_helper *h)
+{
+    siginfo_t ended = { 0 };
+    return waitid(P_PID, (id_t)h->pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           ended.si_pid == 0;
+}
+
 void trial_kill(struct trial_helper *h)
 {
-    h->is_killed = true;
+    h->is_killed = trial_is_running(h); /* if not, it ended by itself */
     kill(h->pid, SIGKILL);
 }
 
@@ -157,7 +164,8 @@ void trial_join(struct trial *t, struct trial_helper *h)
         nanosleep(&look, NULL);
     }
     t->watch->function[0] = '\0';
-    const bool has_ended_well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    const bool has_ended_well =
+        WIFEXITED(status) && WEXITSTATUS(status) == 0 && !h->watch->function[0];
     if (!has_ended_well && !h->is_killed) {
         if (WIFEXITED(status) && WEXITSTATUS(status) == HELPER_JUDGED) {
             trial_end(t);

@@ -102,6 +102,7 @@ struct trial_helper {
 
 void trial_fork(struct trial *t, struct trial_helper *h, void (*run)(struct trial *t, void *arg),
                 void *arg);
+bool trial_is_running(const struct trial_helper *h);
 void trial_kill(struct trial_helper *h); /* SIGKILL; join it then */
 
 /* Wait for its end. If it has reported a failure, or the plugin has ended it, so does the trial. */

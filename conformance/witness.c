@@ -4,33 +4,50 @@
 #include "base/error.h"
 #include "base/utf8.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 /* ---- what a plugin may call ---- */
 
-/* A host function is called during a call of the instance, by the thread that made it. */
-static bool witness_is_called_rightly(struct witness *w, const char *function)
+enum { TABLES_MAX = 1024 };
+
+/* What the plugin has in its hands. Not one is given back, and none is on a stack. */
+struct witness_table {
+    struct aq_host host; /* ctx is this struct */
+    struct witness *w;   /* NULL after close */
+    int results;         /* of the trial */
+};
+
+static struct witness_table tables[TABLES_MAX];
+static atomic_uint table_count;
+
+/* A host function is called during a call of the instance, by the thread that made it. NULL if not:
+ * then there is nothing more to judge. */
+static struct witness *witness_called(void *ctx, const char *function)
 {
-    if (w->closed) {
-        trial_breach(w->trial, "plugin.after-close",
-                     "%s was called after the instance had been closed", function);
-        return false;
-    }
-    if (!w->inside || !pthread_equal(w->thread, pthread_self())) {
+    const struct witness_table *table = ctx;
+    struct witness *w = table->w;
+    if (!w) {
+        struct trial t = { .results = table->results };
+        trial_breach(&t, "plugin.after-close", "%s was called after the instance had been closed",
+                     function);
+    } else if (!w->inside || !pthread_equal(w->thread, pthread_self())) {
         trial_breach(w->trial, "plugin.threads",
                      "%s was called %s; a plugin calls the host only inside a call of its own, on "
                      "the thread that made it",
                      function, w->inside ? "from another thread" : "between two calls");
-        return false;
+        w = NULL;
     }
-    return true;
+    return w;
 }
 
 static void witness_log(void *ctx, int32_t level, struct aq_str line)
 {
-    struct witness *w = ctx;
-    witness_is_called_rightly(w, "log");
+    struct witness *w = witness_called(ctx, "log");
+    if (!w) {
+        return;
+    }
     if (!line.ptr && line.len) {
         trial_breach(w->trial, "plugin.log", "log was given a length of %zu without a text",
                      line.len);
@@ -55,8 +72,8 @@ static uint64_t witness_now_us(void *ctx)
 
 static aq_status witness_put(void *ctx, void *sink, struct aq_str key, struct aq_bytes value)
 {
-    struct witness *w = ctx;
-    if (!witness_is_called_rightly(w, "put")) {
+    struct witness *w = witness_called(ctx, "put");
+    if (!w) {
         return AQ_E_STATE;
     }
     if (!w->on_put) {
@@ -69,8 +86,8 @@ static aq_status witness_put(void *ctx, void *sink, struct aq_str key, struct aq
 
 static void witness_ready(void *ctx, void *cookie)
 {
-    struct witness *w = ctx;
-    if (!witness_is_called_rightly(w, "ready")) {
+    struct witness *w = witness_called(ctx, "ready");
+    if (!w) {
         return;
     }
     if (w->on_ready) {
@@ -117,21 +134,25 @@ void witness_init(struct witness *w, struct trial *t)
     if (st != AQ_OK) {
         trial_skip(t, "%s; give it with --setting KEY=VALUE", err.text);
     }
-    w->table = (struct aq_host){
-        .struct_size = sizeof(w->table),
-        .abi_minor = AQ_PLUGIN_ABI_MINOR,
-        .ctx = w,
-        .log = witness_log,
-        .now_us = witness_now_us,
-        .put = witness_put,
-        .ready = witness_ready,
+    w->table = &tables[table_count++ % TABLES_MAX];
+    *w->table = (struct witness_table){
+        .host = { .struct_size = sizeof(w->table->host),
+                  .abi_minor = AQ_PLUGIN_ABI_MINOR,
+                  .ctx = w->table,
+                  .log = witness_log,
+                  .now_us = witness_now_us,
+                  .put = witness_put,
+                  .ready = witness_ready },
+        .w = w,
+        .results = t->results,
     };
     w->args = w->values.args;
-    w->args.host = &w->table;
+    w->args.host = &w->table->host;
 }
 
 void witness_done(struct witness *w)
 {
+    w->table->w = NULL;
     host_table_done(&w->values);
     settings_done(&w->settings);
 }

@@ -26,9 +26,11 @@ struct call {
     aq_status silent;         /* the status that needs no text; AQ_OK if there is none */
 };
 
+struct witness_table;
+
 struct witness {
     struct trial *trial;
-    struct aq_host table;     /* ctx is this struct */
+    struct witness_table *table; /* the host table: still there when the instance is not */
     struct aq_open_args args; /* for open */
     struct aq_error err;      /* for the call that goes on; cleared by enter */
 
@@ -39,13 +41,14 @@ struct witness {
 
     const struct call *inside; /* NULL between calls */
     pthread_t thread;          /* that made the call */
-    bool closed;
     struct settings settings;
     struct host_table values;
 };
 
 /* Finish the settings for one instance; a value that is missing ends the trial. */
 void witness_init(struct witness *w, struct trial *t);
+
+/* After close: who calls the host for this instance from now on breaks a clause. */
 void witness_done(struct witness *w);
 
 void witness_enter(struct witness *w, const struct call *call);

@@ -33,51 +33,43 @@ static struct aq_bytes bytes_of(const char *text)
 
 /* ---- what is handed over ---- */
 
-/* Bytes that are there, for the call that goes on. */
-static bool instance_takes(struct witness *w, const void *sink, struct aq_str key,
-                           struct aq_bytes value)
+/* Bytes that are there, for the call that goes on. What comes after a breach says nothing. */
+static void instance_take(struct witness *w, const void *sink, struct aq_str key,
+                          struct aq_bytes value)
 {
     const struct instance *i = w->user;
     const char *function = w->inside->function;
     if (sink != &i->sink) {
-        trial_breach(w->trial, "store.put",
-                     "%s called put with a sink that is not its own; the one "
-                     "it was given is good for that call alone",
-                     function);
-        return false;
+        trial_break_off(w->trial, "store.put",
+                        "%s called put with a sink that is not its own; the one "
+                        "it was given is good for that call alone",
+                        function);
     }
     if (!key.ptr || key.len == 0 || (!value.ptr && value.len)) {
-        trial_breach(w->trial, "store.put", "%s called put with a %s of %zu bytes at no address",
-                     function, key.ptr ? "value" : "key", key.ptr ? value.len : key.len);
-        return false;
+        trial_break_off(w->trial, "store.put", "%s called put with a %s of %zu bytes at no address",
+                        function, key.ptr ? "value" : "key", key.ptr ? value.len : key.len);
     }
     if (value.len > AQ_STORE_VALUE_MAX) {
-        trial_breach(w->trial, "store.put",
-                     "%s called put with a value of %zu bytes, the most is %u", function, value.len,
-                     AQ_STORE_VALUE_MAX);
-        return false;
+        trial_break_off(w->trial, "store.put",
+                        "%s called put with a value of %zu bytes, the most is %u", function,
+                        value.len, AQ_STORE_VALUE_MAX);
     }
-    return true;
 }
 
 static aq_status instance_take_value(struct witness *w, void *sink, struct aq_str key,
                                      struct aq_bytes value)
 {
     struct instance *i = w->user;
-    if (!instance_takes(w, sink, key, value)) {
-        return AQ_E_STATE;
-    }
+    instance_take(w, sink, key, value);
     if (key.len != i->asked.len || memcmp(key.ptr, i->asked.ptr, key.len) != 0) {
-        trial_breach(w->trial, "store.put",
-                     "%s called put with the key '%.*s', it was asked for "
-                     "'%.*s'",
-                     w->inside->function, AQ_STR_ARG(key), AQ_STR_ARG(i->asked));
-        return AQ_E_STATE;
+        trial_break_off(w->trial, "store.put",
+                        "%s called put with the key '%.*s', it was asked for "
+                        "'%.*s'",
+                        w->inside->function, AQ_STR_ARG(key), AQ_STR_ARG(i->asked));
     }
     if (i->puts++) {
-        trial_breach(w->trial, "store.put", "%s called put twice; there is one value for a key",
-                     w->inside->function);
-        return AQ_E_STATE;
+        trial_break_off(w->trial, "store.put", "%s called put twice; there is one value for a key",
+                        w->inside->function);
     }
     if (i->is_full) {
         return AQ_E_NOMEM;
@@ -91,14 +83,12 @@ static aq_status instance_take_key(struct witness *w, void *sink, struct aq_str 
 {
     static const struct aq_str own = AQ_STR_INIT(KEY(""));
     struct instance *i = w->user;
-    if (!instance_takes(w, sink, key, value)) {
-        return AQ_E_STATE;
-    }
+    instance_take(w, sink, key, value);
     if (value.len) {
-        trial_breach(w->trial, "store.put",
-                     "list called put with a value of %zu bytes; it hands "
-                     "over keys alone",
-                     value.len);
+        trial_break_off(w->trial, "store.put",
+                        "list called put with a value of %zu bytes; it hands "
+                        "over keys alone",
+                        value.len);
     }
     i->puts++;
     if (i->is_full) {
@@ -144,7 +134,6 @@ void instance_close(struct instance *i)
     witness_enter(&i->w, &call_close);
     i->ops->close(i->self);
     witness_leave_void(&i->w, &call_close);
-    i->w.closed = true;
     buf_done(&i->value);
     witness_done(&i->w);
 }
@@ -312,6 +301,11 @@ static void instance_must(struct instance *i, struct aq_change change, const cha
 void instance_put(struct instance *i, const char *key, const char *value)
 {
     instance_must(i, change_put(key, value), "puts");
+    if (!instance_has(i, key, value)) {
+        trial_break_off(i->w.trial, "store.commit.saves",
+                        "a commit that puts %s under '%s' returned AQ_OK, and then there was %s",
+                        value, key, instance_shown(i, key));
+    }
 }
 
 void instance_remove(struct instance *i, const char *key)
@@ -325,6 +319,16 @@ bool instance_has(struct instance *i, const char *key, const char *value)
     return value ? st == AQ_OK && i->value.len == strlen(value) &&
                        (!i->value.len || memcmp(i->value.ptr, value, i->value.len) == 0)
                  : st == AQ_E_NOTFOUND;
+}
+
+void instance_needs_absence(struct instance *i, const char *key)
+{
+    aq_status st = instance_get(i, key);
+    if (st != AQ_E_NOTFOUND && st != AQ_OK) {
+        trial_break_off(i->w.trial, "store.get.absent",
+                        "get of a key that is not there returned %s (%s), not AQ_E_NOTFOUND",
+                        aq_status_name(st), i->w.err.text);
+    }
 }
 
 const char *instance_shown(struct instance *i, const char *key)

@@ -72,6 +72,9 @@ void instance_needs_writing(struct instance *i);
 /* Skips the trial unless the store has the trait. */
 void instance_needs_trait(struct trial *t, uint32_t trait);
 
+/* Breaks off the trial if get has no way to say that there is nothing. */
+void instance_needs_absence(struct instance *i, const char *key);
+
 /* True if get finds exactly this value; NULL: if it says that there is none. */
 bool instance_has(struct instance *i, const char *key, const char *value);
 

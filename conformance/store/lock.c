@@ -17,6 +17,16 @@ static void require_lock(struct instance *i, aq_status wanted, const char *when)
     }
 }
 
+/* Without this the clause says nothing. */
+static void needs_exclusion(struct instance *i, const char *clause, const char *when)
+{
+    aq_status st = instance_lock(i);
+    if (st != AQ_AGAIN) {
+        trial_break_off(i->w.trial, clause, "lock returned %s, not AQ_AGAIN, %s",
+                        aq_status_name(st), when);
+    }
+}
+
 static void open_two(struct trial *t, struct instance *one, struct instance *other)
 {
     instance_open(one, t);
@@ -47,6 +57,7 @@ static void unlock_releases_only_its_own(struct trial *t)
     open_two(t, &one, &other);
     instance_unlock(&one); /* nothing happens */
     require_lock(&one, AQ_OK, "after an unlock of what was not held");
+    needs_exclusion(&other, "store.lock.excludes", "while another instance held it");
     instance_unlock(&other);
     require_lock(&other, AQ_AGAIN, "after an instance that did not hold it had called unlock");
     instance_unlock(&one);
@@ -171,7 +182,7 @@ static void death_releases(struct trial *t)
     struct ends ends;
     start_holder(t, &ends, &h);
     instance_open(&i, t);
-    require_lock(&i, AQ_AGAIN, "while another process held it");
+    needs_exclusion(&i, "store.lock.processes", "while another process held it");
     trial_kill(&h);
     trial_join(t, &h);
     aq_status st = instance_lock(&i);
@@ -221,7 +232,12 @@ static void a_child_does_no_harm(struct trial *t)
     if (writes) {
         instance_put(&i, KEY("a"), VALUE("1"));
     }
-    const bool locks = i.ops->lock && instance_lock(&i) == AQ_OK;
+    const bool locks = i.ops->lock && writes && instance_lock(&i) == AQ_OK;
+    if (locks) {
+        instance_open(&other, t);
+        needs_exclusion(&other, "store.lock.excludes", "while another instance held it");
+        instance_close(&other);
+    }
     trial_fork(t, &h, use_in_child, NULL);
     trial_join(t, &h);
     if (writes) {

@@ -94,6 +94,7 @@ static void put_old(struct instance *i)
 {
     instance_put(i, KEY("a"), OLD);
     instance_remove(i, KEY("b"));
+    instance_needs_absence(i, KEY("b"));
 }
 
 static void saving_without_memory(struct trial *t)

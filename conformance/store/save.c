@@ -31,9 +31,9 @@ static void can_save_changes_no_value(struct trial *t)
         trial_fail(t, "can_save returned %s (%s) where a commit had just succeeded",
                    aq_status_name(st), i.w.err.text);
     }
-    if (!instance_has(&i, KEY("a"), VALUE("1")) || instance_list(&i) != AQ_OK || i.key_count != 1) {
-        trial_fail(t, "after can_save there was %s, and %u keys of 1; it changes no value",
-                   instance_shown(&i, KEY("a")), i.key_count);
+    if (!instance_has(&i, KEY("a"), VALUE("1"))) {
+        trial_fail(t, "after can_save there was %s; it changes no value",
+                   instance_shown(&i, KEY("a")));
     }
     const struct aq_change change = change_expecting(change_put(KEY("a"), VALUE("2")), VALUE("1"));
     st = instance_commit(&i, &change, 1);
