@@ -38,6 +38,7 @@ struct witness {
     aq_status (*on_put)(struct witness *w, void *sink, struct aq_str key, struct aq_bytes value);
     void (*on_ready)(struct witness *w, void *cookie);
     void *user;
+    uint64_t ahead_us; /* the host's clock is so much ahead of this machine's */
 
     const struct call *inside; /* NULL between calls */
     pthread_t thread;          /* that made the call */
