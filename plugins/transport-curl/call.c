@@ -2,6 +2,7 @@
 #include "call.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,7 +138,12 @@ static curl_socket_t on_open_socket(void *clientp, curlsocktype purpose,
         return CURL_SOCKET_BAD;
     }
     begin_connecting(call);
-    return loop_open_socket(&call->transport->loop, purpose, address);
+    curl_socket_t fd = loop_open_socket(&call->transport->loop, purpose, address);
+    if (fd == CURL_SOCKET_BAD && errno == ENOMEM) {
+        fault_set(&call->error, AQ_E_NOMEM, call->outgoing.origin, "out of memory");
+        call->refused = true; /* no other address */
+    }
+    return fd;
 }
 
 /* Just before the request is sent. libcurl sends it a second time when a connection that was used

@@ -94,6 +94,18 @@ static aq_status copy_body(struct outgoing *outgoing, struct aq_bytes body)
     return AQ_OK;
 }
 
+static aq_status out_of_memory(struct aq_error *err)
+{
+    return fault_set(err, AQ_E_NOMEM, "request", "out of memory");
+}
+
+static CURLUcode split(CURLU *url, const char *text, char **scheme, char **host)
+{
+    CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_DISALLOW_USER);
+    code = code == CURLUE_OK ? curl_url_get(url, CURLUPART_SCHEME, scheme, 0) : code;
+    return code == CURLUE_OK ? curl_url_get(url, CURLUPART_HOST, host, 0) : code;
+}
+
 /* Split the URL with libcurl's own parser, so that both mean the same host. */
 static aq_status find_origin(struct outgoing *outgoing, struct aq_error *err)
 {
@@ -101,10 +113,8 @@ static aq_status find_origin(struct outgoing *outgoing, struct aq_error *err)
     char *host = NULL;
     char *port = NULL;
     CURLU *url = curl_url();
-    bool valid =
-        url && curl_url_set(url, CURLUPART_URL, outgoing->url, CURLU_DISALLOW_USER) == CURLUE_OK &&
-        curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-        curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK;
+    CURLUcode code = url ? split(url, outgoing->url, &scheme, &host) : CURLUE_OUT_OF_MEMORY;
+    bool valid = code == CURLUE_OK;
     if (valid) {
         curl_url_get(url, CURLUPART_PORT, &port, 0); /* stays NULL for the default port */
         outgoing->https = strcmp(scheme, "https") == 0;
@@ -116,6 +126,9 @@ static aq_status find_origin(struct outgoing *outgoing, struct aq_error *err)
     curl_free(host);
     curl_free(port);
     curl_url_cleanup(url);
+    if (code == CURLUE_OUT_OF_MEMORY) {
+        return out_of_memory(err);
+    }
     return valid ? AQ_OK
                  : fault_set(err, AQ_E_INVALID, "request",
                              "the URL must be https://host[:port]/..., without user name");
@@ -130,7 +143,7 @@ aq_status outgoing_init(struct outgoing *outgoing, const struct aq_request *requ
         return st;
     }
     if (copy_text(outgoing, request) != AQ_OK || copy_body(outgoing, request->body) != AQ_OK) {
-        return fault_set(err, AQ_E_NOMEM, "request", "out of memory");
+        return out_of_memory(err);
     }
     return find_origin(outgoing, err);
 }

@@ -164,6 +164,7 @@ static aq_status request(const char *url, struct aq_error *ret)
 /* Returns how many allocations a request takes. */
 static unsigned starve(const char *victim, const char *url, bool from_then_on)
 {
+    const bool is_ours = strstr(victim, TRANSPORT) != NULL; /* a library has words of its own */
     struct aq_error err = { 0 };
     assert_int_equal(request(url, &err), AQ_OK); /* whatever is allocated once and for all */
     memory.victim = (struct range){ .name = victim };
@@ -176,7 +177,8 @@ static unsigned starve(const char *victim, const char *url, bool from_then_on)
             assert_int_equal(st, AQ_OK);
             break;
         }
-        if (st != AQ_OK && (st >= 0 || !strstr(err.text, ": "))) {
+        const bool is_right = is_ours ? st == AQ_E_NOMEM : st < 0;
+        if (st != AQ_OK && (!is_right || !strstr(err.text, ": "))) {
             fail_msg("%s, allocation %u: %d '%s'", url, memory.fail_at, st, err.text);
         }
     }
