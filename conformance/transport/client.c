@@ -206,7 +206,7 @@ bool client_wait(struct client *c, int timeout_ms)
     if (!readable && client_now_us(c) < c->deadline_us) {
         return false;
     }
-    if (client_step(c) != AQ_OK) {
+    if (client_step(c) != AQ_OK && !c->may_fail) {
         trial_fail(c->trial, "step failed, so every call of the instance did: %s",
                    c->witness.err.text);
     }

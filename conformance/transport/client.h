@@ -74,6 +74,7 @@ struct client {
     unsigned overdue;    /* steps in a row that were due before the one before */
     unsigned steps;
     struct exchange *exchanges; /* under way */
+    bool may_fail;              /* a step that fails ends the calls, not the clause */
 };
 
 void client_open(struct client *c, struct scene *s);
