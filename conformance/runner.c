@@ -386,11 +386,11 @@ static bool runner_run_clause(struct runner *r, struct result *result)
 static void runner_add(struct run *run, const struct clause *clauses)
 {
     for (; clauses->id && run->count < RUN_CLAUSES_MAX; clauses++) {
+        const bool is_gate = (clauses->flags & CLAUSE_GATE) && clauses->run;
         run->results[run->count++] = (struct result){
             .clause = clauses,
-            .outcome = runner_is_asked(run, clauses->id) || (clauses->flags & CLAUSE_GATE)
-                           ? OUTCOME_WAITING
-                           : OUTCOME_NOT_ASKED,
+            .outcome =
+                runner_is_asked(run, clauses->id) || is_gate ? OUTCOME_WAITING : OUTCOME_NOT_ASKED,
         };
     }
 }

@@ -90,9 +90,8 @@ static aq_status instance_take_key(struct witness *w, void *sink, struct aq_str 
                         "over keys alone",
                         value.len);
     }
-    i->puts++;
-    if (i->is_full) {
-        return AQ_E_NOMEM;
+    if (i->puts++ == 0) {
+        snprintf(i->first, sizeof(i->first), "%.*s", AQ_STR_ARG(key));
     }
     if (key.len < own.len || memcmp(key.ptr, own.ptr, own.len) != 0) {
         i->foreign_count++;
@@ -319,6 +318,11 @@ bool instance_has(struct instance *i, const char *key, const char *value)
     return value ? st == AQ_OK && i->value.len == strlen(value) &&
                        (!i->value.len || memcmp(i->value.ptr, value, i->value.len) == 0)
                  : st == AQ_E_NOTFOUND;
+}
+
+const char *instance_first_key(struct instance *i)
+{
+    return instance_list(i) == AQ_OK && i->puts ? i->first : NULL;
 }
 
 void instance_needs_absence(struct instance *i, const char *key)

@@ -28,9 +28,10 @@ struct instance {
     unsigned puts;
     char keys[INSTANCE_KEYS_MAX][INSTANCE_KEY_MAX]; /* of the last list: those of the suite */
     unsigned key_count;
-    unsigned foreign_count; /* of the last list: keys of others */
-    bool is_full;           /* put refuses, as if memory had run out */
-    char sink;              /* its address is the sink of the call that goes on */
+    unsigned foreign_count;       /* of the last list: keys of others */
+    char first[INSTANCE_KEY_MAX]; /* of the last list: the first key, whoever put it */
+    bool is_full;                 /* put refuses, as if memory had run out */
+    char sink;                    /* its address is the sink of the call that goes on */
 };
 
 /* Before a clause, and after one that was kept: a store that declares `path` or `directory` finds a
@@ -74,6 +75,9 @@ void instance_needs_trait(struct trial *t, uint32_t trait);
 
 /* Breaks off the trial if get has no way to say that there is nothing. */
 void instance_needs_absence(struct instance *i, const char *key);
+
+/* Any key that is there, also in a store that cannot be written; NULL if there is none. */
+const char *instance_first_key(struct instance *i);
 
 /* True if get finds exactly this value; NULL: if it says that there is none. */
 bool instance_has(struct instance *i, const char *key, const char *value);
