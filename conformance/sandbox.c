@@ -139,7 +139,7 @@ void sandbox_run(const struct run *run, const struct clause *clause, const char 
         trial_skip(&t, "its surroundings could not be made: %s", strerror(errno));
     }
     trial_enter(&t, "the plugin's constructor", 0, NULL);
-    aq_status st = loader_load_file(run->path, &plugin, &err);
+    aq_status st = loader_load_file(&(struct loader_file){ .path = run->path }, &plugin, &err);
     trial_leave(&t, "the plugin's constructor");
     if (st != AQ_OK) {
         trial_break_off(&t, "plugin.loads", "%s", err.text);

@@ -341,12 +341,15 @@ aq_status loader_load(const struct settings *settings, int32_t kind, struct plug
     return st == AQ_OK ? loader_check_name((const char *)object.ptr, name, ret, err) : st;
 }
 
-aq_status loader_load_file(const char *path, struct plugin *ret, struct aq_error *err)
+aq_status loader_load_file(const struct loader_file *file, struct plugin *ret, struct aq_error *err)
 {
     AUTO(buf) struct buf object = BUF(PATH_MAX);
-    buf_printf(&object, "plugin '%s'", path);
+    buf_printf(&object, "plugin '%s'", file->path);
     if (buf_status(&object) != AQ_OK) {
         return error_nomem(err, "plugin");
     }
-    return loader_open_checked((const char *)object.ptr, path, 0, ret, err);
+    const char *const name = (const char *)object.ptr;
+    aq_status st = file->is_own ? loader_open(name, file->path, NULL, file->kind, ret, err)
+                                : loader_open_checked(name, file->path, file->kind, ret, err);
+    return st == AQ_OK && file->name.len ? loader_check_name(name, file->name, ret, err) : st;
 }

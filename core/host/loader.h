@@ -11,6 +11,7 @@
 #include "host/settings.h"
 
 #include <amazonq/plugin.h>
+#include <stdbool.h>
 
 struct plugin {
     struct aq_plugin info;
@@ -34,8 +35,17 @@ const char *loader_kind_name(int32_t kind);
 aq_status loader_load(const struct settings *settings, int32_t kind, struct plugin *ret,
                       struct aq_error *err);
 
-/* Load the file at an absolute path, whatever it is called and of whatever kind its plugin is. */
-aq_status loader_load_file(const char *path, struct plugin *ret, struct aq_error *err);
+/* A file that was found, or named. */
+struct loader_file {
+    const char *path;   /* absolute */
+    bool is_own;        /* in our own directory: not inspected */
+    int32_t kind;       /* 0: any */
+    struct aq_str name; /* the one it is found by; empty: any */
+};
+
+/* Load a file by the rules of loader_load. */
+aq_status loader_load_file(const struct loader_file *file, struct plugin *ret,
+                           struct aq_error *err);
 
 void plugin_done(struct plugin *p);
 

@@ -14,12 +14,14 @@
  *     migrate.h         the operation that moves a login to another store
  *     settings.h        what is in settings.json, and how to change it
  *     access_key.h      AWS access keys in place of a login
+ *     catalog.h         which plugins there are, and what they say of themselves
  *     stream.h          the operations that stream an answer
  *     exchange.h        the chat protocol alone, without I/O, for programs with their own HTTP
  *     http.h            one HTTP request over the client's transport
  */
 
 #include <amazonq/access_key.h>
+#include <amazonq/catalog.h>
 #include <amazonq/client.h>
 #include <amazonq/exchange.h>
 #include <amazonq/http.h>
