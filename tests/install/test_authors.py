@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plugins of other authors, built against a copy that was moved after it was installed, and used."""
+import json
+import os
 import pathlib
 import shutil
+import subprocess
 
 import pytest
 from installed import BUILD, CMAKE, SOURCE, TOOLS, run
@@ -61,6 +64,63 @@ def test_a_plugin_in_c_plus_plus_exports_its_entry_alone_and_hands_out_a_token(p
     build(prefix, tmp_path, tmp_path / "b")
     assert exported_symbols(tmp_path / "b/store-cxx.so") == ["aq_plugin_v1"]
     assert export(prefix, tmp_path / "b/store-cxx.so", {"HOME": str(tmp_path)}) == "aoaFROMCXX"
+
+
+RUSTC = next(filter(None, map(shutil.which, ("/usr/bin/rustc", "rustc"))), None)
+
+
+@pytest.fixture(scope="module")
+def store_command(libdir, tmp_path_factory):
+    """The store in Rust, built as its Makefile says."""
+    if not RUSTC:
+        pytest.skip("needs rustc")
+    folder = tmp_path_factory.mktemp("rust")
+    env = {**os.environ, **TOOLS, "PKG_CONFIG_PATH": str(libdir / "pkgconfig")}
+    run("make", "-C", EXAMPLES / "store-command", f"RUSTC={RUSTC}", f"BUILD={folder}", env=env)
+    return folder / "store-command.so"
+
+
+def ask(prefix, store, folder, script, **settings):
+    """What q says when the command is this script."""
+    command = folder / "command"
+    command.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    command.chmod(0o755)
+    (folder / "amazon-q").mkdir()
+    (folder / "amazon-q/settings.json").write_text(json.dumps(settings), encoding="utf-8")
+    return subprocess.run(
+        [prefix / "bin/q", "user", "export-token", "--store", store, "--format", "token"], text=True,
+        env={"HOME": str(folder), "XDG_DATA_HOME": str(folder), "PATH": "/usr/bin:/bin",
+             "Q_STORE_COMMAND": f"{command} amazonq/{{}}"}, capture_output=True, timeout=60)
+
+
+TOKEN = '{"access_token":"aoaFROMRUST","expires_at":"2099-01-01T00:00:00Z"}'
+FOUND = f"""case $1 in amazonq/codewhisperer:odic:token) echo '{TOKEN}' ;; *) exit 1 ;; esac"""
+
+
+def test_a_store_in_rust_exports_its_entry_alone_and_hands_out_what_a_command_prints(prefix, store_command,
+                                                                                     tmp_path):
+    assert exported_symbols(store_command) == ["aq_plugin_v1"]
+    assert ask(prefix, store_command, tmp_path, FOUND).stdout == "aoaFROMRUST\n"
+
+
+@pytest.mark.parametrize("script, code, said", [
+    ("exit 1", 4, "none in store 'command'"),
+    ("exit 2", 3, "command: failed (exit status: 2), try it in a terminal"),
+    ("exec sleep 30", 3, "command: took more than 1 s, try it in a terminal"),
+    ("kill -9 $$", 3, "command: failed (signal: 9"),
+    ("head -c 2000000 /dev/zero", 3, "command: printed more than a token"),
+    ("echo nonsense", 3, "token"),
+])
+def test_a_command_that_has_no_token_is_an_error_that_says_why(prefix, store_command, tmp_path, script, code,
+                                                               said):
+    result = ask(prefix, store_command, tmp_path, script, **{"store.command.timeout_s": 1})
+    assert said in result.stderr
+    assert (result.returncode, result.stdout) == (code, "")
+
+
+def test_a_token_of_a_command_that_has_expired_is_left_to_its_keeper(prefix, store_command, tmp_path):
+    result = ask(prefix, store_command, tmp_path, FOUND.replace("2099", "2020"))
+    assert "keeps the token, put a fresh one there" in result.stderr
 
 
 def test_pkg_config_names_the_plugin_directory_also_after_a_move(prefix, libdir):
