@@ -160,7 +160,8 @@ static aq_status book_get(void *self, struct aq_str key, void *sink, struct aq_e
     aq_status status = pages_load(book, &pages, err);
     if (status == AQ_OK) {
         const struct entry *entry = find(&pages, key);
-        status = entry ? book->host->put(book->host->ctx, sink, key, entry->value) : AQ_E_NOTFOUND;
+        status = entry ? book->host->put(book->host->ctx, sink, key, entry->value)
+                       : (err->status = AQ_E_NOTFOUND);
     }
     pages_done(&pages);
     return status;

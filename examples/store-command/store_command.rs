@@ -116,7 +116,7 @@ extern "C" fn get(store: *mut c_void, key: Bytes, sink: *mut c_void, err: *mut E
     let answer = std::panic::catch_unwind(|| text_of(key).map_or(Ok(None), |text| ask(store, text)));
     match answer.unwrap_or_else(|_| Err("met a mistake of this plugin".to_string())) {
         Ok(Some(value)) => (host.put)(host.ctx, sink, key, Bytes { ptr: value.bytes.as_ptr(), len: value.len }),
-        Ok(None) => E_NOTFOUND,
+        Ok(None) => fail(err, E_NOTFOUND, "no such value"),
         Err(what) => fail(err, E_UNAVAILABLE, &format!("{}: {}, try it in a terminal", store.words[0], what)),
     }
 }

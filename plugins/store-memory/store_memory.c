@@ -9,9 +9,9 @@
 
 struct entry {
     struct entry *next;
-    size_t key_len;
-    size_t value_len;
-    char bytes[]; /* the key, then the value */
+    struct aq_str key;
+    struct aq_bytes value;
+    uint8_t bytes[]; /* of the key, then of the value */
 };
 
 struct memory {
@@ -24,18 +24,27 @@ static const struct memory *lock_owner;
 
 static aq_status fail(struct aq_error *err, aq_status status, const char *text)
 {
-    if (err) {
-        *err = (struct aq_error){ .status = status };
-        snprintf(err->text, sizeof(err->text), "store memory: %s", text);
+    snprintf(err->text, sizeof(err->text), "store memory: %s", text);
+    return err->status = status;
+}
+
+/* The link that points to the entry of this key, or the one at the end of the list. */
+static struct entry **find(struct entry **list, struct aq_str key)
+{
+    while (*list &&
+           ((*list)->key.len != key.len || memcmp((*list)->key.ptr, key.ptr, key.len) != 0)) {
+        list = &(*list)->next;
     }
-    return status;
+    return list;
 }
 
 static struct entry *entry_new(struct aq_str key, struct aq_bytes value)
 {
     struct entry *e = malloc(sizeof(*e) + key.len + value.len);
     if (e) {
-        *e = (struct entry){ NULL, key.len, value.len };
+        *e = (struct entry){ NULL,
+                             { (char *)e->bytes, key.len },
+                             { e->bytes + key.len, value.len } };
         memcpy(e->bytes, key.ptr, key.len);
         if (value.len) {
             memcpy(e->bytes + key.len, value.ptr, value.len);
@@ -44,33 +53,19 @@ static struct entry *entry_new(struct aq_str key, struct aq_bytes value)
     return e;
 }
 
-/* Values are secrets: wipe every copy. */
-static void entry_free(struct entry *e)
+static void entries_free(struct entry *e)
 {
-    if (e) {
-        explicit_bzero(e->bytes, e->key_len + e->value_len);
+    while (e) {
+        struct entry *next = e->next;
+        explicit_bzero(e->bytes, e->key.len + e->value.len); /* values are secrets */
         free(e);
+        e = next;
     }
-}
-
-/* The link that points to the entry of this key, or to the end of the list. */
-static struct entry **find(struct aq_str key)
-{
-    struct entry **at = &entries;
-    while (*at && !((*at)->key_len == key.len && memcmp((*at)->bytes, key.ptr, key.len) == 0)) {
-        at = &(*at)->next;
-    }
-    return at;
-}
-
-static struct aq_bytes value_of(const struct entry *e)
-{
-    return (struct aq_bytes){ (const uint8_t *)e->bytes + e->key_len, e->value_len };
 }
 
 static aq_status memory_open(const struct aq_open_args *args, void **ret_self, struct aq_error *err)
 {
-    struct memory *m = calloc(1, sizeof(*m));
+    struct memory *m = malloc(sizeof(*m));
     if (!m) {
         return fail(err, AQ_E_NOMEM, "out of memory");
     }
@@ -84,9 +79,9 @@ static aq_status memory_get(void *self, struct aq_str key, void *sink, struct aq
 {
     const struct aq_host *host = ((struct memory *)self)->host;
     pthread_mutex_lock(&mutex);
-    const struct entry *e = *find(key);
+    const struct entry *e = *find(&entries, key);
     aq_status status =
-        e ? host->put(host->ctx, sink, key, value_of(e)) : fail(err, AQ_E_NOTFOUND, "no such key");
+        e ? host->put(host->ctx, sink, key, e->value) : fail(err, AQ_E_NOTFOUND, "no such key");
     pthread_mutex_unlock(&mutex);
     return status;
 }
@@ -97,93 +92,64 @@ static aq_status memory_list(void *self, void *sink, struct aq_error *err)
     aq_status status = AQ_OK;
     (void)err;
     pthread_mutex_lock(&mutex);
-    for (struct entry *e = entries; e && status == AQ_OK; e = e->next) {
-        struct aq_str key = { e->bytes, e->key_len };
-        status = host->put(host->ctx, sink, key, (struct aq_bytes){ NULL, 0 });
+    for (const struct entry *e = entries; e && status == AQ_OK; e = e->next) {
+        status = host->put(host->ctx, sink, e->key, (struct aq_bytes){ NULL, 0 });
     }
     pthread_mutex_unlock(&mutex);
     return status;
 }
 
-static const struct aq_change *change_at(const struct aq_change *first, uint32_t i, uint32_t stride)
+static int is_met(const struct aq_change *change, const struct entry *e)
 {
-    return (const void *)((const char *)first + (size_t)i * stride);
-}
-
-static int is_met(const struct aq_change *change)
-{
-    const struct entry *e = *find(change->key);
+    struct aq_bytes expected = change->expected;
     switch (change->expect) {
     case AQ_EXPECT_ABSENT:
         return !e;
     case AQ_EXPECT_VALUE:
-        return e && e->value_len == change->expected.len &&
-               (!e->value_len || !memcmp(value_of(e).ptr, change->expected.ptr, e->value_len));
+        return e && e->value.len == expected.len &&
+               (!expected.len || memcmp(e->value.ptr, expected.ptr, expected.len) == 0);
     default:
         return 1;
     }
 }
 
-/* Put the new entry, or nothing, in the place of the old one. */
-static void replace(struct aq_str key, struct entry *new_entry)
-{
-    struct entry **at = find(key);
-    struct entry *old = *at;
-    struct entry *rest = old ? old->next : NULL;
-    if (new_entry) {
-        new_entry->next = rest;
-    }
-    *at = new_entry ? new_entry : rest;
-    entry_free(old);
-}
-
-/* All or nothing: everything that can fail comes first. */
-static aq_status apply(const struct aq_change *changes, uint32_t count, uint32_t stride,
-                       struct entry **fresh, struct aq_error *err)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        const struct aq_change *change = change_at(changes, i, stride);
-        if (!is_met(change)) {
-            return fail(err, AQ_E_CHANGED, "a value was changed meanwhile, read it again");
-        }
-        if (change->action == AQ_CHANGE_PUT &&
-            !(fresh[i] = entry_new(change->key, change->value))) {
-            return fail(err, AQ_E_NOMEM, "out of memory");
-        }
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        const struct aq_change *change = change_at(changes, i, stride);
-        if (change->action != AQ_CHANGE_KEEP) {
-            replace(change->key, fresh[i]);
-            fresh[i] = NULL;
-        }
-    }
-    return AQ_OK;
-}
-
+/* All or nothing: what can fail comes first, and only then the entries are changed. */
 static aq_status memory_commit(void *self, const struct aq_change *changes, uint32_t count,
                                uint32_t stride, struct aq_error *err)
 {
-    struct entry **fresh = calloc(count ? count : 1, sizeof(struct entry *));
+    const char *end = (const char *)changes + (size_t)count * stride;
+    struct entry *fresh = NULL, *old = NULL;
+    aq_status status = AQ_OK;
     (void)self;
-    if (!fresh) {
-        return fail(err, AQ_E_NOMEM, "out of memory");
-    }
-    pthread_mutex_lock(&mutex);
-    aq_status status = apply(changes, count, stride, fresh, err);
-    pthread_mutex_unlock(&mutex);
-    for (uint32_t i = 0; i < count; i++) {
-        entry_free(fresh[i]);
-    }
-    free(fresh);
-    return status;
-}
 
-static aq_status memory_can_save(void *self, struct aq_error *err)
-{
-    (void)self;
-    (void)err;
-    return AQ_OK;
+    pthread_mutex_lock(&mutex);
+    for (const char *at = (const char *)changes; at < end && status == AQ_OK; at += stride) {
+        const struct aq_change *change = (const void *)at;
+        if (!is_met(change, *find(&entries, change->key))) {
+            status = fail(err, AQ_E_CHANGED, "a value was changed meanwhile, read it again");
+        } else if (change->action == AQ_CHANGE_PUT &&
+                   !(*find(&fresh, change->key) = entry_new(change->key, change->value))) {
+            status = fail(err, AQ_E_NOMEM, "out of memory");
+        }
+    }
+    for (const char *at = (const char *)changes; at < end && status == AQ_OK; at += stride) {
+        const struct aq_change *change = (const void *)at;
+        struct entry **link = find(&entries, change->key);
+        struct entry *e = *link;
+        if (e && change->action != AQ_CHANGE_KEEP) {
+            *link = e->next;
+            e->next = old;
+            old = e;
+        }
+    }
+    if (fresh && status == AQ_OK) {
+        *find(&entries, fresh->key) = fresh; /* none of these keys is there any more */
+        fresh = NULL;
+    }
+    pthread_mutex_unlock(&mutex);
+    entries_free(fresh);
+    entries_free(old);
+    return status;
 }
 
 static aq_status memory_lock(void *self, struct aq_error *err)
@@ -212,9 +178,8 @@ static void memory_close(void *self)
 }
 
 static const struct aq_store_ops ops = {
-    AQ_STORE_OPS,        .open = memory_open,     .close = memory_close,
-    .get = memory_get,   .list = memory_list,     .commit = memory_commit,
-    .lock = memory_lock, .unlock = memory_unlock, .can_save = memory_can_save,
+    AQ_STORE_OPS,        .open = memory_open,     .close = memory_close, .get = memory_get,
+    .list = memory_list, .commit = memory_commit, .lock = memory_lock,   .unlock = memory_unlock,
 };
 
 static const struct aq_plugin plugin = {

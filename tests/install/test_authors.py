@@ -55,6 +55,15 @@ def test_a_plugin_is_found_in_a_directory_of_the_user(prefix, login, tmp_path):
     assert exported_symbols(tmp_path / "b/store-book.so") == ["aq_plugin_v1"]
 
 
+def test_the_example_keeps_every_clause_of_the_conformance_suite(prefix, tmp_path):
+    build(prefix, EXAMPLES / "plugin-out-of-tree", tmp_path / "b")
+    report = run(prefix / "libexec/amazonq/check-plugin", tmp_path / "b/store-book.so", "--format", "json",
+                 env={"HOME": str(tmp_path), **TOOLS})
+    clauses = json.loads(report)["clauses"]
+    assert {"store.commit.all-or-nothing", "store.kill", "store.full.file", "store.lock.death"} <= {
+        clause["id"] for clause in clauses if clause["result"] == "ok"}
+
+
 @pytest.mark.skipif(not shutil.which("c++"), reason="needs c++")
 def test_a_plugin_in_c_plus_plus_exports_its_entry_alone_and_hands_out_a_token(prefix, tmp_path):
     (tmp_path / "CMakeLists.txt").write_text(
