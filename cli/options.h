@@ -9,6 +9,7 @@ enum option {
     /* of every command */
     OPTION_STORE,
     OPTION_SOURCE,
+    OPTION_LOGIN,
     OPTION_DB,
     OPTION_TRANSPORT,
     OPTION_PLUGIN,

@@ -15,13 +15,10 @@ static const struct {
     enum option option;
     struct aq_str key;
 } table[] = {
-    { OPTION_STORE, AQ_STR_INIT("store") },
-    { OPTION_SOURCE, AQ_STR_INIT("source") },
-    { OPTION_DB, AQ_STR_INIT("db") },
-    { OPTION_TRANSPORT, AQ_STR_INIT("transport") },
-    { OPTION_PLUGIN, AQ_STR_INIT("plugin.path") },
-    { OPTION_ENDPOINT, AQ_STR_INIT("endpoint") },
-    { OPTION_CA_BUNDLE, AQ_STR_INIT("ca_bundle") },
+    { OPTION_STORE, AQ_STR_INIT("store") },         { OPTION_SOURCE, AQ_STR_INIT("source") },
+    { OPTION_LOGIN, AQ_STR_INIT("login") },         { OPTION_DB, AQ_STR_INIT("db") },
+    { OPTION_TRANSPORT, AQ_STR_INIT("transport") }, { OPTION_PLUGIN, AQ_STR_INIT("plugin.path") },
+    { OPTION_ENDPOINT, AQ_STR_INIT("endpoint") },   { OPTION_CA_BUNDLE, AQ_STR_INIT("ca_bundle") },
 };
 
 enum { TABLE_LEN = sizeof(table) / sizeof(table[0]), FILE_COUNT = 2 };

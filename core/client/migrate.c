@@ -329,7 +329,8 @@ static const struct aq_event *migrate_warning(struct migrate_op *m, struct aq_er
 static const struct aq_event *migrate_event(struct migrate_op *m)
 {
     struct aq_event *event = op_event(&m->op, AQ_EVENT_MIGRATED);
-    source_view(m->login.source, m->to.store, &m->login.token, buf_str(&m->profile_arn), &m->view);
+    source_view(m->to.client, m->login.source, m->to.store, &m->login.token,
+                buf_str(&m->profile_arn), &m->view);
     event->token = &m->view;
     event->name = str_from(side_name(&m->from));
     m->state = MIGRATE_TOLD;

@@ -5,12 +5,10 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "host/paths.h"
+#include "client/place.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const struct source sources[CLIENT_STORES] = {
     {
@@ -49,100 +47,16 @@ void source_login_done(struct source_login *login)
 
 /* ---- opening ---- */
 
-/* Whether the store lives in a file, by its setting `path`. */
-static bool source_takes_path(const struct plugin *plugin, struct aq_setting *ret)
-{
-    for (uint32_t i = 0; i < plugin->info.setting_count; i++) {
-        *ret = plugin_setting(plugin, i);
-        if (str_eq(str_from(ret->key), AQ_STR("path"))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* What the user says about the database: --db, or the setting `path` of a store that declares one.
- * *ret_takes_path: the store is a file at all. */
-static struct settings_value source_named_path(const struct aq_client *client,
-                                               const struct plugin *plugin, bool *ret_takes_path)
-{
-    struct settings_value named = settings_get(&client->settings, SETTINGS_DB);
-    struct aq_setting setting;
-    *ret_takes_path = source_takes_path(plugin, &setting);
-    if (*ret_takes_path) {
-        struct settings_value own =
-            settings_get_plugin(&client->settings, "store", plugin->info.name, &setting);
-        return named.origin > own.origin ? named : own;
-    }
-    return named;
-}
-
-/* Nothing is there. What cannot be looked at may be there all the same, and opening it will say
- * what is wrong. */
-static bool source_is_absent(const struct buf *path)
-{
-    struct stat info;
-    return stat((const char *)path->ptr, &info) != 0 && (errno == ENOENT || errno == ENOTDIR);
-}
-
-/* Where this source's database is. *ret_exists: worth looking, also when there is no path at all.
- */
-static aq_status source_path(const struct aq_client *client, const struct plugin *plugin,
-                             const struct source *source, struct buf *out,
-                             enum settings_origin *ret_origin, bool *ret_exists,
-                             struct aq_error *err)
-{
-    bool takes_path;
-    struct settings_value named = source_named_path(client, plugin, &takes_path);
-    *ret_exists = true;
-    *ret_origin = named.text.len ? named.origin : SETTINGS_DEFAULT;
-    if (!takes_path) {
-        return named.text.len ? error_set(err, AQ_E_INVALID,
-                                          "setting 'db': store '%s' has no database file, leave it "
-                                          "out",
-                                          plugin->info.name)
-                              : AQ_OK;
-    }
-    if (named.text.len) {
-        return paths_expand(AQ_STR("setting 'db'"), named.text, out, err);
-    }
-    aq_status st = paths_data(source->app, out, err);
-    if (st == AQ_OK) {
-        buf_add(out, AQ_STR("/data.sqlite3"));
-        st = buf_status(out) == AQ_OK ? AQ_OK : error_nomem(err, "path of the database");
-    }
-    if (st == AQ_OK) {
-        *ret_exists = !source_is_absent(out);
-    }
-    return st;
-}
-
-/* A store that is no file is the same for all sources, so it is opened once. */
-static bool source_is_shared(const struct plugin *plugin)
-{
-    struct aq_setting path;
-    return !source_takes_path(plugin, &path);
-}
-
 static aq_status source_open(struct aq_client *client, const struct plugin *plugin,
                              const struct source *source, bool must_exist, struct store *store,
                              struct aq_error *err)
 {
-    AUTO(buf) struct buf path = BUF(PATH_MAX);
-    struct settings_value where = { .origin = SETTINGS_DEFAULT };
-    bool exists = true;
-    aq_status st = source_path(client, plugin, source, &path, &where.origin, &exists, err);
-    if (st == AQ_OK && must_exist && !exists) {
+    AUTO(place) struct place place = { 0 };
+    aq_status st = place_find(client, plugin, source->app, &place, err);
+    if (st == AQ_OK && must_exist && !place.exists) {
         return AQ_E_NOTFOUND;
     }
-    where.text = buf_str(&path);
-    if (st == AQ_OK) {
-        st = store_open(plugin, &client->settings, where, &client->log, store, err);
-        if (st != AQ_OK) {
-            store_close(store);
-        }
-    }
-    return st;
+    return st == AQ_OK ? place_open(client, &place, store, err) : st;
 }
 
 aq_status source_store(struct aq_client *client, const struct source *source, bool must_exist,
@@ -153,7 +67,7 @@ aq_status source_store(struct aq_client *client, const struct source *source, bo
     if (st != AQ_OK) {
         return st;
     }
-    struct store *store = &client->stores[source_is_shared(plugin) ? 0 : source - sources];
+    struct store *store = &client->stores[place_is_shared(client, plugin) ? 0 : source - sources];
     if (!store_is_open(store)) {
         st = source_open(client, plugin, source, must_exist, store, err);
     }
@@ -262,19 +176,16 @@ static void source_add_places(const struct aq_client *client, struct aq_str want
 {
     const struct plugin *plugin = &client->store_plugin;
     for (size_t i = 0; i < CLIENT_STORES; i++) {
-        AUTO(buf) struct buf path = BUF(PATH_MAX);
-        enum settings_origin origin;
+        AUTO(place) struct place place = { 0 };
         struct aq_error ignored;
-        bool exists;
         bool looked = str_eq(wanted, AQ_STR("auto")) || str_eq(wanted, sources[i].name);
-        if (!looked ||
-            source_path(client, plugin, &sources[i], &path, &origin, &exists, &ignored) != AQ_OK ||
-            path.len == 0 || str_contains(buf_str(out), buf_str(&path))) {
+        if (!looked || place_find(client, plugin, sources[i].app, &place, &ignored) != AQ_OK ||
+            place.path.text.len == 0 || str_contains(buf_str(out), place.path.text)) {
             continue;
         }
         buf_add(out, out->len ? AQ_STR(" or ") : AQ_STR(""));
-        buf_add(out, buf_str(&path));
-        if (source_is_absent(&path)) {
+        buf_add(out, place.path.text);
+        if (place_is_absent(&place.text)) {
             buf_add(out, AQ_STR(" (no such file)"));
         }
     }
@@ -365,8 +276,9 @@ aq_status source_find(struct aq_client *client, const struct aq_token_wish *wish
                      wanted.ptr);
 }
 
-void source_view(const struct source *source, const struct store *store, const struct token *token,
-                 struct aq_str profile_arn, struct aq_token *ret)
+void source_view(const struct aq_client *client, const struct source *source,
+                 const struct store *store, const struct token *token, struct aq_str profile_arn,
+                 struct aq_token *ret)
 {
     *ret = (struct aq_token){
         .struct_size = sizeof(*ret),
@@ -381,6 +293,7 @@ void source_view(const struct source *source, const struct store *store, const s
         .profile_arn = profile_arn,
         .source = source->name,
         .store = str_from(store->plugin->info.name),
+        .login = place_login(client, store->plugin),
     };
 }
 

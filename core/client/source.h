@@ -69,10 +69,11 @@ aq_status source_reload(struct source_login *login, bool *ret_changed, struct aq
 aq_status source_replace(const struct source_login *login, struct aq_str expected,
                          struct aq_str value, struct aq_error *err);
 
-/* What a program sees of it. `token` is the login's, or a copy that lives longer; `store` is where
- * it is. */
-void source_view(const struct source *source, const struct store *store, const struct token *token,
-                 struct aq_str profile_arn, struct aq_token *ret);
+/* What a program of this client sees of it. `token` is the login's, or a copy that lives longer;
+ * `store` is where it is. */
+void source_view(const struct aq_client *client, const struct source *source,
+                 const struct store *store, const struct token *token, struct aq_str profile_arn,
+                 struct aq_token *ret);
 
 /* Append the profile's ARN, which a token that was exported brings along; nothing if there is none.
  */

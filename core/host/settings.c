@@ -42,6 +42,7 @@ static const struct {
     [SETTINGS_STORE] = { "store", "Q_STORE", "sqlite" },
     [SETTINGS_TRANSPORT] = { "transport", "Q_TRANSPORT", "curl" },
     [SETTINGS_SOURCE] = { "source", "Q_SOURCE", "auto" },
+    [SETTINGS_LOGIN] = { "login", "Q_LOGIN", "default" },
     [SETTINGS_DB] = { "db", "Q_DB", NULL },
     [SETTINGS_PLUGIN_PATH] = { "plugin.path", "Q_PLUGIN_PATH", NULL },
     [SETTINGS_ENDPOINT] = { "endpoint", "Q_ENDPOINT_URL", NULL },
@@ -335,7 +336,8 @@ struct settings_value settings_get(const struct settings *s, enum settings_id id
     struct settings_value value =
         settings_find(s, known[id].key, known[id].env, known[id].default_value);
     if (id == SETTINGS_STORE && value.origin < SETTINGS_ENV &&
-        settings_get(s, SETTINGS_DB).origin < SETTINGS_ENV && settings_has_token(s)) {
+        settings_get(s, SETTINGS_DB).origin < SETTINGS_ENV &&
+        settings_get(s, SETTINGS_LOGIN).origin < SETTINGS_ENV && settings_has_token(s)) {
         return (struct settings_value){ .text = AQ_STR("token-file"), .origin = SETTINGS_ENV };
     }
     return value;

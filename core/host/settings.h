@@ -17,6 +17,7 @@ enum settings_id {
     SETTINGS_STORE,         /* name or absolute path of the store plugin */
     SETTINGS_TRANSPORT,     /* the same for the transport */
     SETTINGS_SOURCE,        /* which login: auto, q-cli, kiro-cli */
+    SETTINGS_LOGIN,         /* name of a login beside the usual ones */
     SETTINGS_DB,            /* path of the database, for stores that have one */
     SETTINGS_PLUGIN_PATH,   /* more directories of plugins, separated by ':' */
     SETTINGS_ENDPOINT,      /* URL of the service */
@@ -60,8 +61,8 @@ aq_status settings_init(struct settings *s, const struct aq_client_options *opti
                         struct aq_error *err);
 void settings_done(struct settings *s);
 
-/* Value of a setting of the core. Where no store and no database is named, the store is that of a
- * token that was handed in, if there is one: docs/settings.md. */
+/* Value of a setting of the core. Where no store, no database and no login is named, the store is
+ * that of a token that was handed in, if there is one: docs/settings.md. */
 struct settings_value settings_get(const struct settings *s, enum settings_id id);
 
 /* Value of a plugin's setting, "KIND.NAME.KEY"; kind is "store" or "transport". */

@@ -7,12 +7,11 @@
 #include <string.h>
 
 aq_status store_open(const struct plugin *plugin, const struct settings *settings,
-                     struct settings_value path, struct log *log, struct store *ret,
-                     struct aq_error *err)
+                     const struct host_value *values, uint32_t count, struct log *log,
+                     struct store *ret, struct aq_error *err)
 {
-    const struct host_value database = { "path", path };
     ret->plugin = plugin;
-    aq_status st = host_table_init(&ret->host, plugin, settings, &database, 1, log, err);
+    aq_status st = host_table_init(&ret->host, plugin, settings, values, count, log, err);
     if (st != AQ_OK) {
         return st;
     }

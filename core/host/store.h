@@ -12,11 +12,12 @@ struct store {
     bool locked;
 };
 
-/* Open an instance. `path` is the database for plugins that declare a setting of that name. *ret
- * must be zeroed and must not move; store_close gives everything back either way. */
+/* Open an instance. `values`, count of them, are the core's for settings that the plugin may
+ * declare, such as `path`. *ret must be zeroed and must not move; store_close gives everything back
+ * either way. */
 aq_status store_open(const struct plugin *plugin, const struct settings *settings,
-                     struct settings_value path, struct log *log, struct store *ret,
-                     struct aq_error *err);
+                     const struct host_value *values, uint32_t count, struct log *log,
+                     struct store *ret, struct aq_error *err);
 void store_close(struct store *s);
 
 /* In a forked child: forget the instance without touching it. */

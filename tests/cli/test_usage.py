@@ -12,7 +12,8 @@ from command import BINARY, OWN_NAME
 COMMANDS = ["user export-token", "user migrate", "chat", "logout", "whoami", "settings", "version"]
 COMMANDS += ["help"]
 ELSEWHERE = ["login", "agent", "profile", "diagnostic", "issue", "mcp"]
-COMMON = ["--store", "--source", "--db", "--transport", "--plugin", "--endpoint", "--ca-bundle"]
+COMMON = ["--store", "--source", "--login", "--db", "--transport", "--plugin", "--endpoint"]
+COMMON += ["--ca-bundle"]
 
 
 TOP = Path(__file__).resolve().parents[2]

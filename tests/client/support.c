@@ -82,12 +82,11 @@ static void opened_begin(struct opened *o)
     options.setting_count = 1;
     assert_int_equal(settings_init(&o->settings, &options, &err), AQ_OK);
     assert_int_equal(loader_load(&o->settings, AQ_PLUGIN_STORE, &o->plugin, &err), AQ_OK);
-    assert_int_equal(
-        store_open(&o->plugin, &o->settings,
-                   (struct settings_value){ .text = { support_db(), strlen(support_db()) },
-                                            .origin = SETTINGS_EXPLICIT },
-                   &o->log, &o->store, &err),
-        AQ_OK);
+    const struct host_value path = {
+        "path", { .text = { support_db(), strlen(support_db()) }, .origin = SETTINGS_EXPLICIT }
+    };
+    assert_int_equal(store_open(&o->plugin, &o->settings, &path, 1, &o->log, &o->store, &err),
+                     AQ_OK);
 }
 
 static void opened_end(struct opened *o)

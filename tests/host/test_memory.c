@@ -62,7 +62,7 @@ static aq_status use_store(const struct settings *settings, struct aq_error *err
     struct buf value = BUF(AQ_STORE_VALUE_MAX);
     aq_status st = loader_load(settings, AQ_PLUGIN_STORE, &plugin, err);
     if (st == AQ_OK) {
-        st = store_open(&plugin, settings, (struct settings_value){ 0 }, &log, &store, err);
+        st = store_open(&plugin, settings, NULL, 0, &log, &store, err);
     }
     if (st == AQ_OK) {
         st = store_get(&store, AQ_STR("k"), &value, err);

@@ -61,6 +61,7 @@ struct aq_token {
     struct aq_str profile_arn;
     struct aq_str source; /* which login: "q-cli", "kiro-cli" */
     struct aq_str store;  /* name of the store plugin */
+    struct aq_str login;  /* name of the login beside the usual ones; empty: the usual one */
 };
 
 /**
