@@ -282,7 +282,7 @@ static const struct aq_event *logout_warning(struct logout_op *l, struct aq_erro
 static const struct aq_event *logout_event(struct logout_op *l)
 {
     struct aq_event *event = op_event(&l->op, AQ_EVENT_LOGGED_OUT);
-    source_view(l->source, l->store, &l->token, buf_str(&l->profile_arn), &l->view);
+    source_view(l->op.client, l->source, l->store, &l->token, buf_str(&l->profile_arn), &l->view);
     l->view.access_token = l->view.refresh_token = AQ_STR("");
     event->token = &l->view;
     l->state = LOGOUT_TOLD;

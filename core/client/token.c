@@ -274,7 +274,8 @@ static const struct aq_event *token_warning(struct token_op *t)
 static const struct aq_event *token_event(struct token_op *t, const struct token *token)
 {
     struct aq_event *event = op_event(&t->op, AQ_EVENT_TOKEN);
-    source_view(t->op.client, t->login.source, t->login.store, token, buf_str(&t->profile_arn), &t->view);
+    source_view(t->op.client, t->login.source, t->login.store, token, buf_str(&t->profile_arn),
+                &t->view);
     event->token = &t->view;
     t->state = TOKEN_HANDED;
     return event;

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The suite on our own stores, and on the example for authors: nothing is broken."""
 
-from command import TOKEN_KEY
-from suite import FAKES, PLUGINS, Report, assert_sound, check_broker, check_keyring
+from suite import PLUGINS, Report, assert_sound, check_broker, check_keyring
 
 # What does not concern a store, or cannot be tried there.
 ALWAYS = ("store.commit.read-only", "store.grant", "store.backend", "store.full.disk")
@@ -35,13 +34,6 @@ def test_store_token_file_with_a_token(place, token):
         file.write(token)
     report = Report(PLUGINS / "store-token-file.so", "--setting", f"file={place}/token")
     assert_sound(report, READ_ONLY)
-
-
-def test_the_example_for_authors(place, token):
-    with open(f"{place}/{TOKEN_KEY}", "w", encoding="utf-8") as file:
-        file.write(token)
-    report = Report(FAKES / "store-files.so", "--setting", f"directory={place}")
-    assert_sound(report, READ_ONLY, ["store.open.creates-nothing"])
 
 
 def test_store_broker(broker):
