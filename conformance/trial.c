@@ -25,7 +25,8 @@ uint64_t trial_now_us(void)
 }
 
 /* One message, in one write: other processes of the trial have the same pipe. */
-static void trial_tell(struct trial *t, char what, const char *id, const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void
+trial_tell(struct trial *t, char what, const char *id, const char *format, va_list args)
 {
     char message[VERDICT_MAX];
     int head = snprintf(message, sizeof(message), "%c%s ", what, id);

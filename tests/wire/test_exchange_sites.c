@@ -182,8 +182,7 @@ static void a_rejected_token_is_renewed_before_it_is_shown_to_the_next_site(void
 static void a_decision_about_the_account_is_final(void **state)
 {
     static const char *const bodies[] = {
-        "{\"__type\":\"AccessDeniedException\",\"message\":\"no\",\"reason\":\"TEMPORARILY_"
-        "SUSPENDED\"}",
+        "{\"__type\":\"AccessDeniedException\",\"reason\":\"TEMPORARILY_SUSPENDED\"}",
         "{\"__type\":\"ValidationException\",\"message\":\"Improperly formed request.\"}",
         "{\"__type\":\"ServiceQuotaExceededException\",\"message\":\"used up\"}",
     };
