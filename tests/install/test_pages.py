@@ -6,7 +6,8 @@ The words behind a fence say what a reader does with the block:
     sh                 paste it; it must succeed
     sh exit=7          ... it must end with 7
     sh login           the same, for somebody who is logged in with the stand-in service
-    sh check, meson    the same, if this q has `q plugin`, if Meson is there
+    sh check           the same, if this q has `q plugin`
+    sh meson           the same, if Meson is there
     text output        what the block before it printed; `...` stands for anything
     LANGUAGE file=X    write it into file X; pieces of one file follow each other
     c from=X           a passage of file X of this tree, which is tested as a whole
@@ -41,8 +42,8 @@ class Reader:
     def lacks(self, block):
         """What this block needs that is not here."""
         if "check" in block.marks:
-            help_ = subprocess.run([self.q, "plugin", "--help"], capture_output=True, text=True)
-            return None if help_.returncode == 0 else "q plugin"
+            if subprocess.run([self.q, "plugin", "--help"], capture_output=True).returncode:
+                return "q plugin"
         return "meson" if "meson" in block.marks and not shutil.which("meson") else None
 
     def follow(self, block):
