@@ -11,7 +11,7 @@ READ_ONLY = (
 ).split()
 OF_THE_PROCESS = (
     "store.lock.processes store.lock.death store.company.processes store.value.private "
-    "store.can-save.truth store.full store.kill"
+    "store.can-save store.full store.kill"
 ).split()
 ELSEWHERE = "store.open.creates-nothing store.value.private store.can-save.truth store.full".split()
 
