@@ -92,6 +92,47 @@ const struct command command_table[COMMAND_COUNT] = {
         .max_words = 2,
         .run = cmd_settings,
     },
+    [COMMAND_PLUGIN_LIST] = {
+        .name = "plugin list",
+        .args = "",
+        .summary = "list all plugins that are found, and what is wrong with them",
+        .details = "Formats: plain, json, json-pretty.\n",
+        .max_words = 0,
+        .run = cmd_plugin_list,
+    },
+    [COMMAND_PLUGIN_INFO] = {
+        .name = "plugin info",
+        .args = " NAME",
+        .summary = "say what a plugin is and which settings it has",
+        .details = "NAME: sqlite, store-sqlite, or the path of a file.  Formats: plain, json,\n"
+                   "json-pretty.\n",
+        .max_words = 1,
+        .run = cmd_plugin_info,
+    },
+    [COMMAND_PLUGIN_CHECK] = {
+        .name = "plugin check",
+        .args = " NAME",
+        .summary = "try whether a plugin holds what it has to",
+        .details = "NAME: sqlite, store-sqlite, or the path of a file.  Each clause is tried in a\n"
+                   "process of its own, with places of its own: no login is touched.  Formats:\n"
+                   "plain, json, json-pretty.  Exit codes: 1 a clause is broken, 3 it cannot be\n"
+                   "loaded or opened.\n"
+                   "\n"
+                   "Examples:\n"
+                   "  {q} plugin check build/store-files.so --setting directory=/run/secrets/login\n"
+                   "  {q} plugin check sqlite --only store.commit\n",
+        .max_words = 1,
+        .run = cmd_plugin_check,
+    },
+    [COMMAND_PLUGIN_PATH] = {
+        .name = "plugin path",
+        .args = "",
+        .summary = "print the directories that plugins are looked for in",
+        .details = "The first one that has a plugin of a name counts.  More are named with --plugin,\n"
+                   "Q_PLUGIN_PATH or the setting plugin.path.  Formats: plain, json, json-pretty.\n",
+        .max_words = 0,
+        .run = cmd_plugin_path,
+    },
     [COMMAND_VERSION] = {
         .name = "version",
         .args = "",

@@ -13,6 +13,10 @@ enum command_id {
     COMMAND_WHOAMI,
     COMMAND_BROKER,
     COMMAND_SETTINGS,
+    COMMAND_PLUGIN_LIST,
+    COMMAND_PLUGIN_INFO,
+    COMMAND_PLUGIN_CHECK,
+    COMMAND_PLUGIN_PATH,
     COMMAND_VERSION,
     COMMAND_HELP,
     COMMAND_COUNT,
@@ -47,6 +51,10 @@ int cmd_logout(const struct options *o);
 int cmd_whoami(const struct options *o);
 int cmd_broker(const struct options *o);
 int cmd_settings(const struct options *o);
+int cmd_plugin_list(const struct options *o);
+int cmd_plugin_info(const struct options *o);
+int cmd_plugin_check(const struct options *o);
+int cmd_plugin_path(const struct options *o);
 int cmd_version(const struct options *o);
 int cmd_help(const struct options *o);
 

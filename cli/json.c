@@ -34,32 +34,59 @@ static void separate(struct json *j)
     line(j);
 }
 
+/* key is NULL in an array. */
 static void begin_member(struct json *j, const char *key)
 {
     separate(j);
+    if (!key) {
+        return;
+    }
     text_add_char(j->out, '"');
     text_add_literal(j->out, key);
     text_add_literal(j->out, j->pretty ? "\": " : "\":");
 }
 
-void json_open(struct json *j, const char *key)
+static void open_with(struct json *j, const char *key, char bracket)
 {
-    if (key) {
+    if (j->depth > 0) {
         begin_member(j, key);
     }
-    text_add_char(j->out, '{');
+    text_add_char(j->out, bracket);
     j->comma = false;
     j->depth++;
 }
 
-void json_close(struct json *j)
+static void close_with(struct json *j, char bracket)
 {
     j->depth--;
     if (j->comma) {
         line(j);
     }
-    text_add_literal(j->out, j->depth > 0 ? "}" : "}\n");
+    text_add_char(j->out, bracket);
     j->comma = true;
+}
+
+void json_open(struct json *j, const char *key)
+{
+    open_with(j, key, '{');
+}
+
+void json_close(struct json *j)
+{
+    close_with(j, '}');
+    if (j->depth == 0) {
+        text_add_char(j->out, '\n');
+    }
+}
+
+void json_open_array(struct json *j, const char *key)
+{
+    open_with(j, key, '[');
+}
+
+void json_close_array(struct json *j)
+{
+    close_with(j, ']');
 }
 
 /* \uXXXX: one UTF-16 code unit. */

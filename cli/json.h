@@ -22,9 +22,13 @@ void json_compact(struct aq_str value, struct text *out);
 bool json_is_format(const char *name);
 bool json_is_pretty(const char *name);
 
-/* An object: the outermost one (key NULL), or as a member. Keys need no escaping. */
+/* An object: the outermost one or in an array (key NULL), or as a member. Keys need no escaping. */
 void json_open(struct json *j, const char *key);
 void json_close(struct json *j); /* a newline follows the outermost object */
+
+/* An array, as a member; key is NULL for what is in it. */
+void json_open_array(struct json *j, const char *key);
+void json_close_array(struct json *j);
 
 void json_string(struct json *j, const char *key, struct aq_str value);
 void json_string_or_null(struct json *j, const char *key, struct aq_str value);

@@ -42,7 +42,8 @@ static const struct definition table[] = {
       ONLY(COMMAND_EXPORT_TOKEN) },
     { OPTION_FORMAT, 'f', "format", "FORMAT", "what to print, see below (plain)",
       ONLY(COMMAND_LOGOUT) | ONLY(COMMAND_MIGRATE) | ONLY(COMMAND_SETTINGS) | ONLY(COMMAND_WHOAMI) |
-          ONLY(COMMAND_VERSION) },
+          ONLY(COMMAND_PLUGIN_LIST) | ONLY(COMMAND_PLUGIN_INFO) | ONLY(COMMAND_PLUGIN_CHECK) |
+          ONLY(COMMAND_PLUGIN_PATH) | ONLY(COMMAND_VERSION) },
     { OPTION_ACCESS_ONLY, 0, "access-only", NULL, "leave the refresh token out",
       ONLY(COMMAND_EXPORT_TOKEN) },
     { OPTION_WITH_REFRESH_TOKEN, 0, "with-refresh-token", NULL, "put it into env and fish, too",
@@ -77,6 +78,14 @@ static const struct definition table[] = {
       ONLY(COMMAND_BROKER) },
     { OPTION_IDLE_EXIT, 0, "idle-exit", "DUR", "end when nobody was connected this long",
       ONLY(COMMAND_BROKER) },
+
+    { OPTION_ONLY, 0, "only", "CLAUSE", "this one, or all that begin so; may be repeated",
+      ONLY(COMMAND_PLUGIN_CHECK) },
+    { OPTION_SETTING, 0, "setting", "KEY=VALUE", "a setting of the plugin; may be repeated",
+      ONLY(COMMAND_PLUGIN_CHECK) },
+    { OPTION_BACKEND, 0, "backend", "PID", "what serves the store: stopped, and killed",
+      ONLY(COMMAND_PLUGIN_CHECK) },
+    { OPTION_LIST, 0, "list", NULL, "print all clauses, try nothing", ONLY(COMMAND_PLUGIN_CHECK) },
 };
 
 enum { TABLE_LEN = sizeof(table) / sizeof(table[0]) };
@@ -168,6 +177,18 @@ static bool take_uid(struct options *o, const char *uid)
     return true;
 }
 
+static bool take_repeated(struct options *o, const struct definition *d, const char *value)
+{
+    if (o->repeated_count == OPTIONS_MAX_REPEATED) {
+        report_error("option '--%s': more than %d of these, give fewer at once", d->name,
+                     OPTIONS_MAX_REPEATED);
+        return false;
+    }
+    o->repeated[o->repeated_count].option = d->id;
+    o->repeated[o->repeated_count++].value = value;
+    return true;
+}
+
 /* A value is in the same argument (rest), or is the next one. */
 static bool take(struct parser *p, const struct definition *d, const char *rest)
 {
@@ -189,6 +210,9 @@ static bool take(struct parser *p, const struct definition *d, const char *rest)
         return false;
     }
     p->o->value[d->id] = rest;
+    if (d->id == OPTION_ONLY || d->id == OPTION_SETTING) {
+        return take_repeated(p->o, d, rest);
+    }
     return d->id != OPTION_ALLOW_UID || take_uid(p->o, rest);
 }
 

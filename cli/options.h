@@ -38,10 +38,14 @@ enum option {
     OPTION_SOCKET,
     OPTION_ALLOW_UID,
     OPTION_IDLE_EXIT,
+    OPTION_ONLY,
+    OPTION_SETTING,
+    OPTION_BACKEND,
+    OPTION_LIST,
     OPTION_COUNT,
 };
 
-enum { OPTIONS_MAX_WORDS = 2, OPTIONS_MAX_UIDS = 15 };
+enum { OPTIONS_MAX_WORDS = 2, OPTIONS_MAX_UIDS = 15, OPTIONS_MAX_REPEATED = 32 };
 
 struct command;
 
@@ -55,6 +59,11 @@ struct options {
     const char *value[OPTION_COUNT];      /* of options that take one; the last counts */
     unsigned uid_count;
     const char *uids[OPTIONS_MAX_UIDS]; /* of --allow-uid, where all count */
+    unsigned repeated_count;
+    struct {
+        enum option option; /* --only and --setting, where all count */
+        const char *value;
+    } repeated[OPTIONS_MAX_REPEATED];
 };
 
 /* Take argv apart. False after a usage error, which has been reported. */

@@ -22,6 +22,7 @@ struct aq_catalog {
     struct catalog found;
     const struct catalog_directory *directory; /* the next one to be named */
     const struct catalog_file *file;
+    struct buf named;     /* the last path that was looked for */
     struct plugin loaded; /* the last one */
 };
 
@@ -29,6 +30,7 @@ void aq_catalog_free(struct aq_catalog *catalog)
 {
     if (catalog) {
         plugin_done(&catalog->loaded);
+        buf_done(&catalog->named);
         catalog_done(&catalog->found);
         settings_done(&catalog->settings);
         alloc_free(catalog, sizeof(*catalog));
@@ -70,6 +72,18 @@ aq_status aq_catalog_next_directory(struct aq_catalog *catalog, struct aq_str *r
     return AQ_OK;
 }
 
+static void catalog_entry(const struct catalog_file *f, struct aq_catalog_entry *ret)
+{
+    *ret = (struct aq_catalog_entry){
+        .struct_size = ret->struct_size,
+        .flags =
+            (f->directory->is_own ? AQ_CATALOG_OWN : 0) | (f->is_hidden ? AQ_CATALOG_HIDDEN : 0),
+        .kind = f->kind,
+        .name = f->name,
+        .path = buf_str(&f->path),
+    };
+}
+
 aq_status aq_catalog_next(struct aq_catalog *catalog, struct aq_catalog_entry *ret)
 {
     const struct catalog_file *f = catalog->file;
@@ -79,19 +93,11 @@ aq_status aq_catalog_next(struct aq_catalog *catalog, struct aq_catalog_entry *r
     if (!f) {
         return AQ_END;
     }
-    *ret = (struct aq_catalog_entry){
-        .struct_size = ret->struct_size,
-        .flags =
-            (f->directory->is_own ? AQ_CATALOG_OWN : 0) | (f->is_hidden ? AQ_CATALOG_HIDDEN : 0),
-        .kind = f->kind,
-        .name = f->name,
-        .path = buf_str(&f->path),
-    };
+    catalog_entry(f, ret);
     catalog->file = f->next;
     return AQ_OK;
 }
 
-/* A path that the catalog has listed is loaded as a client would by its name. */
 static const struct catalog_file *catalog_file_at(const struct aq_catalog *catalog,
                                                   struct aq_str path)
 {
@@ -102,40 +108,52 @@ static const struct catalog_file *catalog_file_at(const struct aq_catalog *catal
     return f;
 }
 
-aq_status aq_catalog_load(struct aq_catalog *catalog, struct aq_str which,
-                          const struct aq_plugin **ret, struct aq_str *ret_path,
-                          struct aq_error *err)
+aq_status aq_catalog_find(struct aq_catalog *catalog, struct aq_str which,
+                          struct aq_catalog_entry *ret, struct aq_error *err)
 {
-    AUTO(buf) struct buf path = BUF(PATH_MAX);
-    const struct catalog_file *file = NULL;
+    const bool is_path = str_starts(which, AQ_STR("/"));
+    const struct catalog_file *file = is_path ? catalog_file_at(catalog, which) : NULL;
     aq_status st = AQ_OK;
-    plugin_done(&catalog->loaded);
-    if (str_starts(which, AQ_STR("/"))) {
-        file = catalog_file_at(catalog, which);
-    } else {
+    if (ret->struct_size < sizeof(*ret)) {
+        return error_set(err, AQ_E_INVALID, "catalog: an entry without a struct_size");
+    }
+    if (!is_path) {
         st = catalog_find(&catalog->found, which, &file, err);
     }
-    if (st != AQ_OK) {
-        return st;
+    if (st == AQ_OK && file) {
+        catalog_entry(file, ret);
+    } else if (st == AQ_OK) {
+        buf_clear(&catalog->named);
+        buf_add(&catalog->named, which);
+        *ret = (struct aq_catalog_entry){ .struct_size = ret->struct_size,
+                                          .path = buf_str(&catalog->named) };
+        st = buf_status(&catalog->named) == AQ_OK ? AQ_OK : error_nomem(err, "catalog");
     }
-    buf_add(&path, file ? buf_str(&file->path) : which);
-    if (buf_status(&path) != AQ_OK) {
-        return buf_status(&path) == AQ_E_NOMEM
+    return st;
+}
+
+/* A path that the catalog lists is loaded as by its name. */
+aq_status aq_catalog_load(struct aq_catalog *catalog, struct aq_str path,
+                          const struct aq_plugin **ret, struct aq_error *err)
+{
+    AUTO(buf) struct buf name = BUF(PATH_MAX);
+    const struct catalog_file *file = catalog_file_at(catalog, path);
+    plugin_done(&catalog->loaded);
+    buf_add(&name, path);
+    if (buf_status(&name) != AQ_OK || path.len == 0) {
+        return buf_status(&name) == AQ_E_NOMEM
                    ? error_nomem(err, "plugin")
-                   : error_set(err, AQ_E_INVALID, "plugin: its path is too long");
+                   : error_set(err, AQ_E_INVALID, "plugin: its path is empty or too long");
     }
     const struct loader_file chosen = {
-        .path = (const char *)path.ptr,
+        .path = (const char *)name.ptr,
         .is_own = file && file->directory->is_own,
         .kind = file ? file->kind : 0,
         .name = file ? file->name : (struct aq_str){ NULL, 0 },
     };
-    st = loader_load_file(&chosen, &catalog->loaded, err);
+    aq_status st = loader_load_file(&chosen, &catalog->loaded, err);
     if (st == AQ_OK) {
         *ret = &catalog->loaded.info;
-    }
-    if (st == AQ_OK && ret_path) {
-        *ret_path = buf_str(&catalog->loaded.path);
     }
     return st;
 }

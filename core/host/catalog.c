@@ -9,6 +9,7 @@
 
 #include <dirent.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 void catalog_done(struct catalog *c)
@@ -51,8 +52,9 @@ static aq_status catalog_read_directories(const struct settings *settings, struc
         if (!d) {
             return error_nomem(err, "plugins");
         }
+        char real[PATH_MAX];
         d->is_own = true;
-        buf_add(&d->path, buf_str(&own));
+        buf_add(&d->path, realpath((const char *)own.ptr, real) ? str_from(real) : buf_str(&own));
     }
     while (rest.len) {
         struct aq_str named = str_cut(&rest, ':');

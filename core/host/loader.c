@@ -266,12 +266,13 @@ static aq_status loader_look(const char *object, struct aq_str dir, int32_t kind
 static aq_status loader_check_name(const char *object, struct aq_str name,
                                    const struct plugin *plugin, struct aq_error *err)
 {
+    const char *path = (const char *)plugin->path.ptr;
     return str_eq(str_from(plugin->info.name), name)
                ? AQ_OK
                : error_set(err, AQ_E_PLUGIN,
-                           "%s: %.*s calls itself '%s', rename the file or choose it "
+                           "%s: %s calls itself '%s', rename the file or choose it "
                            "by its path",
-                           object, AQ_STR_ARG(buf_str(&plugin->path)), plugin->info.name);
+                           object, strstr(object, path) ? "it" : path, plugin->info.name);
 }
 
 static aq_status loader_load_name(const struct settings *settings, const char *object, int32_t kind,

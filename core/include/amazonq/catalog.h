@@ -8,7 +8,7 @@
  *
  *     aq_catalog_open(NULL, &catalog, &err)
  *     while (aq_catalog_next(catalog, &entry) == AQ_OK)
- *         aq_catalog_load(catalog, entry.path, &plugin, NULL, &err)   runs the plugin's
+ *         aq_catalog_load(catalog, entry.path, &plugin, &err)   runs the plugin's
  * constructors aq_catalog_free(catalog)
  */
 
@@ -66,20 +66,31 @@ AQ_API aq_status aq_catalog_next_directory(struct aq_catalog *catalog, struct aq
 AQ_API aq_status aq_catalog_next(struct aq_catalog *catalog, struct aq_catalog_entry *ret);
 
 /**
+ * Find the plugin that a client would take. Nothing is loaded.
+ *
+ * @param which  a name ("sqlite"), a kind and a name ("store-sqlite"), or an absolute path, which
+ *               is taken as it is: its kind is 0 and its name empty unless the catalog lists it
+ * @param ret    struct_size set by the caller; the path belongs to the catalog, until the next call
+ * @return AQ_OK, AQ_E_PLUGIN (there is none), AQ_E_INVALID (one of each kind; struct_size),
+ *         AQ_E_NOMEM
+ * Threads: any one.  Since: 0.1
+ */
+AQ_API aq_status aq_catalog_find(struct aq_catalog *catalog, struct aq_str which,
+                                 struct aq_catalog_entry *ret, struct aq_error *err);
+
+/**
  * Load a plugin into this process, where it stays, by the rules by which a client would
  * (docs/plugins.md). Its constructors run: whoever does not know it calls this in a child process.
  *
- * @param which     a name ("sqlite"), a kind and a name ("store-sqlite"), or an absolute path
- * @param ret       what it says of itself; valid until the next call with this catalog. Its
- *                  settings are setting_stride bytes apart, and as long as its author knew them
- * @param ret_path  the real path of the file, valid as long; NULL means not wanted
- * @return AQ_OK; AQ_E_PLUGIN, AQ_E_DENIED, with a text that says what to do; AQ_E_INVALID (no
- *         name, or one of both kinds); AQ_E_NOMEM
+ * @param path  absolute
+ * @param ret   what it says of itself; valid until the next call with this catalog. Its settings
+ *              are setting_stride bytes apart, and as long as its author knew them
+ * @return AQ_OK; AQ_E_PLUGIN, AQ_E_DENIED, with a text that says what to do; AQ_E_INVALID (the path
+ *         is too long), AQ_E_NOMEM
  * Threads: any one.  Since: 0.1
  */
-AQ_API aq_status aq_catalog_load(struct aq_catalog *catalog, struct aq_str which,
-                                 const struct aq_plugin **ret, struct aq_str *ret_path,
-                                 struct aq_error *err);
+AQ_API aq_status aq_catalog_load(struct aq_catalog *catalog, struct aq_str path,
+                                 const struct aq_plugin **ret, struct aq_error *err);
 
 /**
  * SHA-256 of a file, to compare a plugin with what its author published.
