@@ -21,6 +21,8 @@ const struct clause transport_always_clauses[] = {
     { "transport.finish.never-blocks", "finish never blocks, whatever the call is doing.", NULL, 0,
       0 },
     { "transport.close.prompt", "close never blocks.", NULL, 0, 0 },
+    { "transport.ready.said", "A call that has something to read is reported ready.", NULL,
+      CLAUSE_GATE, 0 },
     { "transport.ready.inside-step", "Only step says ready.", NULL, 0, 0 },
     { "transport.ready.once",
       "ready is said once, and not again until the call was read down to AQ_AGAIN.", NULL, 0, 0 },

@@ -15,28 +15,29 @@ enum {
     READ_MAX = 64 * 1024,
     EMPTY_READS_MAX = 1000,
     OVERDUE_MAX = 1000,
+    RESTLESS_STEPS = 20000,
     PATIENCE_MS = 10000,
     TURN_MS = 200,
 };
 
 #define GUARD_BYTE 0xa5
 
-/* A second is what the host puts into its log; twice that is more than a busy machine adds. */
+/* A second is what the host puts into its log. */
 static const struct call open_call = { "open", 0, NULL, AQ_OK, AQ_E_LIMIT, AQ_OK };
 static const struct call close_call = {
-    "close", 2000, "transport.close.prompt", AQ_OK, AQ_OK, AQ_OK
+    "close", 1000, "transport.close.prompt", AQ_OK, AQ_OK, AQ_OK
 };
-static const struct call interest_call = { "interest", 2000,  "transport.interest.prompt",
+static const struct call interest_call = { "interest", 1000,  "transport.interest.prompt",
                                            AQ_OK,      AQ_OK, AQ_OK };
-static const struct call step_call = { "step", 2000,       "transport.step.never-blocks",
+static const struct call step_call = { "step", 1000,       "transport.step.never-blocks",
                                        AQ_OK,  AQ_E_LIMIT, AQ_OK };
-static const struct call start_call = { "start", 2000,       "transport.start.never-blocks",
+static const struct call start_call = { "start", 1000,       "transport.start.never-blocks",
                                         AQ_OK,   AQ_E_LIMIT, AQ_OK };
-static const struct call response_call = { "response", 2000,       "transport.read.never-blocks",
+static const struct call response_call = { "response", 1000,       "transport.read.never-blocks",
                                            AQ_AGAIN,   AQ_E_LIMIT, AQ_OK };
-static const struct call read_call = { "read", 2000,       "transport.read.never-blocks",
+static const struct call read_call = { "read", 1000,       "transport.read.never-blocks",
                                        AQ_END, AQ_E_LIMIT, AQ_OK };
-static const struct call finish_call = { "finish", 2000,  "transport.finish.never-blocks",
+static const struct call finish_call = { "finish", 1000,  "transport.finish.never-blocks",
                                          AQ_OK,    AQ_OK, AQ_OK };
 
 /* ---- the instance ---- */
@@ -54,9 +55,10 @@ static uintptr_t next_cookie = FIRST_COOKIE;
 
 static void client_ready(struct witness *w, void *cookie)
 {
-    const struct client *c = w->user;
+    struct client *c = w->user;
     const uintptr_t number = (uintptr_t)cookie;
     struct exchange *e = c->exchanges;
+    c->said++;
     if (w->inside != &step_call) {
         trial_breach(w->trial, "transport.ready.inside-step",
                      "ready was called inside %s; only step says ready, the others make the "
@@ -193,8 +195,12 @@ aq_status client_step(struct client *c)
 
 bool client_wait(struct client *c, int timeout_ms)
 {
+    const unsigned before = c->said;
     int wait_ms = timeout_ms;
     client_interest(c);
+    if (c->said != before) {
+        return true; /* by a transport that should have waited for step */
+    }
     if (c->deadline_us != UINT64_MAX) {
         const uint64_t now_us = client_now_us(c);
         const uint64_t left_ms =
@@ -215,7 +221,16 @@ bool client_wait(struct client *c, int timeout_ms)
 
 void client_settle(struct client *c, int quiet_ms)
 {
+    const unsigned before = c->steps;
     while (client_wait(c, quiet_ms)) {
+        if (c->steps - before > RESTLESS_STEPS) {
+            trial_break_off(c->trial,
+                            c->exchanges ? "transport.interest.rests-with-calls"
+                                         : "transport.interest.rests-without-calls",
+                            "%d steps were asked for and there was no rest; make the descriptor "
+                            "readable only while there is work",
+                            RESTLESS_STEPS);
+        }
         for (struct exchange *e = c->exchanges; e; e = e->next) {
             if (e->news && !e->over && !e->stop_reading) {
                 exchange_pull(e);
@@ -462,6 +477,18 @@ void exchange_pull(struct exchange *e)
     }
 }
 
+/* Without an answer to the simplest of requests nothing else is worth a try. */
+noreturn static void exchange_is_forgotten(const struct exchange *e)
+{
+    static const char what[] =
+        "%s: ready was not said for %d s, though the lab had something to say; make the descriptor "
+        "readable, or give a deadline, when step has work";
+    if (e->client->is_probe) {
+        trial_break_off(e->client->trial, "transport.ready.said", what, e->url, PATIENCE_MS / 1000);
+    }
+    trial_fail(e->client->trial, what, e->url, PATIENCE_MS / 1000);
+}
+
 /* Until there is news of it, which is read. */
 static void exchange_drive(struct exchange *e)
 {
@@ -469,10 +496,7 @@ static void exchange_drive(struct exchange *e)
     const uint64_t since_us = trial_now_us();
     while (!e->news) {
         if (trial_now_us() - since_us > PATIENCE_MS * UINT64_C(1000)) {
-            trial_fail(c->trial,
-                       "%s: ready was not said for %d s, though the lab had something to say; "
-                       "make the descriptor readable, or give a deadline, when step has work",
-                       e->url, PATIENCE_MS / 1000);
+            exchange_is_forgotten(e);
         }
         client_wait(c, TURN_MS);
     }

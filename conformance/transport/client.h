@@ -73,7 +73,9 @@ struct client {
     uint64_t stepped_us; /* when the last step began */
     unsigned overdue;    /* steps in a row that were due before the one before */
     unsigned steps;
+    unsigned said;              /* times that ready was called */
     struct exchange *exchanges; /* under way */
+    bool is_probe;              /* finding out what it speaks */
     bool may_fail;              /* a step that fails ends the calls, not the clause */
 };
 

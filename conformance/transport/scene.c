@@ -46,6 +46,7 @@ bool scene_find_ways(struct scene *s)
 {
     struct client c;
     client_open(&c, s);
+    c.is_probe = true;
     for (size_t i = 0; i < WAYS; i++) {
         scene_try(s, &c, i);
     }
