@@ -63,6 +63,17 @@ const struct command command_table[COMMAND_COUNT] = {
         .max_words = 0,
         .run = cmd_whoami,
     },
+    [COMMAND_DOCTOR] = {
+        .name = "doctor",
+        .args = "",
+        .summary = "find out what is wrong, and what to do about it",
+        .details = "Looks at settings, plugins, the store, the login, and the way to every host it\n"
+                   "needs; changes nothing and refreshes nothing.  What is printed has no secret in\n"
+                   "it and can go into a bug report.  Formats: plain, json, json-pretty.\n"
+                   "Exit code 1: something is wrong.\n",
+        .max_words = 0,
+        .run = cmd_doctor,
+    },
     [COMMAND_BROKER] = {
         .name = "broker",
         .args = "",

@@ -11,6 +11,7 @@ enum command_id {
     COMMAND_CHAT,
     COMMAND_LOGOUT,
     COMMAND_WHOAMI,
+    COMMAND_DOCTOR,
     COMMAND_BROKER,
     COMMAND_SETTINGS,
     COMMAND_PLUGIN_LIST,
@@ -49,6 +50,7 @@ int cmd_migrate(const struct options *o);
 int cmd_chat(const struct options *o);
 int cmd_logout(const struct options *o);
 int cmd_whoami(const struct options *o);
+int cmd_doctor(const struct options *o);
 int cmd_broker(const struct options *o);
 int cmd_settings(const struct options *o);
 int cmd_plugin_list(const struct options *o);

@@ -56,7 +56,7 @@ static const struct {
 
 /* ---- explicit settings ---- */
 
-static bool settings_key_is_known(struct aq_str key)
+bool settings_key_is_known(struct aq_str key)
 {
     for (size_t i = 0; i < KNOWN_COUNT; i++) {
         if (str_eq(key, str_from(known[i].key))) {
@@ -270,21 +270,39 @@ void settings_done(struct settings *s)
     *s = (struct settings){ 0 };
 }
 
+/* Value of a variable; NULL if it is not set, or empty. */
+static const char *settings_variable(struct aq_str name)
+{
+    char copy[SETTINGS_NAME_MAX];
+    if (name.len == 0 || name.len >= sizeof(copy)) {
+        return NULL;
+    }
+    memcpy(copy, name.ptr, name.len);
+    copy[name.len] = '\0';
+    const char *value = secure_getenv(copy);
+    return value && value[0] != '\0' ? value : NULL;
+}
+
+void settings_add_set(const char *variables, struct buf *out)
+{
+    struct aq_str rest = str_from(variables);
+    while (rest.len) {
+        struct aq_str name = str_cut(&rest, ',');
+        if (settings_variable(name)) {
+            buf_printf(out, "%s%.*s", out->len ? ", " : "", AQ_STR_ARG(name));
+        }
+    }
+}
+
 /* First of the comma-separated variables that is set and not empty. */
 static struct settings_value settings_env(const struct settings *s, const char *names)
 {
     struct aq_str rest = str_from(names);
     while (rest.ptr && !(s->flags & AQ_CLIENT_NO_ENV)) {
-        char name[SETTINGS_NAME_MAX];
-        struct aq_str one = str_cut(&rest, ',');
-        if (one.len == 0 || one.len >= sizeof(name)) {
-            continue;
-        }
-        memcpy(name, one.ptr, one.len);
-        name[one.len] = '\0';
-        const char *value = secure_getenv(name);
-        if (value && value[0] != '\0') {
-            return (struct settings_value){ str_from(value), SETTINGS_ENV, one, NULL };
+        struct aq_str name = str_cut(&rest, ',');
+        const char *value = settings_variable(name);
+        if (value) {
+            return (struct settings_value){ str_from(value), SETTINGS_ENV, name, NULL };
         }
     }
     return (struct settings_value){ .origin = SETTINGS_NOWHERE };
@@ -360,6 +378,21 @@ bool settings_has_service(const struct settings *s, struct aq_str *ret_endpoint)
 {
     *ret_endpoint = s->service_endpoint;
     return settings_file_member(s, SERVICE_KEY) != NULL;
+}
+
+const char *settings_key(enum settings_id id)
+{
+    return known[id].key;
+}
+
+const char *settings_variables(enum settings_id id)
+{
+    return known[id].env;
+}
+
+struct aq_str settings_file_key(const struct settings *s, uint32_t i)
+{
+    return i < s->member_count ? s->members[i].key : AQ_STR("");
 }
 
 /* ---- making them ---- */

@@ -25,6 +25,7 @@ enum settings_id {
     SETTINGS_CA_BUNDLE,     /* for the transport's setting of that name */
     SETTINGS_API_TIMEOUT,   /* milliseconds until the answer begins */
     SETTINGS_SHARE_CONTENT, /* "false": the service must not use the content */
+    SETTINGS_COUNT,
 };
 
 enum settings_origin {
@@ -75,6 +76,20 @@ struct aq_str settings_explicit_key(const struct settings *s, uint32_t i);
 /* The existing CLI's setting api.codewhisperer.service: its mere presence suppresses profileArn,
  * and it names an endpoint if it is an object with the strings endpoint and region. */
 bool settings_has_service(const struct settings *s, struct aq_str *ret_endpoint);
+
+/* For those who explain them: key and variables ("A,B", or NULL) of a setting of the core; the i-th
+ * key of settings.json, whoever it belongs to (the empty view behind the last). */
+const char *settings_key(enum settings_id id);
+const char *settings_variables(enum settings_id id);
+struct aq_str settings_file_key(const struct settings *s, uint32_t i);
+
+/* Append the names of those of the variables ("A,B", or NULL) that are set and not empty, separated
+ * by
+ * ", ". Names only: a proxy's URL may have a password in it. */
+void settings_add_set(const char *variables, struct buf *out);
+
+/* True if this is a key of the core, or may be one of a plugin's. */
+bool settings_key_is_known(struct aq_str key);
 
 /* Append where a value comes from, as "from VARIABLE", "in FILE", "as an option", "by default". */
 void settings_place(const struct settings *s, const struct settings_value *value, struct buf *out);

@@ -154,6 +154,37 @@ bool timestamp_parse(struct aq_str text, int64_t *ret_s)
     return true;
 }
 
+/* Cut three letters: their place in names, from 1. */
+static bool cut_name(struct aq_str *rest, const char *names, int64_t *ret)
+{
+    for (int64_t i = 0; names[3 * i]; i++) {
+        struct aq_str name = { names + 3 * i, 3 };
+        if (str_starts(*rest, name)) {
+            *rest = str_from_offset(*rest, name.len);
+            *ret = i + 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool timestamp_parse_http(struct aq_str text, int64_t *ret_s)
+{
+    struct date d;
+    int64_t weekday, time;
+    bool leap;
+    if (!cut_name(&text, "SunMonTueWedThuFriSat", &weekday) || !cut_char(&text, ',') ||
+        !cut_char(&text, ' ') || !cut_number(&text, 2, 31, &d.day) || !cut_char(&text, ' ') ||
+        !cut_name(&text, "JanFebMarAprMayJunJulAugSepOctNovDec", &d.month) ||
+        !cut_char(&text, ' ') || !cut_number(&text, 4, YEAR_MAX, &d.year) ||
+        !cut_char(&text, ' ') || !date_exists(d) || !cut_time(&text, &time, &leap) ||
+        !str_eq(text, AQ_STR(" GMT"))) {
+        return false;
+    }
+    *ret_s = date_to_days(d) * DAY + time;
+    return true;
+}
+
 bool timestamp_format(int64_t s, char ret[TIMESTAMP_TEXT_MAX])
 {
     int64_t days = s / DAY;

@@ -17,4 +17,7 @@ bool timestamp_parse(struct aq_str text, int64_t *ret_s);
 /* "2026-01-31T09:08:07Z"; false for years outside 0000..9999. */
 bool timestamp_format(int64_t s, char ret[TIMESTAMP_TEXT_MAX]);
 
+/* The same for the header `date`: "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, section 5.6.7). */
+bool timestamp_parse_http(struct aq_str text, int64_t *ret_s);
+
 #endif

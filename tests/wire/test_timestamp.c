@@ -152,6 +152,39 @@ static void every_day_of_800_years_is_written_and_read_back(void **state)
     }
 }
 
+static void the_date_of_an_answer_is_read(void **state)
+{
+    int64_t s = 0;
+    (void)state;
+    assert_true(timestamp_parse_http(AQ_STR("Sun, 06 Nov 1994 08:49:37 GMT"), &s));
+    assert_int_equal(s, 784111777);
+    assert_true(timestamp_parse_http(AQ_STR("Thu, 29 Feb 2024 00:00:00 GMT"), &s));
+    assert_int_equal(s, 1709164800);
+}
+
+static void what_is_no_date_of_an_answer_is_refused(void **state)
+{
+    static const char *const bad[] = {
+        "",
+        "Sun",
+        "Sun, 06 Nov 1994 08:49:37",
+        "Sun, 06 Nov 1994 08:49:37 CET",
+        "Sun, 06 Nov 1994 08:49:37 GMT ",
+        "Sun, 6 Nov 1994 08:49:37 GMT",
+        "sun, 06 nov 1994 08:49:37 GMT",
+        "Sunday, 06-Nov-94 08:49:37 GMT",
+        "Sun Nov  6 08:49:37 1994",
+        "Sun, 31 Feb 1994 08:49:37 GMT",
+        "Sun, 06 Nov 1994 24:00:00 GMT",
+        "1994-11-06T08:49:37Z",
+    };
+    int64_t s;
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_false(timestamp_parse_http((struct aq_str){ bad[i], strlen(bad[i]) }, &s));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +197,8 @@ int main(void)
         cmocka_unit_test(times_are_written_in_the_q_clis_form),
         cmocka_unit_test(years_that_do_not_fit_are_not_written),
         cmocka_unit_test(every_day_of_800_years_is_written_and_read_back),
+        cmocka_unit_test(the_date_of_an_answer_is_read),
+        cmocka_unit_test(what_is_no_date_of_an_answer_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

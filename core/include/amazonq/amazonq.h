@@ -12,6 +12,7 @@
  *     token.h           the operation that yields a valid token
  *     logout.h          the operation that removes a login from its store
  *     migrate.h         the operation that moves a login to another store
+ *     check.h           the operation that looks for what is wrong
  *     settings.h        what is in settings.json, and how to change it
  *     access_key.h      AWS access keys in place of a login
  *     catalog.h         which plugins there are, and what they say of themselves
@@ -22,6 +23,7 @@
 
 #include <amazonq/access_key.h>
 #include <amazonq/catalog.h>
+#include <amazonq/check.h>
 #include <amazonq/client.h>
 #include <amazonq/exchange.h>
 #include <amazonq/http.h>

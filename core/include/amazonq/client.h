@@ -64,6 +64,7 @@ struct aq_exchange_header;
 #define AQ_EVENT_BODY 10       /* aq_http_start only: payload: the next bytes of the body */
 #define AQ_EVENT_MIGRATED 11   /* token: the login in its new store; name: the store it came from */
 #define AQ_EVENT_LOGGED_OUT 12 /* token: the login that was removed, without its tokens */
+#define AQ_EVENT_FINDING 17    /* kind, name, text, payload: what a check found (check.h) */
 
 /* Kinds of AQ_EVENT_MESSAGE, named as the service names them. */
 #define AQ_MESSAGE_UNKNOWN 0

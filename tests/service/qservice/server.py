@@ -20,7 +20,7 @@ from .connections import Connections, Loop
 from .state import State
 
 HOST = "127.0.0.1"
-REAL_HOSTS = "*.us-east-1.amazonaws.com"  # for clients that a proxy leads here
+REAL_HOSTS = ("*.us-east-1.amazonaws.com", "*.us-east-1.kiro.dev")  # where a proxy leads here
 BACKLOG = 512
 
 
@@ -99,7 +99,7 @@ def _listen(port):
 def _certificates(directory):
     """Make an authority of our own and a certificate; return the three paths."""
     authority = trustme.CA()
-    issued = authority.issue_cert("localhost", HOST, "::1", REAL_HOSTS)
+    issued = authority.issue_cert("localhost", HOST, "::1", *REAL_HOSTS)
     paths = [str(directory / name) for name in ("ca.pem", "server.pem", "server.key")]
     authority.cert_pem.write_to_path(paths[0])
     for index, blob in enumerate(issued.cert_chain_pems):

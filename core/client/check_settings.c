@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is set, where, and what of it counts for nothing. Values that are wrong do not get here: a
+ * client with one is not made. */
+#include "base/alloc.h"
+#include "base/str.h"
+#include "client/check.h"
+
+#include <limits.h>
+#include <string.h>
+
+enum { LIST_MAX = 512 }; /* bytes of a list in a finding */
+
+void check_origin(const struct aq_client *client, struct settings_value value, struct buf *out)
+{
+    buf_add_char(out, '(');
+    settings_place(&client->settings, &value, out);
+    buf_add_char(out, ')');
+}
+
+/* ---- settings.json ---- */
+
+/* A key that is a plugin's, if the plugin is loaded and has one of that name; else nobody knows. */
+static bool is_declared(const struct plugin *plugin, struct aq_str key)
+{
+    struct aq_str rest = key;
+    struct aq_str kind = str_cut(&rest, '.');
+    struct aq_str name = str_cut(&rest, '.');
+    if (!str_eq(kind, str_from(loader_kind_name(plugin->info.kind))) ||
+        !str_eq(name, str_from(plugin->info.name))) {
+        return true;
+    }
+    for (uint32_t i = 0; i < plugin->info.setting_count; i++) {
+        if (str_eq(rest, str_from(plugin_setting(plugin, i).key))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The existing CLI's keys all have a dot in them; what has none is ours, or misspelt. */
+static bool is_odd(const struct aq_client *client, struct aq_str key)
+{
+    bool plugins = (!client->has_store_plugin || is_declared(&client->store_plugin, key)) &&
+                   (!client->has_transport_plugin || is_declared(&client->transport_plugin, key));
+    bool ours = !memchr(key.ptr, '.', key.len) || str_starts(key, AQ_STR("store.")) ||
+                str_starts(key, AQ_STR("transport.")) || str_starts(key, AQ_STR("plugin.")) ||
+                str_starts(key, AQ_STR("oidc."));
+    return ours && (!settings_key_is_known(key) || !plugins);
+}
+
+static void check_keys(const struct aq_client *client, struct findings *f)
+{
+    const struct settings *s = &client->settings;
+    const char *path = s->file_path.ptr ? (const char *)s->file_path.ptr : "settings.json";
+    if (s->flags & AQ_CLIENT_NO_SETTINGS) {
+        findings_add(f, AQ_FINDING_OK, "settings.file", NULL, "settings.json is not used");
+        return;
+    }
+    findings_add(f, AQ_FINDING_OK, "settings.file", NULL, "%s: %s", path,
+                 s->file.len ? "read" : "not there, which is fine");
+    struct aq_str key;
+    for (uint32_t i = 0; (key = settings_file_key(s, i)).len; i++) {
+        if (is_odd(client, key)) {
+            findings_add(f, AQ_FINDING_WARN, "settings.file",
+                         "Correct its name (docs/settings.md), or remove it: q settings --delete "
+                         "KEY",
+                         "%s: the key '%.*s' is not known and counts for nothing", path,
+                         AQ_STR_ARG(key));
+        }
+    }
+}
+
+static void check_service(const struct aq_client *client, struct findings *f)
+{
+    struct aq_str endpoint;
+    if (!settings_has_service(&client->settings, &endpoint)) {
+        return;
+    }
+    if (endpoint.len) {
+        findings_add(f, AQ_FINDING_OK, "settings.value", NULL,
+                     "api.codewhisperer.service names the endpoint %.*s; no profile is sent",
+                     AQ_STR_ARG(endpoint));
+    } else {
+        findings_add(f, AQ_FINDING_WARN, "settings.value",
+                     "Run: q settings --delete api.codewhisperer.service",
+                     "api.codewhisperer.service is not an object with the texts endpoint and "
+                     "region: it names no endpoint, and no profile is sent all the same");
+    }
+}
+
+static void check_values(const struct aq_client *client, struct findings *f)
+{
+    for (enum settings_id id = 0; id < SETTINGS_COUNT; id++) {
+        struct settings_value value = settings_get(&client->settings, id);
+        AUTO(buf) struct buf origin = BUF(PATH_MAX);
+        if (value.origin > SETTINGS_DEFAULT) {
+            check_origin(client, value, &origin);
+            findings_add(f, AQ_FINDING_OK, "settings.value", NULL, "%s = %.*s %.*s",
+                         settings_key(id), AQ_STR_ARG(value.text), AQ_STR_ARG(buf_str(&origin)));
+        }
+    }
+}
+
+/* ---- the environment ---- */
+
+static void check_environment(const struct aq_client *client, struct findings *f)
+{
+    AUTO(buf) struct buf set = BUF(LIST_MAX);
+    AUTO(buf) struct buf keys = BUF(LIST_MAX);
+    for (enum settings_id id = 0; id < SETTINGS_COUNT; id++) {
+        settings_add_set(settings_variables(id), &set);
+    }
+    const struct plugin *plugins[] = {
+        client->has_store_plugin ? &client->store_plugin : NULL,
+        client->has_transport_plugin ? &client->transport_plugin : NULL,
+    };
+    for (size_t p = 0; p < sizeof(plugins) / sizeof(plugins[0]); p++) {
+        for (uint32_t i = 0; plugins[p] && i < plugins[p]->info.setting_count; i++) {
+            settings_add_set(plugin_setting(plugins[p], i).env, &set);
+        }
+    }
+    settings_add_set("XDG_DATA_HOME,XDG_STATE_HOME,XDG_CACHE_HOME,SSLKEYLOGFILE", &set);
+    findings_add(f, AQ_FINDING_OK, "environment", NULL, "%s%.*s",
+                 set.len ? "set: " : "nothing that matters here is set", AQ_STR_ARG(buf_str(&set)));
+    settings_add_set("SSLKEYLOGFILE", &keys);
+    if (keys.len) {
+        findings_add(f, AQ_FINDING_WARN, "environment", "Unset SSLKEYLOGFILE.",
+                     "SSLKEYLOGFILE: a file gets keys that open recorded connections, tokens and "
+                     "all");
+    }
+}
+
+void check_settings(struct aq_client *client, struct findings *f)
+{
+    check_keys(client, f);
+    check_service(client, f);
+    check_values(client, f);
+    check_environment(client, f);
+}

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`q doctor` names what is wrong and what to do, changes nothing, and says nothing secret."""
+
+import json
+import os
+import socket
+
+import pytest
+from peers import HOST, Authority, Proxy, tls_server
+
+PROFILE = "arn:aws:codewhisperer:us-east-1:111122223333:profile/STANDIN0001"
+REFUSED = {"code": "AccessDeniedException", "message": "not here", "status": 403}
+TRANSPORTS = ("curl", "h2")
+
+
+class Sheet:
+    """What the command found, by subject."""
+
+    def __init__(self, command, *args):
+        self.result = command.run("doctor", "--format", "json", *args)
+        self.all = self.result.json["findings"]
+
+    def of(self, subject):
+        return [finding for finding in self.all if finding["subject"] == subject]
+
+    def one(self, subject):
+        (finding,) = self.of(subject)
+        return finding
+
+    def wrong(self):
+        return {finding["subject"] for finding in self.all if finding["status"] == "fail"}
+
+
+@pytest.fixture
+def away(q, service):
+    """The command with a login, and endpoints that the test chooses with `--endpoint`."""
+    service.seed(q.db)
+    q.env["AWS_ENDPOINT_URL_SSO_OIDC"] = service.url
+    return q
+
+
+@pytest.fixture
+def authority(q):
+    made = Authority(q.home)
+    q.env["SSL_CERT_FILE"] = str(made.path)
+    return made
+
+
+def test_where_nothing_is_wrong_it_says_so(online, login):
+    result = online.run("doctor")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.endswith("\nNothing is wrong.\n")
+    for line in result.out.splitlines()[:-1]:
+        assert line.startswith("ok    ")
+
+
+def test_the_json_form_is_the_documented_one(online, login):
+    sheet = Sheet(online)
+    assert sheet.result.code == 0
+    assert list(sheet.result.json) == ["schema_version", "findings", "failures", "warnings"]
+    assert sheet.result.json["schema_version"] == 1
+    assert (sheet.result.json["failures"], sheet.result.json["warnings"]) == (0, 0)
+    for finding in sheet.all:
+        assert list(finding) == ["subject", "status", "what"]
+    assert [finding["subject"] for finding in sheet.all if "set" not in finding["subject"]] == [
+        "version",
+        "plugin",
+        "plugin",
+        "environment",
+        "login",
+        "store.file",
+        "store.save",
+        "login.token",
+        "login.region",
+        "sign-in.connect",
+        "sign-in.clock",
+        "service.connect",
+        "service.clock",
+        "service.login",
+    ]
+    pretty = online.run("doctor", "-f", "json-pretty")
+    assert pretty.out == json.dumps(pretty.json, indent=2) + "\n"
+
+
+def test_it_names_no_person_and_no_home(online, service):
+    service.seed(online.db, profile=PROFILE)
+    out = online.run("doctor").out
+    assert "of an organisation" in out and "takes the login" in out
+    for private in (str(online.home), "111122223333", "STANDIN0001", "example.awsapps.com"):
+        assert private not in out
+
+
+def test_without_a_login_it_says_where_it_looked(online):
+    sheet = Sheet(online)
+    assert sheet.result.code == 1
+    assert "data.sqlite3 (no such file)" in sheet.one("login")["what"]
+    assert sheet.wrong() == {"login"}
+    assert sheet.one("service.connect")["status"] == "ok"  # it can be reached all the same
+
+
+def test_an_expired_login_is_not_refreshed(online, service):
+    service.seed(online.db, expires_in=-100)
+    before = online.row()
+    sheet = Sheet(online)
+    assert "the next command that needs it refreshes it" in sheet.one("login.token")["what"]
+    assert "export-token" in sheet.one("login.token")["fix"]
+    assert sheet.one("service.login")["status"] == "warn"
+    assert (sheet.result.code, online.row()) == (0, before)
+    assert service.calls("CreateToken:refresh_token") == service.calls("ListAvailableModels") == 0
+
+
+def test_a_revoked_login_is_refused_by_the_service(online, login, service):
+    service.control("revoke")
+    sheet = Sheet(online)
+    assert (sheet.result.code, sheet.wrong()) == (1, {"service.login"})
+    assert "does not take the login" in sheet.one("service.login")["what"]
+    assert "--force-refresh" in sheet.one("service.login")["fix"]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_tls_is_described(away, service, transport):
+    away.env["SSL_CERT_FILE"] = service.ca
+    sheet = Sheet(away, "--transport", transport, "--endpoint", service.tls_url)
+    assert sheet.result.code == 0
+    assert ": HTTP/2 at 127.0.0.1:" in sheet.one("service.connect")["what"]
+    certificate = sheet.one("service.certificate")["what"]
+    assert "issued by" in certificate and ", valid until 20" in certificate
+    assert certificate.endswith("/ca.pem (from SSL_CERT_FILE)")
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(
+    ("certificate", "says"),
+    [
+        ("expired", "has expired"),
+        ("for_another_name", "not valid for this name"),
+        ("of_a_stranger", "authority that"),
+    ],
+)
+def test_a_bad_certificate_is_named_with_its_reason(
+    away, authority, transport, certificate, says
+):
+    with tls_server(getattr(authority, certificate)()) as url:
+        sheet = Sheet(away, "--transport", transport, "--endpoint", url)
+    assert sheet.wrong() == {"service.connect", "service.certificate"}
+    assert says in sheet.one("service.connect")["what"]
+    found = sheet.one("service.certificate")
+    assert "authority.pem (from SSL_CERT_FILE)" in found["what"]
+    if transport == "h2":  # libcurl does not show what OpenSSL has refused
+        assert ", valid until 20" in found["what"]
+        assert ("Compare the clock" in found["fix"]) == (certificate == "expired")
+    else:
+        assert "AWS_CA_BUNDLE" in found["fix"]
+
+
+def test_an_option_is_named_as_such(away, authority):
+    away.env["SSL_CERT_FILE"] = "/nowhere"
+    with tls_server(authority.of_a_stranger()) as url:
+        sheet = Sheet(away, "--endpoint", url, "--ca-bundle", authority.path)
+    assert "authority.pem (as an option)" in sheet.one("service.certificate")["what"]
+
+
+def test_a_peer_without_http2_is_said_to_need_the_other_transport(away, authority):
+    with tls_server(authority.good(), alpn=()) as url:
+        sheet = Sheet(away, "--transport", "h2", "--endpoint", url)
+    assert sheet.wrong() == {"service.connect"}
+    assert "use --transport curl" in sheet.one("service.connect")["what"]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_port_where_nobody_listens(away, transport):
+    with socket.create_server((HOST, 0)) as free:
+        port = free.getsockname()[1]
+    sheet = Sheet(away, "--transport", transport, "--endpoint", f"https://{HOST}:{port}")
+    assert sheet.wrong() == {"service.connect"}
+    assert f"https://{HOST}:{port}: cannot connect" in sheet.one("service.connect")["what"]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_name_that_does_not_exist(away, transport):
+    sheet = Sheet(away, "--transport", transport, "--endpoint", "https://q.invalid")
+    assert "name does not resolve" in sheet.one("service.connect")["what"]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_proxy_that_refuses_is_named_without_its_password(away, service, transport):
+    with Proxy(service.tls_url, refuse=407) as proxy:
+        away.env["HTTPS_PROXY"] = f"http://me:s3cret@{HOST}:{proxy.port}"
+        sheet = Sheet(away, "--transport", transport, "--endpoint", "https://q.example.test")
+    found = sheet.one("service.connect")["what"]
+    assert "the proxy refused the connection with 407" in found
+    assert f"through the proxy http://{HOST}:{proxy.port} (from HTTPS_PROXY)" in found
+    assert "s3cret" not in sheet.result.out
+    assert "HTTPS_PROXY" in sheet.one("environment")["what"]
+
+
+@pytest.mark.parametrize(("skew", "status"), [(0, "ok"), (-120, "warn"), (3600, "fail")])
+def test_clocks_that_disagree(online, login, service, skew, status):
+    service.settings(clock_skew=skew)
+    found = Sheet(online).one("service.clock")
+    assert found["status"] == status
+    assert ("ahead of" in found["what"]) == (skew > 0)
+    assert ("behind" in found["what"]) == (skew < 0)
+    assert ("fix" in found) == (status != "ok")
+
+
+def test_settings_that_count_for_nothing_are_named(online, login):
+    online.run("settings", "endpont", "https://q.example")
+    online.run("settings", "store.sqlite.pathh", "/x")
+    online.run("settings", "chat.greeting.enabled", "true")
+    online.run("settings", "api.codewhisperer.service", "true")
+    sheet = Sheet(online)
+    assert sheet.result.code == 0
+    warned = " ".join(f["what"] for f in sheet.all if f["status"] == "warn")
+    assert "'endpont'" in warned and "'store.sqlite.pathh'" in warned
+    assert "api.codewhisperer.service is not an object" in warned
+    assert "greeting" not in warned
+
+
+def test_a_setting_that_is_wrong_is_the_finding(online, login):
+    online.run("settings", "store", '{"name": "sqlite"}')
+    sheet = Sheet(online)
+    assert (sheet.result.code, sheet.wrong()) == (1, {"settings.value"})
+    assert "must be a string, is an object (in " in sheet.one("settings.value")["what"]
+
+
+def test_it_says_where_each_setting_comes_from(online, login, service):
+    online.run("settings", "transport", "curl")
+    values = [found["what"] for found in Sheet(online, "--source", "q-cli").of("settings.value")]
+    assert "source = q-cli (as an option)" in values
+    assert f"endpoint = {service.url} (from Q_ENDPOINT_URL)" in values
+    assert any(value.startswith("transport = curl (in ") for value in values)
+
+
+def test_a_plugin_that_is_not_there(online, login):
+    sheet = Sheet(online, "--transport", "nowhere")
+    assert sheet.wrong() == {"plugin"}
+    assert any("no such plugin in" in found["what"] for found in sheet.of("plugin"))
+
+
+def test_a_database_that_others_can_read_is_a_warning_with_the_command_that_mends_it(
+    online, login
+):
+    online.db.chmod(0o644)
+    found = Sheet(online).one("store.file")
+    assert (found["status"], "mode 0644" in found["what"]) == ("warn", True)
+    assert found["fix"] == "Run: chmod 600 ~/data/amazon-q/data.sqlite3"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_database_that_cannot_be_written_is_found_before_a_token_is_spent(online, login):
+    online.db.chmod(0o400)
+    online.db.parent.chmod(0o500)
+    sheet = Sheet(online)
+    online.db.parent.chmod(0o700)
+    assert sheet.wrong() == {"store.save"}
+
+
+def test_a_damaged_database_is_named(online):
+    online.db.parent.mkdir(parents=True)
+    online.db.write_bytes(b"not a database" * 100)
+    online.db.chmod(0o600)
+    sheet = Sheet(online)
+    assert sheet.wrong() == {"store"}
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_site_that_does_not_take_the_login_is_followed_by_the_next(q, service, transport):
+    service.seed(q.db)
+    service.fault("ListAvailableModels", error=REFUSED)
+    with Proxy(service.tls_url) as proxy:
+        q.env.update({"HTTPS_PROXY": f"http://{HOST}:{proxy.port}", "SSL_CERT_FILE": service.ca})
+        sheet = Sheet(q, "--transport", transport)
+    assert sheet.result.code == 0
+    assert [found["status"] for found in sheet.of("service.login")] == ["warn", "ok"]
+    assert proxy.asked == [
+        "oidc.us-east-1.amazonaws.com:443",
+        "q.us-east-1.amazonaws.com:443",
+        "management.us-east-1.kiro.dev:443",
+    ]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_chat_finds_the_site_that_takes_the_login_and_remembers_it(q, service, transport):
+    service.seed(q.db)
+    service.fault("GenerateAssistantResponse", error=REFUSED)
+    with Proxy(service.tls_url) as proxy:
+        q.env.update({"HTTPS_PROXY": f"http://{HOST}:{proxy.port}", "SSL_CERT_FILE": service.ca})
+        args = ("chat", "--no-interactive", "hello", "--transport", transport)
+        for _ in range(2):
+            result = q.run(*args)
+            assert (result.code, result.err) == (0, "")
+    assert proxy.asked == [
+        "q.us-east-1.amazonaws.com:443",
+        "runtime.us-east-1.kiro.dev:443",
+        "runtime.us-east-1.kiro.dev:443",
+    ]
