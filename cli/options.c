@@ -33,6 +33,7 @@ static const struct definition table[] = {
     { OPTION_PLUGIN, 0, "plugin", "PATH", "directories with more plugins, absolute", ALL },
     { OPTION_ENDPOINT, 0, "endpoint", "URL", "service to talk to, gets the access token", ALL },
     { OPTION_CA_BUNDLE, 0, "ca-bundle", "FILE", "certificates to trust, PEM", ALL },
+    { OPTION_INTERACTIVE, 0, "interactive", NULL, "the keyring may ask for its password", ALL },
     { OPTION_QUIET, 0, "quiet", NULL, "no warnings, only errors", ALL },
     { OPTION_VERBOSE, 'v', "verbose", NULL, "log to stderr; -vv logs more", ALL },
     { OPTION_HELP, 'h', "help", NULL, "print help, in general or on a command", ALL },

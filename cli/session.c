@@ -63,7 +63,7 @@ static aq_status make_absolute(struct session *s, const char *path, char ret[PAT
 
 aq_status session_init(struct session *s, const struct options *o)
 {
-    struct aq_client_setting settings[TABLE_LEN];
+    struct aq_client_setting settings[TABLE_LEN + 1];
     struct aq_client_options options = AQ_CLIENT_OPTIONS_INIT;
     char files[FILE_COUNT][PATH_MAX];
     size_t file_count = 0;
@@ -83,6 +83,11 @@ aq_status session_init(struct session *s, const struct options *o)
             settings[count].value = (struct aq_str){ value, strlen(value) };
             count++;
         }
+    }
+    if (options_has(o, OPTION_INTERACTIVE)) {
+        settings[count].key = AQ_STR("store.keyring.interactive");
+        settings[count].value = AQ_STR("true");
+        count++;
     }
     options.settings = settings;
     options.setting_count = count;

@@ -28,7 +28,7 @@ static void child(struct aq_catalog *catalog, struct aq_str path, look_describe 
     (void)dup2(null, STDERR_FILENO);
     aq_status st = aq_catalog_load(catalog, path, &plugin, &err);
     describe(arg, st == AQ_OK ? plugin : NULL, err.text, &out);
-    bool written = text_ok(&out) && output_write(fd, text_view(&out)) == 0;
+    bool written = text_ok(&out) && write_all(fd, text_view(&out)) == 0;
     _exit(!written ? EXIT_FAILURE : st == AQ_OK ? LOADED : NOT_LOADED);
 }
 

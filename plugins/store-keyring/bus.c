@@ -122,7 +122,7 @@ static aq_status bus_fail_io(struct bus *b, const GError *error, struct aq_error
     case G_IO_ERROR_CONNECTION_CLOSED:
         return bus_is_lost(err);
     default:
-        b->peer_gone = g_dbus_error_is_remote_error(error);
+        b->peer_gone = b->peer_gone || g_dbus_error_is_remote_error(error);
         return fail(err, AQ_E_UNAVAILABLE, "keyring: %s, try again", error->message);
     }
 }
@@ -155,7 +155,7 @@ aq_status bus_fail(struct bus *b, const GError *error, struct aq_error *err)
         return fail(err, AQ_E_DENIED, "keyring: was locked meanwhile, unlock it and try again");
     }
     if (remote && g_str_equal(remote, "org.freedesktop.Secret.Error.NoSession")) {
-        b->peer_gone = true;
+        b->peer_gone = b->session_lost = true;
     }
     if (error->domain == G_DBUS_ERROR) {
         return bus_fail_dbus(b, plain, err);

@@ -12,6 +12,8 @@
 #define IS_PROMPT "org.freedesktop.Secret.Prompt"
 #define IS_PROPERTIES "org.freedesktop.DBus.Properties"
 
+enum { KEY_ATTEMPTS = 3 };
+
 /* What the item is found by. Some services add attributes of their own to these. */
 enum { ATTRIBUTE_COUNT = 3 };
 struct attribute {
@@ -99,11 +101,24 @@ static aq_status service_find_owner(struct service *s, char **ret, struct aq_err
     return st;
 }
 
+/* KWallet refuses one public key in 256, whose first byte is zero and left out. The next is new. */
+static aq_status service_exchange_keys(struct service *s, struct aq_error *err)
+{
+    aq_status st = AQ_E_UNAVAILABLE;
+    for (int attempt = 0; attempt < KEY_ATTEMPTS && st != AQ_OK; attempt++) {
+        st = session_open(s->bus, &s->session, err);
+        if (s->bus->peer_gone || g_cancellable_is_cancelled(s->bus->deadline)) {
+            break;
+        }
+    }
+    return st;
+}
+
 static aq_status service_open_session(struct service *s, struct aq_error *err)
 {
     aq_status st = service_find_owner(s, &s->owner, err);
     if (st == AQ_OK) {
-        st = session_open(s->bus, &s->session, err);
+        st = service_exchange_keys(s, err);
     }
     if (st != AQ_OK) {
         service_end_session(s);
@@ -114,11 +129,10 @@ static aq_status service_open_session(struct service *s, struct aq_error *err)
 /* A session with the service that is there now. */
 static aq_status service_ensure_session(struct service *s, struct aq_error *err)
 {
-    if (s->session && (s->bus->peer_gone || g_dbus_proxy_get_connection(G_DBUS_PROXY(s->session)) !=
-                                                s->bus->connection)) {
+    if (s->session && (s->bus->peer_gone || !session_is_on(s->session, s->bus))) {
         service_end_session(s);
     }
-    s->bus->peer_gone = false;
+    s->bus->peer_gone = s->bus->session_lost = false;
     return s->session ? AQ_OK : service_open_session(s, err);
 }
 
@@ -176,7 +190,8 @@ static aq_status service_settle(struct service *s, const char *prompt, const cha
     }
     (void)service_call(s, prompt, IS_PROMPT, "Dismiss", NULL, "()", NULL, &ignored);
     return fail(err, AQ_E_DENIED,
-                "keyring: %s; set store.keyring.interactive to true if you may be asked", what);
+                "keyring: %s; allow it to ask you (--interactive, or store.keyring.interactive)",
+                what);
 }
 
 /* ---- collection ---- */
@@ -334,7 +349,11 @@ aq_status service_read(struct service *s, const struct item *item, struct secret
         return st;
     }
     g_variant_get(reply, "(@(oayays))", &encrypted);
-    return session_decrypt(s->session, encrypted, ret, err);
+    st = session_decrypt(s->session, encrypted, ret, err);
+    if (st == AQ_E_UNAVAILABLE) { /* the keys differ: another session may do */
+        s->bus->peer_gone = true;
+    }
+    return st;
 }
 
 static aq_status service_create(struct service *s, const char *collection, GVariant *content,

@@ -16,7 +16,7 @@
 enum {
     LOGIN_MAX = 64,
     COMMIT_POLL_US = 10 * 1000, /* how often the lock of a commit is tried again */
-    ATTEMPTS = 2,               /* a service that was started anew is asked once more */
+    ATTEMPTS = 3,               /* a service that is new, or has lost our session, is asked again */
 };
 
 struct store {
@@ -37,15 +37,30 @@ static aq_status store_is_corrupt(const struct store *s, struct aq_error *err)
                 s->login);
 }
 
-/* Find the item and what is in it. Both were zeroed. */
+/* Find the item and what is in it, whatever that is; again, if the service ended meanwhile. Both
+ * were zeroed. Between bus_begin and bus_end. */
+static aq_status store_read_text(struct store *s, struct item *item, struct secret_text *ret,
+                                 struct aq_error *err)
+{
+    aq_status st = AQ_E_UNAVAILABLE;
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        item_done(item);
+        st = service_find(&s->service, item, err);
+        if (st == AQ_OK) {
+            st = service_read(&s->service, item, ret, err);
+        }
+        if (st == AQ_OK || !s->bus.peer_gone) {
+            break;
+        }
+    }
+    return st;
+}
+
 static aq_status store_read(struct store *s, struct item *item, struct values *ret,
                             struct aq_error *err)
 {
     AUTO(secret_text) struct secret_text text = { NULL, 0 };
-    aq_status st = service_find(&s->service, item, err);
-    if (st == AQ_OK) {
-        st = service_read(&s->service, item, &text, err);
-    }
+    aq_status st = store_read_text(s, item, &text, err);
     if (st == AQ_OK && text.ptr) {
         st = values_parse((struct aq_str){ text.ptr, text.len }, ret);
         st = st == AQ_E_CORRUPT ? store_is_corrupt(s, err)
@@ -55,28 +70,12 @@ static aq_status store_read(struct store *s, struct item *item, struct values *r
     return st;
 }
 
-/* As store_read, once more if the service ended meanwhile. Between bus_begin and bus_end. */
-static aq_status store_read_patiently(struct store *s, struct item *item, struct values *ret,
-                                      struct aq_error *err)
-{
-    aq_status st = AQ_E_UNAVAILABLE;
-    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        item_done(item);
-        values_done(ret);
-        st = store_read(s, item, ret, err);
-        if (st == AQ_OK || !s->bus.peer_gone) {
-            break;
-        }
-    }
-    return st;
-}
-
 static aq_status store_load(struct store *s, struct values *ret, struct aq_error *err)
 {
     AUTO(item) struct item item = { NULL, NULL };
     aq_status st = bus_begin(&s->bus, err);
     if (st == AQ_OK) {
-        st = store_read_patiently(s, &item, ret, err);
+        st = store_read(s, &item, ret, err);
     }
     bus_end(&s->bus);
     return st;
@@ -183,10 +182,8 @@ static aq_status store_read_back(struct store *s, struct aq_str content, struct 
     AUTO(item) struct item item = { NULL, NULL };
     AUTO(secret_text) struct secret_text text = { NULL, 0 };
     bus_restart_clock(&s->bus, BUS_WAIT_MS);
-    aq_status st = service_find(&s->service, &item, err);
-    if (st == AQ_OK) {
-        st = service_read(&s->service, &item, &text, err);
-    }
+    aq_status st = store_read_text(s, &item, &text, err);
+    s->bus.session_lost = false; /* by now something was saved */
     if (st != AQ_OK) {
         return st;
     }
@@ -219,11 +216,24 @@ static aq_status store_commit_once(struct store *s, struct writing *w, struct aq
     AUTO(item) struct item item = { NULL, NULL };
     AUTO(values) struct values values = { NULL };
     bool changed = false;
-    aq_status st = store_read_patiently(s, &item, &values, err);
+    aq_status st = store_read(s, &item, &values, err);
     if (st == AQ_OK) {
         st = store_apply(w, &values, &changed, err);
     }
     return st == AQ_OK && changed ? store_write(s, &item, &values, err) : st;
+}
+
+/* Once more as long as the service has forgotten our session, and for certain saved nothing. */
+static aq_status store_commit_patiently(struct store *s, struct writing *w, struct aq_error *err)
+{
+    aq_status st = AQ_E_UNAVAILABLE;
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        st = store_commit_once(s, w, err);
+        if (st == AQ_OK || !s->bus.session_lost) {
+            break;
+        }
+    }
+    return st;
 }
 
 /* Nobody needs longer than a commit, so whoever still has the lock when the time is over hangs. */
@@ -259,7 +269,7 @@ static aq_status store_commit(void *self, const struct aq_change *changes, uint3
     }
     if (st == AQ_OK) {
         bus_restart_clock(&s->bus, BUS_WAIT_MS);
-        st = store_commit_once(s, &w, err);
+        st = store_commit_patiently(s, &w, err);
         lock_leave(&s->commit, &s->bus);
     }
     bus_end(&s->bus);
@@ -274,7 +284,7 @@ static aq_status store_can_save(void *self, struct aq_error *err)
     AUTO(values) struct values values = { NULL };
     aq_status st = bus_begin(&s->bus, err);
     if (st == AQ_OK) {
-        st = store_read_patiently(s, &item, &values, err);
+        st = store_read(s, &item, &values, err);
     }
     if (st == AQ_OK) {
         st = service_check_collection(&s->service, &item, err);

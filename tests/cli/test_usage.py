@@ -13,7 +13,7 @@ COMMANDS = ["user export-token", "user migrate", "chat", "logout", "whoami", "se
 COMMANDS += ["help"]
 ELSEWHERE = ["login", "agent", "profile", "diagnostic", "issue", "mcp"]
 COMMON = ["--store", "--source", "--login", "--db", "--transport", "--plugin", "--endpoint"]
-COMMON += ["--ca-bundle"]
+COMMON += ["--ca-bundle", "--interactive"]
 
 
 TOP = Path(__file__).resolve().parents[2]
