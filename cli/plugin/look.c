@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "look.h"
-#include "output.h"
+#include "text.h"
+#include "write.h"
 
 #include <errno.h>
 #include <fcntl.h>
