@@ -46,12 +46,13 @@ def missing():
 class Session:
     """Attributes: home, env (for programs of the session), keyring (the process we started)."""
 
-    def __init__(self, home, starts_services=True):
+    def __init__(self, home, starts_services=True, **env):
         self.home = Path(home)
         self.runtime = self.home / "run"
         self.runtime.mkdir(mode=0o700)
         self.env = {"PATH": "/usr/bin:/bin", "HOME": str(self.home)}
         self.env["XDG_RUNTIME_DIR"] = str(self.runtime)
+        self.env.update(env)
         self.keyring = self._connection = None
         self.bus = self._start_bus(starts_services)
 
