@@ -40,6 +40,9 @@ static const struct call read_call = { "read", 1000,       "transport.read.never
 static const struct call finish_call = { "finish", 1000,  "transport.finish.never-blocks",
                                          AQ_OK,    AQ_OK, AQ_OK };
 
+static const struct call facts_call = { "facts", 1000,       "transport.read.never-blocks",
+                                        AQ_OK,   AQ_E_LIMIT, AQ_E_UNSUPPORTED };
+
 /* ---- the instance ---- */
 
 static uint64_t client_now_us(const struct client *c)
@@ -285,6 +288,7 @@ aq_status exchange_try_start(struct exchange *e, struct client *c, const char *u
     request.idle_timeout_ms = ask->idle_ms;
     request.total_timeout_ms = ask->total_ms;
     request.max_header_bytes = ask->max_header_bytes;
+    request.flags = ask->flags;
 
     void *cookie = NULL;
     memcpy(&cookie, &e->cookie, sizeof(cookie));
@@ -552,6 +556,14 @@ void exchange_run(struct exchange *e, struct client *c, const struct way *way, c
 {
     exchange_start(e, c, way, path, ask);
     exchange_until_over(e);
+}
+
+aq_status exchange_facts(struct exchange *e, struct aq_facts *ret)
+{
+    struct client *c = e->client;
+    *ret = (struct aq_facts){ .struct_size = sizeof(*ret) };
+    witness_enter(&c->witness, &facts_call);
+    return witness_leave(&c->witness, &facts_call, c->ops->facts(e->call, ret));
 }
 
 /* ---- expectations ---- */

@@ -129,6 +129,7 @@ struct ask {
     size_t body_len;
     uint32_t connect_ms, first_byte_ms, idle_ms, total_ms;
     uint32_t max_header_bytes;
+    uint32_t flags; /* AQ_REQUEST_... */
 };
 
 aq_status exchange_try_start(struct exchange *e, struct client *c, const char *url,
@@ -162,6 +163,9 @@ void exchange_expect_error(const struct exchange *e, aq_status status, const cha
 
 /* The value of a response's field, the n-th of that name; {NULL, 0} if there is none. */
 struct aq_str exchange_field(const struct exchange *e, const char *name, unsigned n);
+
+/* What the transport tells of it: zeroed before, as the host does. */
+aq_status exchange_facts(struct exchange *e, struct aq_facts *ret);
 
 /* A GET of "/" on every way works, as it did before. */
 void client_expect_well(struct client *c);

@@ -17,6 +17,7 @@ extern const struct clause transport_error_clauses[];
 extern const struct clause transport_tls_clauses[];
 extern const struct clause transport_proxy_clauses[];
 extern const struct clause transport_secret_clauses[];
+extern const struct clause transport_facts_clauses[];
 extern const struct clause transport_process_clauses[];
 extern const struct clause transport_memory_clauses[];
 
