@@ -31,8 +31,8 @@ struct witness_table;
 struct witness {
     struct trial *trial;
     struct witness_table *table; /* the host table: still there when the instance is not */
-    struct aq_open_args args; /* for open */
-    struct aq_error err;      /* for the call that goes on; cleared by enter */
+    struct aq_open_args args;    /* for open */
+    struct aq_error err;         /* for the call that goes on; cleared by enter */
 
     /* What put and ready do; NULL: to call them is a breach. */
     aq_status (*on_put)(struct witness *w, void *sink, struct aq_str key, struct aq_bytes value);

@@ -5,7 +5,6 @@
 
 #include "json.h"
 
-
 /* One file of the catalog. */
 struct described {
     const struct aq_catalog_entry *entry;

@@ -8,7 +8,6 @@
 
 #include "text.h"
 
-
 /* Append what there is to say: of the plugin, or (NULL) why it cannot be loaded. */
 typedef void look_describe(const void *arg, const struct aq_plugin *plugin, const char *why,
                            struct text *out);
