@@ -150,7 +150,7 @@ static aq_status pages_load(const struct book *book, struct pages *pages, struct
     int sys = fd >= 0 ? read_all(fd, pages) : errno == ENOENT ? 0 : errno;
     shut(fd);
     shut(dir);
-    return sys ? fail(err, book->directory, sys, "see what is with the book in it") : AQ_OK;
+    return sys ? fail(err, book->directory, sys, "mend or remove the file 'book' in it") : AQ_OK;
 }
 
 static aq_status book_get(void *self, struct aq_str key, void *sink, struct aq_error *err)
