@@ -99,6 +99,14 @@ def test_a_change_of_what_was_published_is_refused_and_says_what_to_do(tool, pub
                      "never goes back|raise AQ_PLUGIN_ABI_MINOR", said)
 
 
+def test_a_struct_that_the_guard_cannot_read_is_not_passed_over(headers):
+    edit(headers, "store.h", "uint32_t traits;", "union { int a; } traits;")
+    command = [sys.executable, TOOL, "--headers", headers, "--frozen", headers.parent / "frozen"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "store.h: cannot read struct aq_store_ops" in done.stderr
+
+
 def test_what_is_refused_cannot_be_frozen(headers):
     edit(headers, *GROWN)
     before = {path: path.read_bytes() for path in (headers.parent / "frozen").rglob("*.h")}

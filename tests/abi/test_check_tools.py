@@ -134,6 +134,19 @@ def test_a_plugin_that_exports_more_than_its_entry_is_named(tmp_path):
     assert "store-x.so: exports aq_plugin_v1, and exports helper" in result.stdout
 
 
+def test_a_directory_without_plugins_is_no_proof(tmp_path):
+    shared_object(tmp_path / "lib.so", "int aq_a(void) { return 0; }")
+    (tmp_path / "include").mkdir()
+    (tmp_path / "include/x.h").write_text("AQ_API int aq_a(void);\n", encoding="utf-8")
+    (tmp_path / "symbols.txt").write_text("aq_a\n", encoding="utf-8")
+    (tmp_path / "plugins").mkdir()
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "tools/check-symbols"), "--library", str(tmp_path / "lib.so"), "--headers",
+         str(tmp_path / "include"), "--expected", str(tmp_path / "symbols.txt"), "--plugins",
+         str(tmp_path / "plugins")], capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (1, f"{tmp_path}/plugins: there are no plugins\n")
+
+
 def documented_tree(tmp_path, **changes):
     """A tree whose documentation is complete, with some files replaced."""
     files = {

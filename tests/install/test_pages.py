@@ -103,7 +103,17 @@ def test_what_the_pages_build_exports_its_entry_alone(author_of_a_store):
         assert [line.split()[-1] for line in symbols.splitlines()] == ["aq_plugin_v1"], path
 
 
-def test_every_way_of_packaging_lands_in_the_directory_that_the_library_looks_into(author_of_a_store):
-    staged = author_of_a_store.work / "staged"
-    found = {path.relative_to(staged).parts[-3:] for path in staged.rglob("*.so")}
-    assert found == {("amazonq", "plugins", "store-note.so")}
+@pytest.mark.parametrize("way", ["cmake", "make", "meson"])
+def test_every_way_of_packaging_lands_in_the_directory_that_the_library_looks_into(author_of_a_store, way):
+    if way == "meson" and not shutil.which("meson"):
+        pytest.skip("needs meson")
+    staged = author_of_a_store.work / f"with-{way}/staged"
+    found = [path.relative_to(staged).parts[-3:] for path in staged.rglob("*.so")]
+    assert found == [("amazonq", "plugins", "store-note.so")]
+
+
+def test_what_the_pages_show_has_no_warnings(author_of_a_store, author_of_a_transport, prefix):
+    for path in (author_of_a_store.work / "store_note.c", author_of_a_transport.work / "transport_replay.c",
+                 SOURCE / "examples/plugin-out-of-tree/store_book.c"):
+        subprocess.run([TOOLS["CC"], "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror",
+                        "-fsyntax-only", f"-I{prefix}/include", path], check=True)
