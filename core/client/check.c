@@ -34,7 +34,11 @@ static aq_status check_run(struct check_op *c)
         check_settings(client, &c->findings);
         break;
     case PART_LOGIN:
-        check_login(client, &c->login, &c->findings);
+        op_wake_at(&c->op, CLOCK_NEVER);
+        if (check_login(client, &c->login, &c->findings) == AQ_AGAIN) {
+            op_wake_at(&c->op, clock_now_us());
+            return AQ_AGAIN;
+        }
         break;
     default: {
         c->network.client = client;

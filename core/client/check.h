@@ -13,6 +13,7 @@ struct check_login {
     bool has_login;
     bool usable; /* its token has not expired */
     struct buf profile_arn;
+    uint64_t granted_until_us; /* when a token server has had its time; 0: it was not asked yet */
 };
 
 void check_login_done(struct check_login *login);
@@ -23,8 +24,8 @@ void check_settings(struct aq_client *client, struct findings *f);
 /* Store and transport. */
 void check_plugins(struct aq_client *client, struct findings *f);
 
-/* The store, and the login in it. */
-void check_login(struct aq_client *client, struct check_login *login, struct findings *f);
+/* The store, and the login in it. AQ_AGAIN: a token server is asked, again at once; AQ_OK. */
+aq_status check_login(struct aq_client *client, struct check_login *login, struct findings *f);
 
 /* Where the variable, file or option is that decided something, as "(from HTTPS_PROXY)". */
 void check_origin(const struct aq_client *client, struct settings_value value, struct buf *out);

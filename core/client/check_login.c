@@ -14,6 +14,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+enum { GRANT_US = 10 * 1000 * 1000 }; /* how long a token server is given */
+
 void check_login_done(struct check_login *login)
 {
     if (login->has_login) {
@@ -208,20 +210,10 @@ static void check_regions(struct check_login *login, struct findings *f)
     }
 }
 
-void check_login(struct aq_client *client, struct check_login *login, struct findings *f)
+/* What was found. */
+static void tell_login(struct check_login *login, struct findings *f)
 {
-    const struct aq_token_wish wish = { .struct_size = sizeof(wish), .flags = AQ_WISH_NO_REFRESH };
     struct aq_error err;
-    if (!client->has_store_plugin) {
-        return;
-    }
-    aq_status st = source_find(client, &wish, &login->found, &err);
-    if (st != AQ_OK) {
-        findings_add(f, AQ_FINDING_FAIL, st == AQ_E_NOT_LOGGED_IN ? "login" : "store", NULL, "%s",
-                     st == AQ_AGAIN ? "store: a token is being fetched, try again" : err.text);
-        return;
-    }
-    login->has_login = true;
     struct aq_str path = path_of(login->found.store);
     findings_add(f, AQ_FINDING_OK, "login", NULL, "%.*s, in store '%s': %s",
                  AQ_STR_ARG(login->found.source->name), login->found.store->plugin->info.name,
@@ -236,4 +228,32 @@ void check_login(struct aq_client *client, struct check_login *login, struct fin
     } else {
         findings_add(f, AQ_FINDING_FAIL, "login.region", NULL, "%s", err.text);
     }
+}
+
+aq_status check_login(struct aq_client *client, struct check_login *login, struct findings *f)
+{
+    const struct aq_token_wish wish = { .struct_size = sizeof(wish), .flags = AQ_WISH_NO_REFRESH };
+    struct aq_error err;
+    if (!client->has_store_plugin) {
+        return AQ_OK;
+    }
+    if (login->granted_until_us == 0) {
+        login->granted_until_us = clock_now_us() + GRANT_US;
+    }
+    aq_status st = source_find(client, &wish, &login->found, &err);
+    if (st == AQ_AGAIN && clock_now_us() < login->granted_until_us) {
+        return AQ_AGAIN;
+    }
+    if (st == AQ_AGAIN) {
+        findings_add(f, AQ_FINDING_FAIL, "store", "Look at what keeps the tokens.",
+                     "store '%s': did not hand a token over within 10 s",
+                     client->store_plugin.info.name);
+    } else if (st != AQ_OK) {
+        findings_add(f, AQ_FINDING_FAIL, st == AQ_E_NOT_LOGGED_IN ? "login" : "store", NULL, "%s",
+                     err.text);
+    } else {
+        login->has_login = true;
+        tell_login(login, f);
+    }
+    return AQ_OK;
 }

@@ -264,6 +264,20 @@ def test_a_damaged_database_is_named(online):
     assert sheet.wrong() == {"store"}
 
 
+def test_a_login_of_a_broker(running):
+    sheet = Sheet(running.command, "--store", "broker")
+    assert sheet.result.code == 0
+    assert "somebody else keeps its tokens fresh" in sheet.one("store.save")["what"]
+    assert sheet.of("sign-in.connect") == []  # the broker asks there
+    assert sheet.one("service.login")["status"] == "ok"
+
+
+def test_a_broker_that_is_not_there(online):
+    sheet = Sheet(online, "--store", "broker")
+    assert "store" in sheet.wrong()
+    assert "broker" in sheet.one("store")["what"]
+
+
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_site_that_does_not_take_the_login_is_followed_by_the_next(q, service, transport):
     service.seed(q.db)
