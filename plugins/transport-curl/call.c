@@ -15,8 +15,9 @@
 #define CURL_CONNECT_SLACK_MS 1000L
 #define CURL_CONNECT_MAX_MS (24L * 3600L * 1000L)
 
-/* Most that is held for one call; then its connection is not read any more. */
-#define BODY_MAX_BYTES (256u * 1024u)
+/* Most that is held for one call; then its connection is not read any more. Less would stop libcurl
+ * in the middle of what it has read, and then it copies the rest. */
+#define BODY_MAX_BYTES (1024u * 1024u)
 
 static uint64_t deadline_after(const struct call *call, uint32_t timeout_ms)
 {

@@ -47,6 +47,7 @@ struct call {
     uint32_t first_byte_timeout_ms;
     uint32_t idle_timeout_ms;
 
+    size_t consumed;  /* bytes read by the host since its window was looked at */
     uint64_t mark;    /* what its socket had queued before the request, once that is attempted */
     bool attempted;   /* the request was queued */
     bool closed;      /* its stream is gone */

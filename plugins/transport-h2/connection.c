@@ -9,6 +9,8 @@
 #include "pool.h"
 #include "transport.h"
 
+#define WINDOW_STEP_BYTES (64u * 1024u) /* nghttp2 gives a window back by halves: no need to ask it
+                                         * with every piece */
 #define PONG_US 15000000u /* how long a sign of life may take */
 
 void connection_want_work(struct connection *connection)
@@ -183,8 +185,12 @@ void connection_remove(struct connection *connection, struct call *call)
 void connection_consumed(struct connection *connection, struct call *call, size_t len)
 {
     session_consumed(&connection->session, call, len);
-    if (session_wants_to_send(&connection->session)) {
-        connection_want_work(connection);
+    call->consumed += len;
+    if (call->consumed >= WINDOW_STEP_BYTES) {
+        call->consumed = 0;
+        if (session_wants_to_send(&connection->session)) {
+            connection_want_work(connection);
+        }
     }
 }
 

@@ -27,9 +27,9 @@ static struct {
 
 const struct subject subject =
 #if AQ_TEST_HTTP2_ALONE
-    { true, "HTTP/2", 1024u * 1024u };
+    { true, "HTTP/2" };
 #else
-    { false, "HTTP/1.1", 256u * 1024u };
+    { false, "HTTP/1.1" };
 #endif
 
 uint64_t now_ms(void)

@@ -30,8 +30,9 @@
 extern const struct subject {
     bool http2_alone;     /* it speaks nothing else, and many calls share a connection */
     const char *protocol; /* what it speaks to "plain" and "tls" */
-    size_t held_bytes;    /* of a response that is not read */
 } subject;
+
+#define HELD_BYTES (1024u * 1024u) /* of a response that is not read, whatever the transport */
 
 /* The peer. */
 
