@@ -37,17 +37,28 @@ class Answer:
         if self.gone:
             raise BrokenPipeError
         head = frame(HEADERS, END_HEADERS, self.number, HEAD) if first else b""
-        self.connection.sock.sendall(
-            head + frame(DATA, END_STREAM if last else 0, self.number, data))
+        self.connection.write(head + frame(DATA, END_STREAM if last else 0, self.number, data))
 
 
 class Connection:
-    def __init__(self, sock):
-        self.sock = sock
+    def __init__(self, sock, held=None):
+        """With a set held, events wait there for flush()."""
+        self.sock, self.held, self.out = sock, held, b""
         self.received = b""
         self.bodies = {}   # of requests, as far as they came, by stream
         self.answers = {}
         sock.sendall(GREETING)
+
+    def write(self, data):
+        self.out += data
+        if self.held is None:
+            self.flush()
+        else:
+            self.held.add(self)
+
+    def flush(self):
+        data, self.out = self.out, b""
+        self.sock.sendall(data)
 
     def requests(self, data):
         """Take what has come; the answers to give, each with the body of its request."""

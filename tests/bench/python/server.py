@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A service that streams answers at a set pace, over HTTP/1.1 or HTTP/2 without TLS: one loop, no framework.
 
-    server.py CPU
+    server.py CPU [together]
 
-Prints its URL. What a request's body says decides over its answer:
+Prints its URL. Each event is a write of its own; `together`, those of an HTTP/2 connection that are due at the same
+time are one, as servers do that flush when their loop has had its turn, and streams that were asked for together stay
+together. What a request's body says decides over its answer:
 
     events=200 rate=50 shape=model      so many events, the first at once, then 50 a second
     events=200 rate=0 shape=plain       as fast as they go
     events=1 rate=0 shape=plain hold    the answer does not end before the client closes it
 
-The streams of a run are spread over the time between two events, whenever they were opened: a client that opens
+Else the streams of a run are spread over the time between two events, whenever they were opened: a client that opens
 them faster does not find them closer together.
 """
 import heapq
@@ -75,7 +77,8 @@ TURNS = {shape: [frame for frame, _ in corpus.turn(shape)] for shape in ("plain"
 
 
 class Server:
-    def __init__(self):
+    def __init__(self, together):
+        self.held = set() if together else None  # HTTP/2 connections with something to flush
         self.readable = selectors.EpollSelector()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
         self.readable.register(self.listener, selectors.EVENT_READ)
@@ -108,10 +111,11 @@ class Server:
             return
         if connection is None:
             speaks_h2 = data.startswith(h2c.PREFACE)
-            connection = h2c.Connection(sock) if speaks_h2 else Connection(sock)
+            connection = h2c.Connection(sock, self.held) if speaks_h2 else Connection(sock)
             self.readable.modify(sock, selectors.EVENT_READ, connection)
         for answer, body in connection.requests(data):
             self.begin(Stream(answer, body))
+        self.flush()
 
     def begin(self, stream):
         more = stream.write()
@@ -119,7 +123,7 @@ class Server:
             more = stream.write()
         if more:
             self.number += 1
-            offset = 1 + self.number * SPREAD % 1
+            offset = 1 if self.held is not None else 1 + self.number * SPREAD % 1
             self.plan(time.monotonic() + offset * stream.period, stream)
 
     def plan(self, when, stream):
@@ -138,6 +142,14 @@ class Server:
                 heapq.heapreplace(self.due, (when + stream.period, number, stream))
             else:
                 heapq.heappop(self.due)
+        self.flush()
+
+    def flush(self):
+        while self.held:
+            try:
+                self.held.pop().flush()
+            except OSError:  # closed by the client
+                pass
 
     def forget(self, sock):
         self.readable.unregister(sock)
@@ -146,7 +158,7 @@ class Server:
 
 def main():
     os.sched_setaffinity(0, {int(sys.argv[1])})
-    server = Server()
+    server = Server(sys.argv[2:] == ["together"])
     print("http://127.0.0.1:%d" % server.listener.getsockname()[1], flush=True)
     server.run()
 
