@@ -35,6 +35,7 @@ static aq_status chat_got_token(struct chat_op *c, const struct aq_token *token,
     }
     struct aq_stream_options options = c->options;
     options.access_token = token->access_token;
+    options.token_kind = token->kind;
     if (options.profile_arn.len == 0) {
         options.profile_arn = token->profile_arn;
     }
@@ -145,6 +146,7 @@ static aq_status chat_keep(struct chat_op *c, const struct aq_stream_options *op
     c->options.prompt = kept[2];
     c->options.conversation_id = kept[3];
     c->options.model_id = kept[4];
+    c->options.token_kind = (struct aq_str){ NULL, 0 }; /* the login's own, once there is one */
     return AQ_OK;
 }
 

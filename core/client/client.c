@@ -148,6 +148,7 @@ static void client_close_plugins(struct aq_client *client, bool forked)
         transport_close(&client->transport);
     }
     plugin_done(&client->store_plugin);
+    plugin_done(&client->borrowed_plugin);
     plugin_done(&client->transport_plugin);
 }
 
@@ -176,13 +177,15 @@ void aq_client_free(struct aq_client *client)
 
 /* ---- plugins, on first use ---- */
 
-static aq_status client_load(struct aq_client *client, int32_t kind, bool *loaded,
-                             struct plugin *plugin, struct aq_error *err)
+/* name  empty: the one that the settings choose */
+static aq_status client_load(struct aq_client *client, int32_t kind, struct aq_str name,
+                             bool *loaded, struct plugin *plugin, struct aq_error *err)
 {
     if (*loaded) {
         return AQ_OK;
     }
-    aq_status st = loader_load(&client->settings, kind, plugin, err);
+    aq_status st = name.len ? loader_load_named(&client->settings, kind, name, plugin, err)
+                            : loader_load(&client->settings, kind, plugin, err);
     if (st != AQ_OK) {
         plugin_done(plugin);
         return st;
@@ -197,10 +200,21 @@ static aq_status client_load(struct aq_client *client, int32_t kind, bool *loade
 aq_status client_store_plugin(struct aq_client *client, const struct plugin **ret,
                               struct aq_error *err)
 {
-    aq_status st =
-        client_load(client, AQ_PLUGIN_STORE, &client->has_store_plugin, &client->store_plugin, err);
+    aq_status st = client_load(client, AQ_PLUGIN_STORE, AQ_STR(""), &client->has_store_plugin,
+                               &client->store_plugin, err);
     if (st == AQ_OK) {
         *ret = &client->store_plugin;
+    }
+    return st;
+}
+
+aq_status client_borrowed_plugin(struct aq_client *client, const struct plugin **ret,
+                                 struct aq_error *err)
+{
+    aq_status st = client_load(client, AQ_PLUGIN_STORE, AQ_STR("borrowed"),
+                               &client->has_borrowed_plugin, &client->borrowed_plugin, err);
+    if (st == AQ_OK) {
+        *ret = &client->borrowed_plugin;
     }
     return st;
 }
@@ -216,8 +230,8 @@ aq_status client_transport(struct aq_client *client, struct aq_error *err)
     if (transport_is_open(&client->transport)) {
         return AQ_OK;
     }
-    aq_status st =
-        client_load(client, AQ_PLUGIN_TRANSPORT, &client->has_transport_plugin, plugin, err);
+    aq_status st = client_load(client, AQ_PLUGIN_TRANSPORT, AQ_STR(""),
+                               &client->has_transport_plugin, plugin, err);
     if (st == AQ_OK) {
         st = transport_open(plugin, &client->settings,
                             settings_get(&client->settings, SETTINGS_CA_BUNDLE), &client->log,

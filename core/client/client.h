@@ -21,7 +21,13 @@
 #include <amazonq/client.h>
 #include <amazonq/plugin.h>
 
-enum { CLIENT_STORES = 2 }; /* as many as there are rows in the table of source.c */
+/* The stores a client may have open: one for each program's database, or the first alone. */
+enum client_store {
+    CLIENT_STORE_Q,
+    CLIENT_STORE_KIRO,
+    CLIENT_STORE_BORROWED, /* what other programs keep, and nobody else may write */
+    CLIENT_STORES,
+};
 
 /* What a kind of operation does. */
 struct op_class {
@@ -73,9 +79,9 @@ struct aq_client {
     struct log log;
     struct buf user_agent;
 
-    bool has_store_plugin, has_transport_plugin;
-    struct plugin store_plugin, transport_plugin;
-    struct store stores[CLIENT_STORES]; /* one per source, opened on first use */
+    bool has_store_plugin, has_borrowed_plugin, has_transport_plugin;
+    struct plugin store_plugin, borrowed_plugin, transport_plugin;
+    struct store stores[CLIENT_STORES]; /* opened on first use */
     struct transport transport;
 
     struct aq_op *ops;    /* all of them */
@@ -91,9 +97,12 @@ struct aq_client {
 /* AQ_OK, or AQ_E_FORKED in a child of the process that made the client. */
 aq_status client_check(const struct aq_client *client, struct aq_error *err);
 
-/* Load the plugin, open the transport; on first use. */
+/* Load the plugin, open the transport; on first use. The store is the one that the settings choose;
+ * store-borrowed reads what other programs keep in ways of their own. */
 aq_status client_store_plugin(struct aq_client *client, const struct plugin **ret,
                               struct aq_error *err);
+aq_status client_borrowed_plugin(struct aq_client *client, const struct plugin **ret,
+                                 struct aq_error *err);
 aq_status client_transport(struct aq_client *client, struct aq_error *err);
 
 /* Start an HTTP request of an operation, which is woken when there is something to read. Sizes are

@@ -47,6 +47,7 @@ static aq_status import_find(const struct source_login *login, struct buf *out,
     const struct token_update update = {
         .access_token = token.access_token,
         .refresh_token = token.refresh_token,
+        .profile_arn = token.profile_arn,
         .expires_at_s = token.expires_at_s,
     };
     return token_apply(buf_str(&login->json), &update, out, err);

@@ -88,8 +88,8 @@ static bool logout_finds_login(const struct rows *rows)
 static aq_status logout_load_rest(struct logout_op *l, struct aq_error *err)
 {
     const struct aq_error why = *err;
-    for (size_t i = 0; i < CLIENT_STORES; i++) {
-        const struct source *source = source_at(i);
+    const struct source *source;
+    for (size_t i = 0; (source = source_at(i)); i++) {
         aq_status st = AQ_E_NOTFOUND;
         if (source_is_wanted(l->op.client, source)) {
             st = source_store(l->op.client, source, true, &l->store, err);
@@ -115,6 +115,11 @@ static aq_status logout_load(struct logout_op *l, struct aq_error *err)
     aq_status st = logout_check_store(l, err);
     if (st == AQ_OK) {
         st = source_find(l->op.client, &wish, &login, err);
+    }
+    if (st == AQ_OK && source_is_borrowed(login.source)) {
+        return error_set(err, AQ_E_UNSUPPORTED,
+                         "login: another program keeps it in %s, and is the one to remove it",
+                         login.source->place.ptr);
     }
     if (st == AQ_OK) {
         l->source = login.source;
@@ -171,9 +176,13 @@ static bool logout_is_unchanged(const struct logout_op *l, const struct rows *fo
            str_eq(buf_str(&l->rows.value[row]), buf_str(&found->value[row]));
 }
 
-/* A refresh may have replaced the token, or another program's failure removed it. */
+/* A refresh may have replaced the token, or another program's failure removed it. Without a
+ * registration a new token can be told from a new login by nobody. */
 static bool logout_is_same_login(const struct logout_op *l, const struct rows *found)
 {
+    if (l->source->registration_key.len == 0) {
+        return true;
+    }
     if (found->present[ROW_REGISTRATION]) {
         return logout_is_unchanged(l, found, ROW_REGISTRATION) ||
                rows_are_one_login(l->source, &l->rows, found);
@@ -197,11 +206,12 @@ static enum row logout_end(struct logout_op *l)
 {
     AUTO(buf) struct buf ignored = BUF(AQ_STORE_VALUE_MAX);
     struct aq_error err;
-    for (size_t i = 0; i < CLIENT_STORES; i++) {
-        const struct source *other = source_at(i);
+    const struct source *other;
+    for (size_t i = 0; (other = source_at(i)); i++) {
         struct store *store = NULL;
-        if (other != l->source && source_store(l->op.client, other, true, &store, &err) == AQ_OK &&
-            store == l->store && store_get(store, other->token_key, &ignored, &err) == AQ_OK) {
+        if (!str_eq(other->token_key, l->source->token_key) && !source_is_borrowed(other) &&
+            source_store(l->op.client, other, true, &store, &err) == AQ_OK && store == l->store &&
+            store_get(store, other->token_key, &ignored, &err) == AQ_OK) {
             return ROW_PROFILE;
         }
     }

@@ -92,6 +92,12 @@ static aq_status migrate_load(struct migrate_op *m, struct aq_error *err)
     if (st == AQ_OK) {
         st = source_find(m->from.client, &wish, &m->login, err);
     }
+    if (st == AQ_OK && source_is_borrowed(m->login.source)) {
+        st = error_set(err, AQ_E_UNSUPPORTED,
+                       "login: another program keeps it in %s and refreshes it there, sign in to "
+                       "have one of your own",
+                       m->login.source->place.ptr);
+    }
     if (st == AQ_OK) {
         m->from.store = m->login.store;
         st = source_store(m->to.client, m->login.source, false, &m->to.store, err);

@@ -6,7 +6,7 @@
 #include "base/sha256.h"
 #include "base/str.h"
 #include "client/import.h"
-#include "wire/endpoint.h"
+#include "wire/renewal.h"
 
 #include <string.h>
 
@@ -187,14 +187,26 @@ static aq_status refresh_needs_login(struct aq_error *err, const char *why)
 }
 
 /* The registration must be the one the token was issued to. */
-static aq_status refresh_load_registration(struct refresh *r, struct aq_error *err)
+static aq_status refresh_check_registration(const struct refresh *r, struct aq_error *err)
+{
+    const struct token *token = &r->login->token;
+    if (r->registration.expires_at_s - REGISTRATION_MARGIN_S <= clock_wall_s()) {
+        return refresh_needs_login(err, "its client registration has expired");
+    }
+    if (r->registration.flow != token->flow ||
+        (token->region.len && !str_eq(r->registration.region, token->region))) {
+        return refresh_needs_login(err, "its client registration is of another login");
+    }
+    return AQ_OK;
+}
+
+static aq_status refresh_read_registration(struct refresh *r, struct aq_error *err)
 {
     AUTO(buf) struct buf json = BUF(AQ_STORE_VALUE_MAX);
-    const struct source *source = r->login->source;
-    const struct token *token = &r->login->token;
-    aq_status st = store_get(r->login->store, source->registration_key, &json, err);
+    struct aq_str key = r->login->source->registration_key;
+    aq_status st = store_get(r->login->store, key, &json, err);
     if (st == AQ_OK) {
-        st = registration_parse(source->registration_key, buf_str(&json), &r->registration, err);
+        st = registration_parse(key, buf_str(&json), &r->registration, err);
         if (st == AQ_E_CORRUPT) {
             const struct aq_error why = *err;
             error_set(err, st, "%s, log in again", why.text);
@@ -206,58 +218,43 @@ static aq_status refresh_load_registration(struct refresh *r, struct aq_error *e
                    ? save_removed(err)
                    : refresh_needs_login(err, "its client registration is missing");
     }
-    if (st != AQ_OK) {
-        return st;
-    }
-    if (token->refresh_token.len == 0) {
-        return refresh_needs_login(err, "it has no refresh token");
-    }
-    if (r->registration.expires_at_s - REGISTRATION_MARGIN_S <= clock_wall_s()) {
-        return refresh_needs_login(err, "its client registration has expired");
-    }
-    if (r->registration.flow != token->flow ||
-        (token->region.len && !str_eq(r->registration.region, token->region))) {
-        return refresh_needs_login(err, "its client registration is of another login");
-    }
-    return AQ_OK;
+    return st;
 }
 
-static aq_status refresh_url(const struct refresh *r, struct buf *url, struct aq_error *err)
+/* Get all that the request needs beside the token. */
+static aq_status refresh_load_registration(struct refresh *r, struct aq_error *err)
 {
-    struct settings_value named = settings_get(&r->op->client->settings, SETTINGS_OIDC_ENDPOINT);
-    struct aq_str region = r->login->token.region;
-    aq_status st = named.text.len
-                       ? endpoint_check(AQ_STR("sign-in endpoint"), named.text, true, url, err)
-                       : endpoint_oidc(r->login->source->token_key,
-                                       region.len ? region : r->registration.region, url, err);
-    if (st == AQ_OK) {
-        buf_add(url, AQ_STR(OIDC_TOKEN_PATH));
-        st = buf_status(url) == AQ_OK ? AQ_OK : error_nomem(err, "sign-in endpoint");
+    bool registered = r->login->source->registration_key.len;
+    aq_status st = registered ? refresh_read_registration(r, err) : AQ_OK;
+    if (st == AQ_OK && r->login->token.refresh_token.len == 0) {
+        return refresh_needs_login(err, "it has no refresh token");
     }
-    return st;
+    return st == AQ_OK && registered ? refresh_check_registration(r, err) : st;
 }
 
 static aq_status refresh_ask(struct refresh *r, struct aq_error *err)
 {
-    AUTO(buf) struct buf url = BUF(4096);
-    AUTO(buf) struct buf body = BUF(AQ_STORE_VALUE_MAX);
-    aq_status st = refresh_url(r, &url, err);
-    if (st == AQ_OK) {
-        st = oidc_refresh_body(&r->registration, r->login->token.refresh_token, &body, err);
-    }
+    AUTO(renewal) struct renewal renewal = { 0 };
+    const struct source *source = r->login->source;
+    struct aq_str endpoint = settings_get(&r->op->client->settings, source->kind == TOKEN_SOCIAL
+                                                                        ? SETTINGS_SOCIAL_ENDPOINT
+                                                                        : SETTINGS_OIDC_ENDPOINT)
+                                 .text;
+    aq_status st = renewal_write(source->token_key, source->kind, &r->login->token,
+                                 &r->registration, endpoint, &renewal, err);
     if (st != AQ_OK) {
         return st;
     }
     const struct aq_header headers[] = {
-        { AQ_STR_INIT("content-type"), AQ_STR_INIT(OIDC_CONTENT_TYPE) },
+        { AQ_STR_INIT("content-type"), renewal.content_type },
         { AQ_STR_INIT("user-agent"), buf_str(&r->op->client->user_agent) },
     };
     const struct aq_request request = {
         .method = AQ_STR_INIT("POST"),
-        .url = buf_str(&url),
+        .url = buf_str(&renewal.url),
         .headers = headers,
         .header_count = sizeof(headers) / sizeof(headers[0]),
-        .body = buf_bytes(&body),
+        .body = buf_bytes(&renewal.body),
         .total_timeout_ms = TIMEOUT_MS,
     };
     return client_send(r->op, &request, &r->call, err);
@@ -412,8 +409,8 @@ static aq_status refresh_spent(struct refresh *r, struct aq_error *err)
 static aq_status refresh_judge(struct refresh *r, struct aq_error *err)
 {
     AUTO(oidc_tokens) struct oidc_tokens answer = { 0 };
-    enum oidc_outcome outcome =
-        oidc_refresh_reply(r->http, buf_str(&r->error_type), buf_str(&r->body), &answer, err);
+    enum oidc_outcome outcome = renewal_reply(
+        r->login->source->kind, r->http, buf_str(&r->error_type), buf_str(&r->body), &answer, err);
     aq_status st = outcome == OIDC_OK            ? save_take(&r->save, &answer, r->answered_s, err)
                    : outcome == OIDC_GRANT_SPENT ? refresh_spent(r, err)
                                                  : err->status;

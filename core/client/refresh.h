@@ -28,7 +28,7 @@ struct refresh {
     bool patient;               /* wait for somebody else's refresh */
     uint64_t started_us;
 
-    struct registration registration; /* the one the token was issued to */
+    struct registration registration; /* the one the token was issued to, if any */
     struct transport_call call;
     int32_t http; /* status of the answer; 0 before it came */
     struct buf error_type;

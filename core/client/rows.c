@@ -30,7 +30,8 @@ aq_status rows_read(struct store *store, const struct source *source, struct row
 {
     for (enum row i = 0; i < ROW_COUNT; i++) {
         ret->value[i].max = AQ_STORE_VALUE_MAX;
-        aq_status st = store_get(store, rows_key(source, i), &ret->value[i], err);
+        struct aq_str key = rows_key(source, i);
+        aq_status st = key.len ? store_get(store, key, &ret->value[i], err) : AQ_E_NOTFOUND;
         if (st != AQ_OK && st != AQ_E_NOTFOUND) {
             return st;
         }
@@ -55,7 +56,7 @@ bool rows_are_one_login(const struct source *source, const struct rows *a, const
     AUTO(registration) struct registration of_a = { 0 };
     AUTO(registration) struct registration of_b = { 0 };
     struct aq_str key = source->registration_key;
-    return a->present[ROW_REGISTRATION] && b->present[ROW_REGISTRATION] &&
+    return key.len && a->present[ROW_REGISTRATION] && b->present[ROW_REGISTRATION] &&
            registration_parse(key, buf_str(&a->value[ROW_REGISTRATION]), &of_a, NULL) == AQ_OK &&
            registration_parse(key, buf_str(&b->value[ROW_REGISTRATION]), &of_b, NULL) == AQ_OK &&
            str_eq(of_a.client_id, of_b.client_id);
@@ -76,22 +77,30 @@ aq_status rows_replace(struct store *store, const struct source *source, const s
                        const struct rows *wanted, struct aq_error *err)
 {
     struct aq_change changes[ROW_COUNT];
+    uint32_t count = 0;
     for (enum row i = 0; i < ROW_COUNT; i++) {
-        changes[i] = rows_change(source, found, i);
-        if (wanted->present[i]) {
-            changes[i].action = AQ_CHANGE_PUT;
-            changes[i].value = buf_bytes(&wanted->value[i]);
+        if (rows_key(source, i).len == 0) {
+            continue;
         }
+        changes[count] = rows_change(source, found, i);
+        if (wanted->present[i]) {
+            changes[count].action = AQ_CHANGE_PUT;
+            changes[count].value = buf_bytes(&wanted->value[i]);
+        }
+        count++;
     }
-    return store_commit(store, changes, ROW_COUNT, err);
+    return store_commit(store, changes, count, err);
 }
 
 aq_status rows_remove(struct store *store, const struct source *source, const struct rows *found,
                       enum row end, struct aq_error *err)
 {
     struct aq_change changes[ROW_COUNT];
+    uint32_t count = 0;
     for (enum row i = 0; i < end; i++) {
-        changes[i] = rows_change(source, found, i);
+        if (rows_key(source, i).len) {
+            changes[count++] = rows_change(source, found, i);
+        }
     }
-    return store_commit(store, changes, end, err);
+    return store_commit(store, changes, count, err);
 }

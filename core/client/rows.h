@@ -27,7 +27,7 @@ aq_status rows_read(struct store *store, const struct source *source, struct row
 /* True if they are the same, byte for byte. */
 bool rows_equal(const struct rows *a, const struct rows *b);
 
-/* True if both were made with one client registration. */
+/* True if both were made with one client registration, which not every kind of login has. */
 bool rows_are_one_login(const struct source *source, const struct rows *a, const struct rows *b);
 
 /* Put `wanted` in the place of `found`. All of it, or AQ_E_CHANGED. */

@@ -55,6 +55,7 @@ static aq_status save_rebase(struct save *s, struct buf *row, struct aq_error *e
     const struct token_update update = {
         .access_token = s->answer.access_token,
         .refresh_token = s->answer.refresh_token,
+        .profile_arn = s->answer.profile_arn,
         .expires_at_s = s->expires_at_s,
     };
     struct buf fresh = BUF(AQ_STORE_VALUE_MAX);
@@ -119,13 +120,14 @@ static aq_status save_restore(const struct save *s, struct aq_str registration,
 }
 
 /* The row is gone. A logout takes the registration along; a program that removes a login because
- * its own refresh failed leaves it, and then ours is put back. */
+ * its own refresh failed leaves it, and then ours is put back. Of a login that has none nobody can
+ * tell: then it was a logout. */
 static aq_status save_into_gap(struct save *s, struct aq_error *err)
 {
     AUTO(registration) struct registration now = { 0 };
     AUTO(buf) struct buf json = BUF(AQ_STORE_VALUE_MAX);
     struct aq_str key = s->login->source->registration_key;
-    aq_status st = store_get(s->login->store, key, &json, err);
+    aq_status st = key.len ? store_get(s->login->store, key, &json, err) : AQ_E_NOTFOUND;
     if (st == AQ_E_NOTFOUND) {
         return save_removed(err);
     }

@@ -10,32 +10,62 @@
 #include <limits.h>
 #include <string.h>
 
-static const struct source sources[CLIENT_STORES] = {
-    {
-        .name = AQ_STR_INIT("q-cli"),
-        .app = AQ_STR_INIT("amazon-q"),
-        .token_key = AQ_STR_INIT("codewhisperer:odic:token"),
-        .registration_key = AQ_STR_INIT("codewhisperer:odic:device-registration"),
-        .profile_key = AQ_STR_INIT("api.codewhisperer.profile"),
-    },
-    {
-        .name = AQ_STR_INIT("kiro-cli"),
-        .app = AQ_STR_INIT("kiro-cli"),
-        .token_key = AQ_STR_INIT("kirocli:odic:token"),
-        .registration_key = AQ_STR_INIT("kirocli:odic:device-registration"),
-        .profile_key = AQ_STR_INIT("api.codewhisperer.profile"),
-    },
+#define Q_CLI \
+    .name = AQ_STR_INIT("q-cli"), .slot = CLIENT_STORE_Q, .app = AQ_STR_INIT("amazon-q"), \
+    .profile_key = AQ_STR_INIT("api.codewhisperer.profile")
+#define KIRO_CLI \
+    .name = AQ_STR_INIT("kiro-cli"), .slot = CLIENT_STORE_KIRO, .app = AQ_STR_INIT("kiro-cli"), \
+    .profile_key = AQ_STR_INIT("api.codewhisperer.profile")
+
+/* docs/sources.md has it for people. Old names come last: rows under them may be copies. */
+static const struct source sources[] = {
+    { Q_CLI, .kind = TOKEN_OIDC, .token_key = AQ_STR_INIT("codewhisperer:odic:token"),
+      .registration_key = AQ_STR_INIT("codewhisperer:odic:device-registration") },
+    { KIRO_CLI, .kind = TOKEN_OIDC, .token_key = AQ_STR_INIT("kirocli:odic:token"),
+      .registration_key = AQ_STR_INIT("kirocli:odic:device-registration") },
+    { KIRO_CLI, .kind = TOKEN_SOCIAL, .token_key = AQ_STR_INIT("kirocli:social:token") },
+    { KIRO_CLI, .kind = TOKEN_EXTERNAL_IDP,
+      .token_key = AQ_STR_INIT("kirocli:external-idp:token") },
+    { KIRO_CLI, .kind = TOKEN_OIDC, .token_key = AQ_STR_INIT("kirocli:oidc:token"),
+      .registration_key = AQ_STR_INIT("kirocli:oidc:device-registration") },
+    { KIRO_CLI, .kind = TOKEN_OIDC, .token_key = AQ_STR_INIT("codewhisperer:odic:token"),
+      .registration_key = AQ_STR_INIT("codewhisperer:odic:device-registration") },
+    { .name = AQ_STR_INIT("kiro-ide"),
+      .slot = CLIENT_STORE_BORROWED,
+      .token_key = AQ_STR_INIT("kiro-ide:token"),
+      .place = AQ_STR_INIT("~/.aws/sso/cache/kiro-auth-token.json"),
+      .sign_in = AQ_STR_INIT("sign in with the Kiro IDE") },
+    { .name = AQ_STR_INIT("sso-cache"),
+      .kind = TOKEN_OIDC,
+      .slot = CLIENT_STORE_BORROWED,
+      .token_key = AQ_STR_INIT("sso-cache:token"),
+      .place = AQ_STR_INIT("~/.aws/sso/cache"),
+      .sign_in = AQ_STR_INIT("sign in with the AWS command line (aws sso login)") },
+    { .name = AQ_STR_INIT("kiro-api-key"),
+      .kind = TOKEN_API_KEY,
+      .slot = CLIENT_STORE_BORROWED,
+      .token_key = AQ_STR_INIT("kiro-api-key:token"),
+      .place = AQ_STR_INIT("KIRO_API_KEY"),
+      .sign_in = AQ_STR_INIT("set that variable to an API key of Kiro") },
 };
+
+enum { SOURCE_COUNT = sizeof(sources) / sizeof(sources[0]) };
 
 const struct source *source_at(size_t i)
 {
-    return &sources[i];
+    return i < SOURCE_COUNT ? &sources[i] : NULL;
+}
+
+bool source_is_borrowed(const struct source *source)
+{
+    return source->slot == CLIENT_STORE_BORROWED;
 }
 
 bool source_is_wanted(const struct aq_client *client, const struct source *source)
 {
     struct aq_str wanted = settings_get(&client->settings, SETTINGS_SOURCE).text;
-    return str_eq(wanted, AQ_STR("auto")) || str_eq(wanted, source->name);
+    return str_eq(wanted, source->name) ||
+           (str_eq(wanted, AQ_STR("auto")) && !source_is_borrowed(source));
 }
 
 void source_login_done(struct source_login *login)
@@ -47,12 +77,37 @@ void source_login_done(struct source_login *login)
 
 /* ---- opening ---- */
 
+static aq_status source_plugin(struct aq_client *client, const struct source *source,
+                               const struct plugin **ret, struct aq_error *err)
+{
+    return source_is_borrowed(source) ? client_borrowed_plugin(client, ret, err)
+                                      : client_store_plugin(client, ret, err);
+}
+
+static enum client_store source_slot(const struct aq_client *client, const struct plugin *plugin,
+                                     const struct source *source)
+{
+    bool shared = !source_is_borrowed(source) && place_is_shared(client, plugin);
+    return shared ? CLIENT_STORE_Q : source->slot;
+}
+
+/* Where all sources share one place, a name of old that another source has is that one's. */
+static bool source_is_others(const struct source *source)
+{
+    const struct source *s = sources;
+    while (!str_eq(s->token_key, source->token_key)) {
+        s++;
+    }
+    return s != source;
+}
+
 static aq_status source_open(struct aq_client *client, const struct plugin *plugin,
                              const struct source *source, bool must_exist, struct store *store,
                              struct aq_error *err)
 {
-    AUTO(place) struct place place = { 0 };
-    aq_status st = place_find(client, plugin, source->app, &place, err);
+    AUTO(place) struct place place = { .plugin = plugin, .exists = true };
+    aq_status st =
+        source_is_borrowed(source) ? AQ_OK : place_find(client, plugin, source->app, &place, err);
     if (st == AQ_OK && must_exist && !place.exists) {
         return AQ_E_NOTFOUND;
     }
@@ -63,11 +118,15 @@ aq_status source_store(struct aq_client *client, const struct source *source, bo
                        struct store **ret, struct aq_error *err)
 {
     const struct plugin *plugin;
-    aq_status st = client_store_plugin(client, &plugin, err);
+    aq_status st = source_plugin(client, source, &plugin, err);
     if (st != AQ_OK) {
         return st;
     }
-    struct store *store = &client->stores[place_is_shared(client, plugin) ? 0 : source - sources];
+    enum client_store slot = source_slot(client, plugin, source);
+    if (must_exist && slot != source->slot && source_is_others(source)) {
+        return AQ_E_NOTFOUND;
+    }
+    struct store *store = &client->stores[slot];
     if (!store_is_open(store)) {
         st = source_open(client, plugin, source, must_exist, store, err);
     }
@@ -172,14 +231,13 @@ static aq_status source_load(struct aq_client *client, const struct source *sour
 }
 
 /* Where was looked: the databases by name; nothing if the store has none. */
-static void source_add_places(const struct aq_client *client, struct aq_str wanted, struct buf *out)
+static void source_add_places(const struct aq_client *client, struct buf *out)
 {
-    const struct plugin *plugin = &client->store_plugin;
-    for (size_t i = 0; i < CLIENT_STORES; i++) {
+    for (const struct source *source = sources; source < sources + SOURCE_COUNT; source++) {
         AUTO(place) struct place place = { 0 };
         struct aq_error ignored;
-        bool looked = str_eq(wanted, AQ_STR("auto")) || str_eq(wanted, sources[i].name);
-        if (!looked || place_find(client, plugin, sources[i].app, &place, &ignored) != AQ_OK ||
+        if (!source_is_wanted(client, source) ||
+            place_find(client, &client->store_plugin, source->app, &place, &ignored) != AQ_OK ||
             place.path.text.len == 0 || str_contains(buf_str(out), place.path.text)) {
             continue;
         }
@@ -191,11 +249,21 @@ static void source_add_places(const struct aq_client *client, struct aq_str want
     }
 }
 
-static aq_status source_not_logged_in(const struct aq_client *client, struct aq_str wanted,
-                                      struct aq_error *err)
+static aq_status source_none_borrowed(const struct source *source, struct aq_error *err)
+{
+    return error_set(err, AQ_E_NOT_LOGGED_IN, "login: none in %s, %s", source->place.ptr,
+                     source->sign_in.ptr);
+}
+
+static aq_status source_not_logged_in(const struct aq_client *client, struct aq_error *err)
 {
     AUTO(buf) struct buf places = BUF(2 * PATH_MAX);
-    source_add_places(client, wanted, &places);
+    for (const struct source *source = sources; source < sources + SOURCE_COUNT; source++) {
+        if (source_is_borrowed(source) && source_is_wanted(client, source)) {
+            return source_none_borrowed(source, err);
+        }
+    }
+    source_add_places(client, &places);
     if (buf_status(&places) != AQ_OK) {
         return error_nomem(err, "login");
     }
@@ -217,63 +285,110 @@ static aq_status source_not_logged_in(const struct aq_client *client, struct aq_
                      (const char *)places.ptr);
 }
 
-/* The better of two: the one that expires later. Problems count only if there is no login at all.
- * Of a token server's the first one is good enough. */
-static aq_status source_choose(struct aq_client *client, const struct aq_token_wish *wish,
-                               struct source_login *ret, struct aq_error *err)
+/* The best so far, and the first thing that stood in the way of another. */
+struct choice {
+    struct source_login best;
+    bool found;
+    struct aq_error problem;
+    bool closed[CLIENT_STORES]; /* not to be waited for again */
+};
+
+/* The better of two is the one that expires later; of equals, the one that came first. */
+static void choice_take(struct choice *c, struct source_login *candidate)
 {
-    struct aq_error problem = { 0 };
+    if (c->found && candidate->token.expires_at_s <= c->best.token.expires_at_s) {
+        source_login_done(candidate);
+        return;
+    }
+    source_login_done(&c->best);
+    c->best = *candidate;
+    c->found = true;
+}
+
+/* A row that makes no sense says nothing of the next one in the same store. */
+static void choice_note(struct choice *c, enum client_store slot, const struct aq_error *problem)
+{
+    c->closed[slot] = problem->status != AQ_E_CORRUPT;
+    c->problem = c->problem.status ? c->problem : *problem;
+}
+
+/* Look at one more source. AQ_OK: go on; else that is the end, AQ_END a good one. */
+static aq_status choice_look(struct choice *c, struct aq_client *client,
+                             const struct source *source, const struct aq_token_wish *wish,
+                             struct aq_error *err)
+{
+    struct source_login candidate;
     const struct plugin *plugin;
-    bool found = false;
-    aq_status loaded = client_store_plugin(client, &plugin, err);
-    if (loaded != AQ_OK) {
-        return loaded;
+    aq_status st = source_plugin(client, source, &plugin, err);
+    if (st != AQ_OK) {
+        return st;
     }
-    for (size_t i = 0; i < CLIENT_STORES; i++) {
-        struct source_login candidate;
-        if (problem.status == AQ_E_UNAVAILABLE) {
-            break; /* nobody is there: we would wait again, for the same answer */
-        }
-        aq_status st = source_load(client, &sources[i], wish, &candidate, err);
-        if (plugin->store.grant && st != AQ_E_NOTFOUND) {
-            *ret = candidate;
-            return st; /* a token server is not made to do twice what it did, or could not do */
-        }
-        if (st == AQ_OK && found && candidate.token.expires_at_s <= ret->token.expires_at_s) {
-            source_login_done(&candidate);
-        } else if (st == AQ_OK) {
-            source_login_done(ret);
-            *ret = candidate;
-            found = true;
-        } else if (st != AQ_E_NOTFOUND) {
-            problem = problem.status ? problem : *err;
-        }
-    }
-    if (found && problem.status) { /* the other login may be the better one */
-        log_add(&client->log, LOG_WARN, str_from(problem.text));
-    }
-    if (found) {
+    enum client_store slot = source_slot(client, plugin, source);
+    if (c->closed[slot]) {
         return AQ_OK;
     }
-    return problem.status ? error_copy(err, &problem)
-                          : source_not_logged_in(client, AQ_STR("auto"), err);
+    st = source_load(client, source, wish, &candidate, err);
+    if (st == AQ_E_NOTFOUND) {
+        return AQ_OK;
+    }
+    if (st == AQ_OK) {
+        choice_take(c, &candidate);
+    }
+    if (plugin->store.grant) { /* it is not made to do twice what it did, or could not do */
+        return st == AQ_OK ? AQ_END : st;
+    }
+    if (st != AQ_OK) {
+        choice_note(c, slot, err);
+    }
+    return AQ_OK;
+}
+
+/* Problems count only if there is no login at all. */
+static aq_status choice_end(struct choice *c, struct aq_client *client, struct source_login *ret,
+                            struct aq_error *err)
+{
+    if (!c->found) {
+        return c->problem.status ? error_copy(err, &c->problem) : source_not_logged_in(client, err);
+    }
+    if (c->problem.status) { /* the other login may be the better one */
+        log_add(&client->log, LOG_WARN, str_from(c->problem.text));
+    }
+    *ret = c->best;
+    return AQ_OK;
 }
 
 aq_status source_find(struct aq_client *client, const struct aq_token_wish *wish,
                       struct source_login *ret, struct aq_error *err)
 {
-    struct aq_str wanted = settings_get(&client->settings, SETTINGS_SOURCE).text;
-    if (str_eq(wanted, AQ_STR("auto"))) {
-        return source_choose(client, wish, ret, err);
-    }
-    for (size_t i = 0; i < CLIENT_STORES; i++) {
-        if (str_eq(wanted, sources[i].name)) {
-            aq_status st = source_load(client, &sources[i], wish, ret, err);
-            return st == AQ_E_NOTFOUND ? source_not_logged_in(client, wanted, err) : st;
+    struct choice choice = { 0 };
+    aq_status st = AQ_OK;
+    bool known = false;
+    for (const struct source *source = sources; st == AQ_OK && source < sources + SOURCE_COUNT;
+         source++) {
+        if (source_is_wanted(client, source)) {
+            known = true;
+            st = choice_look(&choice, client, source, wish, err);
         }
     }
-    return error_set(err, AQ_E_INVALID, "setting 'source': '%s' is none of auto, q-cli, kiro-cli",
-                     wanted.ptr);
+    if (st != AQ_OK && st != AQ_END) {
+        source_login_done(&choice.best);
+        return st;
+    }
+    return known ? choice_end(&choice, client, ret, err)
+                 : error_set(err, AQ_E_INVALID,
+                             "setting 'source': '%s' is none of auto, q-cli, kiro-cli, kiro-ide, "
+                             "sso-cache, kiro-api-key",
+                             settings_get(&client->settings, SETTINGS_SOURCE).text.ptr);
+}
+
+enum token_kind source_kind(const struct source *source, const struct store *store,
+                            const struct token *token)
+{
+    bool handed_in = store_grants(store) || !store_can_refresh(store);
+    if (handed_in && token->kind != TOKEN_KIND_UNKNOWN) {
+        return token->kind;
+    }
+    return handed_in && !source_is_borrowed(source) ? TOKEN_KIND_UNKNOWN : source->kind;
 }
 
 void source_view(const struct aq_client *client, const struct source *source,
@@ -294,23 +409,26 @@ void source_view(const struct aq_client *client, const struct source *source,
         .source = source->name,
         .store = str_from(store->plugin->info.name),
         .login = place_login(client, store->plugin),
+        .kind = token_kind_name(source_kind(source, store, token)),
     };
 }
 
+/* The token's own, or the one that was chosen for all logins of the store. */
 aq_status source_profile(const struct source_login *login, struct buf *out, struct aq_error *err)
 {
     AUTO(buf) struct buf json = BUF(AQ_STORE_VALUE_MAX);
     struct json_member arn;
-    aq_status st = store_get(login->store, login->source->profile_key, &json, err);
+    aq_status st = AQ_E_NOTFOUND;
+    if (login->token.profile_arn.len) {
+        buf_add(out, login->token.profile_arn);
+    } else if (login->source->profile_key.len) {
+        st = store_get(login->store, login->source->profile_key, &json, err);
+    }
     if (st != AQ_OK && st != AQ_E_NOTFOUND) {
         return st;
     }
-    bool found = st == AQ_OK ? json_find(buf_str(&json), AQ_STR("arn"), &arn)
-                             : json_find(buf_str(&login->json), AQ_STR("profile_arn"), &arn);
-    if (!found || arn.type != JSON_STRING) {
-        return AQ_OK; /* no profile that we could name; the service decides */
-    }
-    if (buf_reserve(out, arn.value.len)) {
+    if (st == AQ_OK && json_find(buf_str(&json), AQ_STR("arn"), &arn) && arn.type == JSON_STRING &&
+        buf_reserve(out, arn.value.len)) {
         out->len += json_string_decode(&arn, (char *)out->ptr + out->len);
         out->ptr[out->len] = '\0';
     }

@@ -8,20 +8,28 @@
 
 #include <amazonq/token.h>
 
-/* One program whose login we can use: where it keeps it and under which names. */
+/* A login that a program keeps: where, under which names, and how it is refreshed. A program that
+ * keeps several kinds has as many of these, with one name. */
 struct source {
-    struct aq_str name;
-    struct aq_str app; /* folder of its database below the user's data directory */
+    struct aq_str name;     /* of the program: what the setting `source` says */
+    enum token_kind kind;   /* TOKEN_KIND_UNKNOWN: the token itself says it */
+    enum client_store slot; /* of client->stores, unless all sources share one */
+    struct aq_str app;      /* folder of its database below the user's data directory */
     struct aq_str token_key;
-    struct aq_str registration_key;
+    struct aq_str registration_key; /* empty: this kind has none */
     struct aq_str profile_key;
+    struct aq_str place;   /* of a borrowed one: where it is, for people */
+    struct aq_str sign_in; /* how to get one there: "sign in with ..." */
 };
 
-/* The row i < CLIENT_STORES of the table. */
+/* The i-th row of the table; NULL behind the last. */
 const struct source *source_at(size_t i);
 
 /* True if the settings mean this one, perhaps among others. */
 bool source_is_wanted(const struct aq_client *client, const struct source *source);
+
+/* True if other programs keep it in ways of their own: it is read, and never written. */
+bool source_is_borrowed(const struct source *source);
 
 /* A login as it was found. */
 struct source_login {
@@ -49,7 +57,8 @@ aq_status source_find(struct aq_client *client, const struct aq_token_wish *wish
 /*
  * The client's store for the logins of this source, opened on first use.
  *
- * must_exist  AQ_E_NOTFOUND if there is no such file yet, and nothing is opened
+ * must_exist  AQ_E_NOTFOUND if there is no such file yet, and nothing is opened; the same for an
+ *             old name, where it is another source's because all share one place
  */
 aq_status source_store(struct aq_client *client, const struct source *source, bool must_exist,
                        struct store **ret, struct aq_error *err);
@@ -68,6 +77,10 @@ aq_status source_reload(struct source_login *login, bool *ret_changed, struct aq
  * what the store says. login itself stays as it is. */
 aq_status source_replace(const struct source_login *login, struct aq_str expected,
                          struct aq_str value, struct aq_error *err);
+
+/* What a token is. Of one that somebody handed in the source knows less than the token itself. */
+enum token_kind source_kind(const struct source *source, const struct store *store,
+                            const struct token *token);
 
 /* What a program of this client sees of it. `token` is the login's, or a copy that lives longer;
  * `store` is where it is. */

@@ -319,7 +319,12 @@ aq_status loader_load(const struct settings *settings, int32_t kind, struct plug
                       struct aq_error *err)
 {
     enum settings_id id = kind == AQ_PLUGIN_STORE ? SETTINGS_STORE : SETTINGS_TRANSPORT;
-    struct aq_str name = settings_get(settings, id).text;
+    return loader_load_named(settings, kind, settings_get(settings, id).text, ret, err);
+}
+
+aq_status loader_load_named(const struct settings *settings, int32_t kind, struct aq_str name,
+                            struct plugin *ret, struct aq_error *err)
+{
     AUTO(buf) struct buf object = BUF(PATH_MAX);
 
     buf_printf(&object, "%s '%.*s'", loader_kind_name(kind), AQ_STR_ARG(name));

@@ -35,6 +35,10 @@ const char *loader_kind_name(int32_t kind);
 aq_status loader_load(const struct settings *settings, int32_t kind, struct plugin *ret,
                       struct aq_error *err);
 
+/* The same for a plugin of this name, whatever the settings choose. */
+aq_status loader_load_named(const struct settings *settings, int32_t kind, struct aq_str name,
+                            struct plugin *ret, struct aq_error *err);
+
 /* A file that was found, or named. */
 struct loader_file {
     const char *path;   /* absolute */

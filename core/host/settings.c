@@ -47,6 +47,7 @@ static const struct {
     [SETTINGS_PLUGIN_PATH] = { "plugin.path", "Q_PLUGIN_PATH", NULL },
     [SETTINGS_ENDPOINT] = { "endpoint", "Q_ENDPOINT_URL", NULL },
     [SETTINGS_OIDC_ENDPOINT] = { "oidc.endpoint", "AWS_ENDPOINT_URL_SSO_OIDC", NULL },
+    [SETTINGS_SOCIAL_ENDPOINT] = { "social.endpoint", "Q_SOCIAL_ENDPOINT_URL", NULL },
     [SETTINGS_CA_BUNDLE] = { "ca_bundle", NULL, NULL },
     [SETTINGS_API_TIMEOUT] = { "api.timeout", NULL, NULL },
     [SETTINGS_SHARE_CONTENT] = { "codeWhisperer.shareCodeWhispererContentWithAWS", NULL, NULL },

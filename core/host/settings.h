@@ -14,17 +14,18 @@
 
 /* Settings of the core itself. docs/settings.md lists them for users. */
 enum settings_id {
-    SETTINGS_STORE,         /* name or absolute path of the store plugin */
-    SETTINGS_TRANSPORT,     /* the same for the transport */
-    SETTINGS_SOURCE,        /* which login: auto, q-cli, kiro-cli */
-    SETTINGS_LOGIN,         /* name of a login beside the usual ones */
-    SETTINGS_DB,            /* path of the database, for stores that have one */
-    SETTINGS_PLUGIN_PATH,   /* more directories of plugins, separated by ':' */
-    SETTINGS_ENDPOINT,      /* URL of the service */
-    SETTINGS_OIDC_ENDPOINT, /* URL of the sign-in service */
-    SETTINGS_CA_BUNDLE,     /* for the transport's setting of that name */
-    SETTINGS_API_TIMEOUT,   /* milliseconds until the answer begins */
-    SETTINGS_SHARE_CONTENT, /* "false": the service must not use the content */
+    SETTINGS_STORE,           /* name or absolute path of the store plugin */
+    SETTINGS_TRANSPORT,       /* the same for the transport */
+    SETTINGS_SOURCE,          /* which login: auto, q-cli, kiro-cli */
+    SETTINGS_LOGIN,           /* name of a login beside the usual ones */
+    SETTINGS_DB,              /* path of the database, for stores that have one */
+    SETTINGS_PLUGIN_PATH,     /* more directories of plugins, separated by ':' */
+    SETTINGS_ENDPOINT,        /* URL of the service */
+    SETTINGS_OIDC_ENDPOINT,   /* URL of the sign-in service */
+    SETTINGS_SOCIAL_ENDPOINT, /* URL of the sign-in service of social logins */
+    SETTINGS_CA_BUNDLE,       /* for the transport's setting of that name */
+    SETTINGS_API_TIMEOUT,     /* milliseconds until the answer begins */
+    SETTINGS_SHARE_CONTENT,   /* "false": the service must not use the content */
     SETTINGS_COUNT,
 };
 

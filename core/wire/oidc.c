@@ -46,6 +46,8 @@ static const struct refusal {
       "the scopes of this login are no longer accepted" },
     { AQ_STR_INIT("access_denied"), AQ_STR_INIT("AccessDeniedException"), OIDC_LOGIN_NEEDED,
       "access was denied" },
+    { AQ_STR_INIT("interaction_required"), AQ_STR_INIT("login_required"), OIDC_LOGIN_NEEDED,
+      "the identity provider wants to see the user" },
     { AQ_STR_INIT("slow_down"), AQ_STR_INIT("SlowDownException"), OIDC_TEMPORARY,
       "too many requests" },
     { AQ_STR_INIT("server_error"), AQ_STR_INIT("InternalServerException"), OIDC_TEMPORARY,
@@ -100,10 +102,22 @@ static struct aq_str take_string(const struct json_member *m, struct buf *text)
  * A lifetime that makes no sense must not cost the tokens beside it: the refresh token that was
  * sent may be spent, and its successor is in this answer only (docs/adr/0014).
  */
-static int64_t lifetime(const struct json_member *expires_in)
+static int64_t lifetime(const struct json_member *expires_in, bool text_too)
 {
     int64_t s;
-    return json_int(expires_in, &s) && s > 0 && s <= EXPIRES_IN_MAX_S ? s : EXPIRES_IN_UNKNOWN_S;
+    bool known =
+        json_int(expires_in, &s) || (text_too && str_to_i64(json_string_plain(expires_in), &s));
+    return known && s > 0 && s <= EXPIRES_IN_MAX_S ? s : EXPIRES_IN_UNKNOWN_S;
+}
+
+static bool is_arn(struct aq_str s)
+{
+    return str_is_token(s) && str_starts(s, AQ_STR("arn:"));
+}
+
+static bool key_is(const struct json_member *m, struct aq_str camel, struct aq_str snake)
+{
+    return json_key_is(m, camel) || json_key_is(m, snake);
 }
 
 /* Read a successful answer; false if it has no tokens that could be used. */
@@ -117,13 +131,19 @@ static bool read_tokens(struct aq_str body, struct oidc_tokens *ret)
     }
     ret->expires_in_s = EXPIRES_IN_UNKNOWN_S;
     while (json_next(&r, &m)) {
-        if (json_key_is(&m, AQ_STR("accessToken"))) {
+        if (key_is(&m, AQ_STR("accessToken"), AQ_STR("access_token"))) {
             ret->access_token = take_string(&m, &ret->text);
-        } else if (json_key_is(&m, AQ_STR("refreshToken"))) {
+        } else if (key_is(&m, AQ_STR("refreshToken"), AQ_STR("refresh_token"))) {
             ret->refresh_token = take_string(&m, &ret->text);
-        } else if (json_key_is(&m, AQ_STR("expiresIn"))) {
-            ret->expires_in_s = lifetime(&m);
+        } else if (json_key_is(&m, AQ_STR("profileArn"))) {
+            ret->profile_arn = take_string(&m, &ret->text);
+        } else if (key_is(&m, AQ_STR("expiresIn"), AQ_STR("expires_in"))) {
+            /* some identity providers write a string */
+            ret->expires_in_s = lifetime(&m, json_key_is(&m, AQ_STR("expires_in")));
         }
+    }
+    if (!is_arn(ret->profile_arn)) {
+        ret->profile_arn = (struct aq_str){ NULL, 0 };
     }
     return json_finish(&r) && str_is_token(ret->access_token) &&
            (ret->refresh_token.len == 0 || str_is_token(ret->refresh_token));

@@ -26,6 +26,7 @@ struct oidc_tokens {
     struct buf text;
     struct aq_str access_token;
     struct aq_str refresh_token; /* empty: the old one stays valid */
+    struct aq_str profile_arn;   /* of Kiro's own sign-in service; else empty */
     int64_t expires_in_s;        /* 1 ... 86400; 60 if the answer says nothing of the kind */
 };
 
@@ -36,7 +37,8 @@ aq_status oidc_refresh_body(const struct registration *reg, struct aq_str refres
                             struct buf *out, struct aq_error *err);
 
 /*
- * Judge the answer to a refresh.
+ * Judge the answer to a refresh, also that of an identity provider, which spells the members in
+ * snake_case.
  *
  * error_type  header x-amzn-errortype, or empty
  * err         filled unless OIDC_OK: status AQ_E_REFRESH or AQ_E_LOGIN_NEEDED, http status, and a

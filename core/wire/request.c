@@ -5,6 +5,7 @@
 #include "base/options.h"
 #include "base/str.h"
 #include "wire/endpoint.h"
+#include "wire/token.h"
 
 #include <amazonq/version.h>
 #include <stdio.h>
@@ -137,6 +138,19 @@ bool request_elsewhere(struct request *r)
            set_path(r, &ignored) == AQ_OK;
 }
 
+/* What the service wants to be told of a token before it takes it; nothing of most. */
+static struct aq_str token_type(struct aq_str kind)
+{
+    switch (token_kind_find(kind)) {
+    case TOKEN_API_KEY:
+        return AQ_STR("API_KEY");
+    case TOKEN_EXTERNAL_IDP:
+        return AQ_STR("EXTERNAL_IDP");
+    default:
+        return (struct aq_str){ NULL, 0 };
+    }
+}
+
 /* --- making one --- */
 
 static aq_status set_user_agent(struct request *r, struct aq_str user_agent, struct aq_error *err)
@@ -183,6 +197,7 @@ aq_status request_init(struct request *r, const struct aq_exchange_options *opti
         return error_set(err, AQ_E_INVALID, "request: there is no call %d",
                          (int)options->request->call);
     }
+    r->token_type = token_type(options->request->token_kind);
     r->opt_out = options->flags & AQ_EXCHANGE_OPT_OUT;
     random_uuid(random, r->invocation_id);
 
@@ -219,12 +234,12 @@ void request_accepted(struct request *r)
 aq_status request_show(struct request *r, const struct retry *retry,
                        struct aq_exchange_request *ret, struct aq_error *err)
 {
-    enum { UNSIGNED_HEADERS = REQUEST_HEADERS - SIGNER_HEADERS, AUTHORIZATION = 2 };
+    enum { ALWAYS = REQUEST_HEADERS - SIGNER_HEADERS - 1, AUTHORIZATION = 2 };
 
     snprintf(r->attempt_text, sizeof(r->attempt_text), "attempt=%u; max=%u",
              (unsigned)retry->attempt, (unsigned)retry->max_attempts);
 
-    const struct aq_exchange_header headers[UNSIGNED_HEADERS] = {
+    const struct aq_exchange_header headers[ALWAYS] = {
         { AQ_STR("content-type"), AQ_STR("application/x-amz-json-1.0") },
         { AQ_STR("x-amz-target"), r->call->target },
         { AQ_STR("authorization"), buf_str(&r->authorization) },
@@ -238,15 +253,19 @@ aq_status request_show(struct request *r, const struct retry *retry,
 
     struct aq_exchange_request request = {
         .struct_size = ret->struct_size,
-        .header_count = UNSIGNED_HEADERS,
+        .header_count = ALWAYS,
         .header_stride = sizeof(struct aq_exchange_header),
         .method = AQ_STR("POST"),
         .url = buf_str(&r->url),
         .headers = r->headers,
         .body = buf_bytes(&r->body),
     };
+    if (r->token_type.len) {
+        r->headers[request.header_count++] =
+            (struct aq_exchange_header){ AQ_STR("tokentype"), r->token_type };
+    }
     if (signer_is_set(&r->signer)) {
-        request.header_count += signer_headers(&r->signer, r->headers + UNSIGNED_HEADERS);
+        request.header_count += signer_headers(&r->signer, r->headers + request.header_count);
         if (signer_sign(&r->signer, &request, &r->authorization) != AQ_OK) {
             return error_nomem(err, "signature");
         }

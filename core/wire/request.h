@@ -12,7 +12,7 @@
 #include <amazonq/exchange.h>
 
 enum {
-    REQUEST_HEADERS = 8 + SIGNER_HEADERS,
+    REQUEST_HEADERS = 9 + SIGNER_HEADERS,
     REQUEST_ATTEMPT_MAX = 48, /* "attempt=1; max=3" */
 };
 
@@ -25,11 +25,12 @@ struct request {
     struct buf body;
     struct buf authorization;
     struct signer signer; /* with an access key, in place of a token */
-    struct buf rejected; /* the token before that one, if the service refused it */
+    struct buf rejected;  /* the token before that one, if the service refused it */
     struct buf user_agent;
     char invocation_id[RANDOM_UUID_LEN + 1];
     char attempt_text[REQUEST_ATTEMPT_MAX];
     struct aq_exchange_header headers[REQUEST_HEADERS];
+    struct aq_str token_type; /* static text, as the service calls it; empty: not to be told */
     bool opt_out;
     bool model_named; /* a guess for whole bodies; it only tells "overloaded" from "failed" */
 };

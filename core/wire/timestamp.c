@@ -118,10 +118,11 @@ static bool cut_time(struct aq_str *rest, int64_t *ret_s, bool *ret_leap)
     return true;
 }
 
+/* Without an offset it is UTC: programs that leave it out mean that. */
 static bool cut_offset(struct aq_str *rest, int64_t *ret_s)
 {
     int64_t hour, minute;
-    if (cut_char(rest, 'Z') || cut_char(rest, 'z')) {
+    if (rest->len == 0 || cut_char(rest, 'Z') || cut_char(rest, 'z')) {
         *ret_s = 0;
         return true;
     }

@@ -10,7 +10,8 @@ enum { TIMESTAMP_TEXT_MAX = 32 };
 
 /*
  * Seconds since 1970-01-01 UTC, rounded down. Accepts what the Q CLI accepts: any one byte between
- * date and time, 'z' or 'Z' or +hh:mm or -hh:mm, any number of fraction digits.
+ * date and time, 'z' or 'Z' or +hh:mm or -hh:mm, any number of fraction digits; and what some files
+ * of Kiro's IDE have, no zone at all, which counts as UTC.
  */
 bool timestamp_parse(struct aq_str text, int64_t *ret_s);
 

@@ -17,6 +17,7 @@ enum {
 struct wanted {
     struct aq_str key;
     struct aq_str *ret;
+    bool lax; /* anything but a string is somebody else's, and left alone */
 };
 
 static aq_status corrupt(struct aq_str key, const char *problem, struct aq_error *err)
@@ -68,13 +69,15 @@ static aq_status texts_read(struct aq_str key, struct aq_str json, const struct 
     if (json.len > JSON_MAX) {
         return corrupt(key, "larger than 1 MiB", err);
     }
-    if (!buf_reserve(text, json.len)) { /* decoding never grows, so the views stay where they are */
+    /* decoding never grows, so the views stay where they are */
+    if (!buf_reserve(text, json.len + TIMESTAMP_TEXT_MAX)) {
         return error_nomem(err, "stored login");
     }
     json_object(&r);
     while (json_next(&r, &m)) {
         for (size_t i = 0; i < count; i++) {
-            if (json_key_is(&m, wanted[i].key) && !text_read(&m, text, wanted[i].ret)) {
+            if (json_key_is(&m, wanted[i].key) && !text_read(&m, text, wanted[i].ret) &&
+                !wanted[i].lax) {
                 return error_set(err, AQ_E_CORRUPT, "stored login '%.*s': %s is not a string",
                                  AQ_STR_ARG(key), wanted[i].key.ptr);
             }
@@ -134,18 +137,78 @@ static struct registration registration_take(struct registration *r)
     return taken;
 }
 
+static const struct {
+    enum token_kind kind;
+    struct aq_str name;
+    struct aq_str other; /* what Kiro's IDE calls it */
+} kinds[] = {
+    { TOKEN_OIDC, AQ_STR_INIT("oidc"), AQ_STR_INIT("IdC") },
+    { TOKEN_SOCIAL, AQ_STR_INIT("social"), AQ_STR_INIT("social") },
+    { TOKEN_EXTERNAL_IDP, AQ_STR_INIT("external-idp"), AQ_STR_INIT("external_idp") },
+    { TOKEN_API_KEY, AQ_STR_INIT("api-key"), AQ_STR_INIT("api_key") },
+};
+
+struct aq_str token_kind_name(enum token_kind kind)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (kinds[i].kind == kind) {
+            return kinds[i].name;
+        }
+    }
+    return (struct aq_str){ NULL, 0 };
+}
+
+enum token_kind token_kind_find(struct aq_str name)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (str_eq(kinds[i].name, name) || str_eq_nocase(kinds[i].other, name)) {
+            return kinds[i].kind;
+        }
+    }
+    return TOKEN_KIND_UNKNOWN;
+}
+
+/* A time without a zone is UTC; whom it is shown to need not know that. There is room in text for
+ * one that programs write. */
+static struct aq_str with_zone(struct aq_str time, struct buf *text)
+{
+    bool has_zone = time.len == 0 || time.ptr[time.len - 1] == 'Z' ||
+                    time.ptr[time.len - 1] == 'z' || time.len >= TIMESTAMP_TEXT_MAX ||
+                    (time.len > 6 && time.ptr[time.len - 3] == ':' &&
+                     (time.ptr[time.len - 6] == '+' || time.ptr[time.len - 6] == '-'));
+    if (has_zone) {
+        return time;
+    }
+    size_t start = text->len;
+    buf_add(text, time);
+    buf_add_char(text, 'Z');
+    return str_from_offset(buf_str(text), start);
+}
+
 aq_status token_parse(struct aq_str key, struct aq_str json, struct token *ret,
                       struct aq_error *err)
 {
     AUTO(token) struct token t = { 0 };
     struct aq_str flow = { NULL, 0 };
+    struct aq_str kind = { NULL, 0 };
     const struct wanted wanted[] = {
-        { AQ_STR_INIT("access_token"), &t.access_token },
-        { AQ_STR_INIT("refresh_token"), &t.refresh_token },
-        { AQ_STR_INIT("expires_at"), &t.expires_at },
-        { AQ_STR_INIT("region"), &t.region },
-        { AQ_STR_INIT("start_url"), &t.start_url },
-        { AQ_STR_INIT("oauth_flow"), &flow },
+        { AQ_STR_INIT("access_token"), &t.access_token, false },
+        { AQ_STR_INIT("accessToken"), &t.access_token, false },
+        { AQ_STR_INIT("refresh_token"), &t.refresh_token, false },
+        { AQ_STR_INIT("refreshToken"), &t.refresh_token, false },
+        { AQ_STR_INIT("expires_at"), &t.expires_at, false },
+        { AQ_STR_INIT("expiresAt"), &t.expires_at, false },
+        { AQ_STR_INIT("region"), &t.region, false },
+        { AQ_STR_INIT("start_url"), &t.start_url, false },
+        { AQ_STR_INIT("startUrl"), &t.start_url, false },
+        { AQ_STR_INIT("profile_arn"), &t.profile_arn, true },
+        { AQ_STR_INIT("profileArn"), &t.profile_arn, true },
+        { AQ_STR_INIT("client_id"), &t.client_id, false },
+        { AQ_STR_INIT("issuer_url"), &t.issuer_url, false },
+        { AQ_STR_INIT("token_endpoint"), &t.token_endpoint, false },
+        { AQ_STR_INIT("oauth_flow"), &flow, false },
+        { AQ_STR_INIT("kind"), &kind, true },
+        { AQ_STR_INIT("authMethod"), &kind, true },
     };
     aq_status st = texts_read(key, json, wanted, sizeof(wanted) / sizeof(wanted[0]), &t.text, err);
     if (st != AQ_OK) {
@@ -169,6 +232,8 @@ aq_status token_parse(struct aq_str key, struct aq_str json, struct token *ret,
     if (!flow_read(flow, &t.flow)) {
         return corrupt(key, "unknown oauth_flow", err);
     }
+    t.expires_at = with_zone(t.expires_at, &t.text);
+    t.kind = token_kind_find(kind);
     *ret = token_take(&t);
     return AQ_OK;
 }
@@ -180,11 +245,11 @@ aq_status registration_parse(struct aq_str key, struct aq_str json, struct regis
     struct aq_str flow = { NULL, 0 };
     struct aq_str expires_at = { NULL, 0 };
     const struct wanted wanted[] = {
-        { AQ_STR_INIT("client_id"), &r.client_id },
-        { AQ_STR_INIT("client_secret"), &r.client_secret },
-        { AQ_STR_INIT("client_secret_expires_at"), &expires_at },
-        { AQ_STR_INIT("region"), &r.region },
-        { AQ_STR_INIT("oauth_flow"), &flow },
+        { AQ_STR_INIT("client_id"), &r.client_id, false },
+        { AQ_STR_INIT("client_secret"), &r.client_secret, false },
+        { AQ_STR_INIT("client_secret_expires_at"), &expires_at, false },
+        { AQ_STR_INIT("region"), &r.region, false },
+        { AQ_STR_INIT("oauth_flow"), &flow, false },
     };
     aq_status st = texts_read(key, json, wanted, sizeof(wanted) / sizeof(wanted[0]), &r.text, err);
     if (st != AQ_OK) {
@@ -263,12 +328,18 @@ aq_status token_apply(struct aq_str json, const struct token_update *update, str
     if (!timestamp_format(update->expires_at_s, expires_at)) {
         return error_set(err, AQ_E_INVALID, "new token: expires after the year 9999");
     }
-    struct change changes[] = {
-        { AQ_STR_INIT("access_token"), update->access_token, { NULL, 0 } },
-        { AQ_STR_INIT("expires_at"), str_from(expires_at), { NULL, 0 } },
-        { AQ_STR_INIT("refresh_token"), update->refresh_token, { NULL, 0 } },
+    const struct aq_str none = { NULL, 0 };
+    struct change changes[4] = {
+        { AQ_STR_INIT("access_token"), update->access_token, none },
+        { AQ_STR_INIT("expires_at"), str_from(expires_at), none },
     };
-    size_t count = update->refresh_token.len ? 3 : 2;
+    size_t count = 2;
+    if (update->refresh_token.len) {
+        changes[count++] = (struct change){ AQ_STR("refresh_token"), update->refresh_token, none };
+    }
+    if (update->profile_arn.len) {
+        changes[count++] = (struct change){ AQ_STR("profile_arn"), update->profile_arn, none };
+    }
     for (size_t i = 0; i < count; i++) {
         struct json_member m;
         if (json_find(json, changes[i].key, &m)) {

@@ -413,7 +413,8 @@ static void whatever_call_fails_the_login_is_kept(void **state)
         assert_int_equal(log_out(f), AQ_E_READONLY);
         fixture_assert_row("access-1");
     }
-    for (int skip = 0; skip < 10; skip++) { /* two to find it, four at first, four under the lock */
+    for (int skip = 0; skip < 13;
+         skip++) { /* five to find it, four at first, four under the lock */
         fake_store_fail(FAKE_GET, skip, FAKE_FOR_EVER, AQ_E_IO);
         assert_int_equal(log_out(f), AQ_E_IO);
         fixture_assert_row("access-1");
@@ -424,7 +425,7 @@ static void what_is_left_is_not_guessed_at_when_it_cannot_be_read(void **state)
 {
     struct fixture *f = *state;
     fixture_put(TOKEN_KEY, "broken");
-    fake_store_fail(FAKE_GET, 2, 1, AQ_E_IO);
+    fake_store_fail(FAKE_GET, 5, 1, AQ_E_IO);
     assert_int_equal(log_out(f), AQ_E_IO);
     fixture_assert_row("broken");
 }

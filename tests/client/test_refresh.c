@@ -174,7 +174,7 @@ static void a_registration_that_cannot_be_read_is_an_error_of_the_store(void **s
     fixture_put(REGISTRATION_KEY, "{}");
     assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_CORRUPT);
     fixture_login(-5, 1);
-    fake_store_fail(FAKE_GET, 4, 1, AQ_E_BUSY); /* two tokens, the profile, the token again */
+    fake_store_fail(FAKE_GET, 7, 1, AQ_E_BUSY); /* five kinds, the profile, the token again */
     assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_BUSY);
     assert_int_equal(support_requests(), 0);
 }

@@ -26,12 +26,17 @@ static void tokens_check(const struct oidc_tokens *tokens)
     PROMISE(!renewed || str_is_token(tokens->refresh_token));
     PROMISE(tokens->expires_in_s >= 1 && tokens->expires_in_s <= DAY_S);
 
-    struct token_update update = { tokens->access_token, tokens->refresh_token,
-                                   NOW_S + tokens->expires_in_s };
+    struct token_update update = {
+        .access_token = tokens->access_token,
+        .refresh_token = tokens->refresh_token,
+        .profile_arn = tokens->profile_arn,
+        .expires_at_s = NOW_S + tokens->expires_in_s,
+    };
     PROMISE(token_apply(stored, &update, &row, NULL) == AQ_OK);
     PROMISE(token_parse(AQ_STR("key"), buf_str(&row), &t, NULL) == AQ_OK);
     PROMISE(str_eq(t.access_token, tokens->access_token));
     PROMISE(str_eq(t.refresh_token, renewed ? tokens->refresh_token : AQ_STR("kept")));
+    PROMISE(str_eq(t.profile_arn, tokens->profile_arn));
     PROMISE(t.expires_at_s == NOW_S + tokens->expires_in_s);
 }
 

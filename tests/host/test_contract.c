@@ -37,8 +37,7 @@ static void opened_begin(struct opened *o, const char *deed, struct aq_error *er
     options.setting_count = COUNT(chosen);
     assert_int_equal(settings_init(&o->settings, &options, err), AQ_OK);
     assert_int_equal(loader_load(&o->settings, AQ_PLUGIN_STORE, &o->plugin, err), AQ_OK);
-    o->status =
-        store_open(&o->plugin, &o->settings, NULL, 0, &o->log, &o->store, err);
+    o->status = store_open(&o->plugin, &o->settings, NULL, 0, &o->log, &o->store, err);
 }
 
 static void opened_end(struct opened *o)

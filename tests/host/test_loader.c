@@ -61,8 +61,7 @@ static void a_store_of_an_older_minor_version_works_without_the_newer_functions(
     assert_int_equal(loader_load(&s, AQ_PLUGIN_STORE, &plugin, &err), AQ_OK);
     assert_int_equal(plugin.info.abi_minor, 0);
     assert_null(plugin.store.grant);
-    assert_int_equal(store_open(&plugin, &s, NULL, 0, &log, &store, &err),
-                     AQ_OK);
+    assert_int_equal(store_open(&plugin, &s, NULL, 0, &log, &store, &err), AQ_OK);
     assert_false(store_grants(&store));
     assert_int_equal(store_get(&store, AQ_STR("k"), &value, &err), AQ_OK);
     assert_string_equal((char *)value.ptr, "0");
@@ -264,8 +263,7 @@ static void an_error_on_open_is_passed_on_as_the_plugin_said_it(void **state)
     (void)state;
     struct settings s = choose("open", NULL, 0);
     assert_int_equal(loader_load(&s, AQ_PLUGIN_STORE, &plugin, &err), AQ_OK);
-    assert_int_equal(store_open(&plugin, &s, NULL, 0, &log, &store, &err),
-                     AQ_E_UNAVAILABLE);
+    assert_int_equal(store_open(&plugin, &s, NULL, 0, &log, &store, &err), AQ_E_UNAVAILABLE);
     assert_string_equal(err.text, "broken: does not want to be opened");
     store_close(&store);
     plugin_done(&plugin);
@@ -282,8 +280,7 @@ static void a_plugin_that_breaks_its_contract_gets_a_text_all_the_same(void **st
     (void)state;
     struct settings s = choose("good", NULL, 0);
     assert_int_equal(loader_load(&s, AQ_PLUGIN_STORE, &plugin, &err), AQ_OK);
-    assert_int_equal(store_open(&plugin, &s, NULL, 0, &log, &store, &err),
-                     AQ_OK);
+    assert_int_equal(store_open(&plugin, &s, NULL, 0, &log, &store, &err), AQ_OK);
     assert_int_equal(store_get(&store, AQ_STR("k"), &value, &err), AQ_E_PLUGIN);
     assert_contains(err.text, "without a value");
     assert_int_equal(store_commit(&store, NULL, 0, &err), AQ_E_IO);

@@ -143,8 +143,7 @@ static int teardown(void **state)
 
 static aq_status open_it(struct opened *o)
 {
-    return store_open(&o->plugin, &o->settings, NULL, 0, &o->log, &o->store,
-                      &o->err);
+    return store_open(&o->plugin, &o->settings, NULL, 0, &o->log, &o->store, &o->err);
 }
 
 /* ---- opening and closing ---- */

@@ -66,6 +66,32 @@ static void the_request_is_what_the_service_expects(void **state)
     aq_exchange_free(x);
 }
 
+static void the_service_is_told_of_the_tokens_it_wants_to_know(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *type;
+    } cases[] = {
+        { "api-key", "API_KEY" }, { "external-idp", "EXTERNAL_IDP" }, { "oidc", NULL },
+        { "social", NULL },       { "something newer", NULL },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct aq_stream_options request = AQ_STREAM_OPTIONS_INIT;
+        struct aq_exchange_options options = { .struct_size = sizeof(options),
+                                               .request = &request };
+        struct aq_exchange *x;
+        request.access_token = AQ_STR("token");
+        request.prompt = AQ_STR("hello");
+        request.token_kind = str_from(cases[i].kind);
+        assert_int_equal(aq_exchange_new(&options, &x, NULL), AQ_OK);
+        expect(x, 0, AQ_EVENT_SEND);
+        struct aq_exchange_request r = request_of(x);
+        assert_int_equal(r.header_count, cases[i].type ? 9 : 8);
+        assert_text(header_of(&r, "tokentype"), cases[i].type ? cases[i].type : "");
+        aq_exchange_free(x);
+    }
+}
+
 static bool is_uuid_v4(struct aq_str s)
 {
     bool good = s.len == 36 && s.ptr[14] == '4' && strchr("89ab", s.ptr[19]);
@@ -383,6 +409,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_request_is_what_the_service_expects),
+        cmocka_unit_test(the_service_is_told_of_the_tokens_it_wants_to_know),
         cmocka_unit_test(ids_are_uuids_made_from_the_seed),
         cmocka_unit_test(the_options_decide_headers_endpoint_and_profile),
         cmocka_unit_test(a_profile_in_a_region_without_endpoint_uses_the_default),

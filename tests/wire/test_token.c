@@ -45,6 +45,80 @@ static void assert_corrupt(const char *json, const char *says)
     assert_null(t.text.ptr);
 }
 
+/* As Kiro's IDE writes it. */
+#define IDE_TOKEN \
+    "{\"accessToken\":\"aoa-access\",\"refreshToken\":\"aor-cut...\"," \
+    "\"expiresAt\":\"2025-06-01T12:34:56.789\",\"region\":\"eu-central-1\"," \
+    "\"clientIdHash\":\"0011\",\"authMethod\":\"IdC\",\"provider\":\"Enterprise\"," \
+    "\"profileArn\":\"arn:aws:codewhisperer:us-east-1:1:profile/P\"}"
+
+static void a_token_of_kiros_ide_is_read_and_its_time_without_a_zone_is_utc(void **state)
+{
+    (void)state;
+    AUTO(token) struct token t = { 0 };
+    assert_int_equal(parse(IDE_TOKEN, &t, NULL), AQ_OK);
+    assert_true(str_eq(t.access_token, AQ_STR("aoa-access")));
+    assert_true(str_eq(t.refresh_token, AQ_STR("aor-cut...")));
+    assert_true(str_eq(t.expires_at, AQ_STR("2025-06-01T12:34:56.789Z")));
+    assert_int_equal(t.expires_at_s, 1748781296);
+    assert_true(str_eq(t.region, AQ_STR("eu-central-1")));
+    assert_true(str_eq(t.profile_arn, AQ_STR("arn:aws:codewhisperer:us-east-1:1:profile/P")));
+    assert_int_equal(t.kind, TOKEN_OIDC);
+}
+
+static void a_token_of_an_identity_provider_says_where_it_is_refreshed(void **state)
+{
+    (void)state;
+    AUTO(token) struct token t = { 0 };
+    assert_int_equal(parse("{\"access_token\":\"a\",\"expires_at\":\"2025-06-01T12:34:56Z\","
+                           "\"refresh_token\":\"r\",\"issuer_url\":\"https://idp.test/i\","
+                           "\"token_endpoint\":\"https://idp.test/t\",\"client_id\":\"c\"}",
+                           &t, NULL),
+                     AQ_OK);
+    assert_true(str_eq(t.issuer_url, AQ_STR("https://idp.test/i")));
+    assert_true(str_eq(t.token_endpoint, AQ_STR("https://idp.test/t")));
+    assert_true(str_eq(t.client_id, AQ_STR("c")));
+    assert_int_equal(t.kind, TOKEN_KIND_UNKNOWN);
+}
+
+static void what_a_token_is_has_one_name_and_maybe_one_of_kiros(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        enum token_kind kind;
+    } cases[] = {
+        { "oidc", TOKEN_OIDC },
+        { "IdC", TOKEN_OIDC },
+        { "idc", TOKEN_OIDC },
+        { "social", TOKEN_SOCIAL },
+        { "external-idp", TOKEN_EXTERNAL_IDP },
+        { "external_idp", TOKEN_EXTERNAL_IDP },
+        { "api-key", TOKEN_API_KEY },
+        { "", TOKEN_KIND_UNKNOWN },
+        { "password", TOKEN_KIND_UNKNOWN },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(token_kind_find(str_from(cases[i].name)), cases[i].kind);
+    }
+    for (enum token_kind kind = TOKEN_OIDC; kind <= TOKEN_API_KEY; kind++) {
+        assert_int_equal(token_kind_find(token_kind_name(kind)), kind);
+    }
+    assert_int_equal(token_kind_name(TOKEN_KIND_UNKNOWN).len, 0);
+}
+
+static void members_that_others_use_for_something_else_are_theirs(void **state)
+{
+    (void)state;
+    AUTO(token) struct token t = { 0 };
+    assert_int_equal(parse("{\"access_token\":\"a\",\"kind\":{\"x\":1},\"authMethod\":7,"
+                           "\"profile_arn\":[]}",
+                           &t, NULL),
+                     AQ_OK);
+    assert_int_equal(t.kind, TOKEN_KIND_UNKNOWN);
+    assert_int_equal(t.profile_arn.len, 0);
+}
+
 static void a_token_of_the_q_cli_is_read(void **state)
 {
     (void)state;
@@ -350,10 +424,25 @@ static void of_members_that_are_there_twice_the_last_one_is_replaced(void **stat
                    "\"access\\u005ftoken\":\"new-access\",\"refresh_token\":\"new-refresh\"}");
 }
 
+static void a_new_profile_takes_the_place_of_the_old_one_and_none_changes_nothing(void **state)
+{
+    (void)state;
+    struct token_update u = { .access_token = AQ_STR("n"), .profile_arn = AQ_STR("arn:new") };
+    const char *old = "{\"profile_arn\":\"arn:old\",\"x\":{},\"access_token\":\"a\","
+                      "\"expires_at\":\"b\"}";
+    assert_applied(old, &u,
+                   "{\"profile_arn\":\"arn:new\",\"x\":{},\"access_token\":\"n\","
+                   "\"expires_at\":\"1970-01-01T00:00:00Z\"}");
+    u.profile_arn = AQ_STR("");
+    assert_applied(old, &u,
+                   "{\"profile_arn\":\"arn:old\",\"x\":{},\"access_token\":\"n\","
+                   "\"expires_at\":\"1970-01-01T00:00:00Z\"}");
+}
+
 static void new_values_are_escaped(void **state)
 {
     (void)state;
-    struct token_update u = { AQ_STR("a\"b\\c"), AQ_STR("\n"), 0 };
+    struct token_update u = { .access_token = AQ_STR("a\"b\\c"), .refresh_token = AQ_STR("\n") };
     assert_applied("{}", &u,
                    "{\"access_token\":\"a\\\"b\\\\c\",\"expires_at\":\"1970-01-01T00:00:00Z\","
                    "\"refresh_token\":\"\\n\"}");
@@ -456,6 +545,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_of_the_q_cli_is_read),
+        cmocka_unit_test(a_token_of_kiros_ide_is_read_and_its_time_without_a_zone_is_utc),
+        cmocka_unit_test(a_token_of_an_identity_provider_says_where_it_is_refreshed),
+        cmocka_unit_test(what_a_token_is_has_one_name_and_maybe_one_of_kiros),
+        cmocka_unit_test(members_that_others_use_for_something_else_are_theirs),
         cmocka_unit_test(null_and_missing_members_are_empty),
         cmocka_unit_test(without_an_expiry_it_is_not_known_and_never_guessed),
         cmocka_unit_test(both_spellings_of_pkce_are_known),
@@ -475,6 +568,7 @@ int main(void)
         cmocka_unit_test(a_null_refresh_token_is_replaced_by_a_new_one),
         cmocka_unit_test(missing_members_are_added_at_the_end),
         cmocka_unit_test(of_members_that_are_there_twice_the_last_one_is_replaced),
+        cmocka_unit_test(a_new_profile_takes_the_place_of_the_old_one_and_none_changes_nothing),
         cmocka_unit_test(new_values_are_escaped),
         cmocka_unit_test(what_was_applied_is_read_back),
         cmocka_unit_test(what_is_not_an_object_is_not_updated),

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/renewal.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "wire/endpoint.h"
+
+enum { URL_MAX = 4096, BODY_MAX = 1024 * 1024 }; /* bytes */
+
+#define SOCIAL_REGION "us-east-1" /* of logins that do not name theirs */
+
+void renewal_done(struct renewal *r)
+{
+    buf_done(&r->url);
+    buf_done(&r->body);
+    *r = (struct renewal){ 0 };
+}
+
+/* ---- OIDC ---- */
+
+static aq_status oidc_write(struct aq_str key, const struct token *token,
+                            const struct registration *registration, struct aq_str endpoint,
+                            struct renewal *r, struct aq_error *err)
+{
+    struct aq_str region = token->region.len ? token->region : registration->region;
+    aq_status st = endpoint.len
+                       ? endpoint_check(AQ_STR("sign-in endpoint"), endpoint, true, &r->url, err)
+                       : endpoint_oidc(key, region, &r->url, err);
+    buf_add(&r->url, AQ_STR(OIDC_TOKEN_PATH));
+    r->content_type = AQ_STR(OIDC_CONTENT_TYPE);
+    return st == AQ_OK ? oidc_refresh_body(registration, token->refresh_token, &r->body, err) : st;
+}
+
+/* ---- social ---- */
+
+static aq_status social_write(const struct token *token, struct aq_str endpoint, struct renewal *r,
+                              struct aq_error *err)
+{
+    aq_status st = AQ_OK;
+    if (endpoint.len) {
+        st = endpoint_check(AQ_STR("social sign-in endpoint"), endpoint, true, &r->url, err);
+    } else { /* token_parse has checked the region */
+        struct aq_str region = token->region.len ? token->region : AQ_STR(SOCIAL_REGION);
+        buf_printf(&r->url, "https://prod.%.*s.auth.desktop.kiro.dev", AQ_STR_ARG(region));
+    }
+    buf_add(&r->url, AQ_STR("/refreshToken"));
+    buf_add(&r->body, AQ_STR("{\"refreshToken\":"));
+    buf_add_json(&r->body, token->refresh_token);
+    buf_add_char(&r->body, '}');
+    r->content_type = AQ_STR("application/json");
+    return st;
+}
+
+/* ---- an organisation's identity provider ---- */
+
+/* HOST or HOST:PORT of a checked URL; empty if that is not https. */
+static struct aq_str https_host(struct aq_str url)
+{
+    static const struct aq_str https = AQ_STR_INIT("https://");
+    struct aq_str rest = str_starts(url, https) ? str_from_offset(url, https.len) : AQ_STR("");
+    return str_cut(&rest, '/');
+}
+
+/* The login itself says where it goes. It is believed as far as the issuer's own host, over https:
+ * whoever can write a row could send the refresh token anywhere else. */
+static aq_status idp_url(struct aq_str key, const struct token *token, struct buf *url,
+                         struct aq_error *err)
+{
+    AUTO(buf) struct buf issuer = BUF(URL_MAX);
+    aq_status st = endpoint_check(key, token->issuer_url, true, &issuer, err);
+    if (st == AQ_OK) {
+        st = endpoint_check(key, token->token_endpoint, true, url, err);
+    }
+    if (st != AQ_OK) {
+        return st;
+    }
+    struct aq_str host = https_host(buf_str(url));
+    return host.len && str_eq_nocase(host, https_host(buf_str(&issuer)))
+               ? AQ_OK
+               : error_set(err, AQ_E_INVALID,
+                           "%.*s: its token endpoint is not on the host of its issuer, or not "
+                           "https, and may not be shown the login; sign in again",
+                           AQ_STR_ARG(key));
+}
+
+static void add_form(struct buf *out, const char *name, struct aq_str value)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    buf_add(out, str_from(name));
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+        if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+            c == '-' || c == '.' || c == '_' || c == '~') {
+            buf_add_char(out, (char)c);
+        } else {
+            buf_add_char(out, '%');
+            buf_add_char(out, hex[c >> 4]);
+            buf_add_char(out, hex[c & 15]);
+        }
+    }
+}
+
+static aq_status idp_write(struct aq_str key, const struct token *token, struct renewal *r,
+                           struct aq_error *err)
+{
+    if (!token->client_id.len || !token->issuer_url.len || !token->token_endpoint.len) {
+        return error_set(err, AQ_E_LOGIN_NEEDED,
+                         "login: cannot be refreshed, '%.*s' does not say where and as whom, sign "
+                         "in again",
+                         AQ_STR_ARG(key));
+    }
+    add_form(&r->body, "grant_type=refresh_token&client_id=", token->client_id);
+    add_form(&r->body, "&refresh_token=", token->refresh_token);
+    r->content_type = AQ_STR("application/x-www-form-urlencoded");
+    return idp_url(key, token, &r->url, err);
+}
+
+/* ---- any of them ---- */
+
+aq_status renewal_write(struct aq_str key, enum token_kind kind, const struct token *token,
+                        const struct registration *registration, struct aq_str endpoint,
+                        struct renewal *ret, struct aq_error *err)
+{
+    *ret = (struct renewal){ .url = BUF(URL_MAX), .body = BUF(BODY_MAX) };
+    aq_status st = kind == TOKEN_SOCIAL ? social_write(token, endpoint, ret, err)
+                   : kind == TOKEN_EXTERNAL_IDP
+                       ? idp_write(key, token, ret, err)
+                       : oidc_write(key, token, registration, endpoint, ret, err);
+    bool whole = buf_status(&ret->url) == AQ_OK && buf_status(&ret->body) == AQ_OK;
+    return st == AQ_OK && !whole ? error_nomem(err, "refresh") : st;
+}
+
+enum oidc_outcome renewal_reply(enum token_kind kind, int32_t http, struct aq_str error_type,
+                                struct aq_str body, struct oidc_tokens *ret, struct aq_error *err)
+{
+    enum oidc_outcome outcome = oidc_refresh_reply(http, error_type, body, ret, err);
+    if (kind == TOKEN_SOCIAL && http == 401 && outcome == OIDC_TEMPORARY) {
+        /* the refresh token is all that was shown, so it is what was refused */
+        error_set(err, AQ_E_LOGIN_NEEDED,
+                  "sign-in service: the refresh token is no longer accepted (HTTP 401), log in "
+                  "again");
+        err->http = http;
+        return OIDC_GRANT_SPENT;
+    }
+    return outcome;
+}
