@@ -27,6 +27,7 @@ static void write_object(struct text *out, const struct credential *c, bool pret
     json_string_if_any(&j, "profile_arn", token->profile_arn);
     json_string_if_any(&j, "source", token->source);
     json_string_if_any(&j, "login", token->login);
+    json_string_if_any(&j, "kind", token->kind);
     json_integer(&j, "schema_version", 1);
     json_close(&j);
 }

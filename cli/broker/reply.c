@@ -20,6 +20,7 @@ void reply_token(struct text *out, enum request_op op, const struct aq_token *to
     json_string_if_any(&j, "start_url", token->start_url);
     json_string_if_any(&j, "profile_arn", token->profile_arn);
     json_string_if_any(&j, "source", token->source);
+    json_string_if_any(&j, "kind", token->kind);
     json_string_if_any(&j, "warning", warning);
     json_close(&j);
 }

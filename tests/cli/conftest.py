@@ -25,7 +25,9 @@ def q():
 def online(q, service):  # noqa: F811
     """The command with the stand-in service for its endpoints; nobody is logged in."""
     q.env["AWS_ENDPOINT_URL_SSO_OIDC"] = service.url
+    q.env["Q_SOCIAL_ENDPOINT_URL"] = service.url
     q.env["Q_ENDPOINT_URL"] = service.url
+    q.env["AWS_CA_BUNDLE"] = service.ca  # for identity providers: https, or nothing
     return q
 
 

@@ -35,6 +35,7 @@ def test_json_is_the_default_and_has_the_documented_members(online, service):
         "start_url",
         "profile_arn",
         "source",
+        "kind",
         "schema_version",
     ]
     assert said["access_token"] == login["access_token"]

@@ -3,7 +3,7 @@
 
 import asyncio
 
-from . import control, faults, oidc, qapi
+from . import control, faults, kiro, oidc, qapi
 from .connections import written
 from .http import Request, json_reply
 from .journal import Journal
@@ -72,7 +72,8 @@ class Call:
         if request.path.startswith(control.PREFIX) and self.scope["scheme"] == "http":
             await self._write(await control.handle(self.app, request), faults.NO_FAULT)
             return
-        self.operation = oidc.operation_name(request) or qapi.operation_name(request)
+        names = (part.operation_name(request) for part in (oidc, kiro, qapi))
+        self.operation = next(filter(None, names), None)
         if self.operation is None:
             await self._write(json_reply({"message": "Not found"}, status=404), faults.NO_FAULT)
             return
@@ -101,6 +102,8 @@ class Call:
     def _operate(self, request, fault):
         if (request.method, request.path) in oidc.ROUTES:
             return oidc.handle(self.app.state, request)
+        if (request.method, request.path) in kiro.ROUTES:
+            return kiro.handle(self.app.state, request)
         return qapi.handle(self.app.state, request, fault.answer)
 
     async def _stop_at(self, point, fault):

@@ -120,6 +120,10 @@ class Service:
         """Put a login issued here into a database of the existing CLI (see seed.seed)."""
         return seed.seed(self, database, **options)
 
+    def seed_kiro(self, database, **options):
+        """Put one issued here into a database of the Kiro CLI (see seed.seed_kiro)."""
+        return seed.seed_kiro(self, database, **options)
+
     def approve(self, url, approve=True):
         """Be the browser: open an authorize or device page, press a button; return the redirect."""
         action = "approve" if approve else "deny"

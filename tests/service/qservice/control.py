@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The control API: `/_control/NAME` on the clear-text port, JSON in and out (see README.md)."""
 
-from . import chat, oidc, qapi
+from . import chat, kiro, oidc, qapi
 from .faults import Fault
 from .http import json_reply
 from .journal import Journal
 from .oidc import new_login
-from .state import BUILDER_ID_URL, Session
+from .state import BUILDER_ID_URL, KINDS, Session
 
 PREFIX = "/_control/"
 SCOPES = ["codewhisperer:completions", "codewhisperer:analysis", "codewhisperer:conversations"]
 OPERATIONS = (
     {"*", "UnknownOperation"}
     | {name for name, _ in oidc.ROUTES.values()}
+    | {name for name, _ in kiro.ROUTES.values()}
     | {"CreateToken:" + grant for grant in oidc.GRANTS.values()}
     | {target.partition(".")[2] for target in qapi.TARGETS}
 )
@@ -65,7 +66,13 @@ async def reset(app, body):
 
 
 async def login(app, body):
-    """Issue a login without a browser; `expires_in` may be negative for one that has expired."""
+    """Issue a login without a browser; `expires_in` may be negative for one that has expired.
+
+    `kind` is oidc, social, external-idp or api-key; the last is an access token alone.
+    """
+    kind = body.get("kind", "oidc")
+    if kind not in KINDS:
+        raise ValueError(f"kind: use one of {', '.join(KINDS)}")
     start_url = body.get("start_url") or BUILDER_ID_URL
     client = app.state.add_client(
         body.get("scopes") or SCOPES,
@@ -73,7 +80,7 @@ async def login(app, body):
         issuer_url=start_url,
         lifetime=body.get("client_lifetime"),
     )
-    session = Session(client.id, start_url, client.scopes, profile=body.get("profile"))
+    session = Session(client.id, start_url, client.scopes, profile=body.get("profile"), kind=kind)
     tokens = new_login(app.state, session)
     lifetime = body.get("expires_in", app.state.settings["token_lifetime"])
     access = app.state.access[tokens["accessToken"]]

@@ -140,8 +140,15 @@ def _token_by_code(state, client, body):
 
 
 def _token_by_refresh(state, client, body):
-    token = state.refresh.get(_text(body, "refreshToken"))
-    if token is None or token.session.client_id != client.id or token.session.revoked:
+    return spend(state, _text(body, "refreshToken"), "oidc", client.id)[0]
+
+
+def spend(state, value, kind, client_id=None):
+    """What is given for a refresh token of a login of this kind, and the session it is of."""
+    token = state.refresh.get(value)
+    if token is None or token.session.kind != kind or token.session.revoked:
+        raise OidcError("invalid_grant", "Invalid refresh token provided")
+    if client_id is not None and token.session.client_id != client_id:
         raise OidcError("invalid_grant", "Invalid refresh token provided")
     rotation = state.settings["rotation"]
     if token.spent and rotation != "grace":
@@ -152,7 +159,7 @@ def _token_by_refresh(state, client, body):
         reply["refreshToken"] = state.add_refresh(token.session).value
     elif rotation == "none":
         reply["refreshToken"] = token.value
-    return reply
+    return reply, token.session
 
 
 def new_login(state, session):

@@ -15,6 +15,8 @@ SIGV4 = re.compile(
     r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/[a-z0-9-]+/q/aws4_request, ?"
     r"SignedHeaders=[a-z0-9;-]+, ?Signature=[0-9a-f]{64}\Z"
 )
+# What a request with such a token has to say in the header tokentype; others must not have one.
+TOKEN_TYPES = {"external-idp": "EXTERNAL_IDP", "api-key": "API_KEY"}
 INVALID_BEARER = "The bearer token included in the request is invalid."
 ORIGINS = (
     "AI_EDITOR CHATBOT CLI CONSOLE DOCUMENTATION GITLAB IDE INLINE_CHAT KIRO_CLI MARKETING MD "
@@ -68,7 +70,8 @@ def _caller(state, request, target):
         return None
     scheme, _, token = authorization.partition(" ")
     access = state.valid_access(token) if scheme == "Bearer" else None
-    if access is None:
+    token_type = TOKEN_TYPES.get(access.session.kind) if access else None
+    if access is None or request.headers.get("tokentype") != token_type:
         raise ServiceError("AccessDeniedException", INVALID_BEARER)
     return access.session
 

@@ -77,6 +77,53 @@ def seed(
     return login
 
 
+KIRO_KEYS = {
+    "oidc": "kirocli:odic:token",
+    "social": "kirocli:social:token",
+    "external-idp": "kirocli:external-idp:token",
+}
+KIRO_REGISTRATION_KEY = "kirocli:odic:device-registration"
+
+
+def seed_kiro(
+    service, database, kind="oidc", expires_in=3600, profile=None, unknown_member=False, issuer=None
+):
+    """Issue a login of this kind and store it as the Kiro CLI does; return what was issued.
+
+    `issuer` is the base URL of an identity provider; by default the service's own, over TLS.
+    """
+    login = service.login(profile=profile, expires_in=expires_in, kind=kind)
+    login["expires_at"] = time.time() + expires_in
+    create(database)
+    connection = sqlite3.connect(database)
+    with connection:
+        if kind == "oidc":
+            token, registration = documents(
+                login, "DeviceCode", "us-east-1", unknown_member=unknown_member
+            )
+            put(connection, "auth_kv", KIRO_REGISTRATION_KEY, registration)
+        else:
+            base = (issuer or service.tls_url) + "/idp"
+            token = _kiro_document(login, kind, base)
+            token = _with_unknown(token) if unknown_member else token
+        put(connection, "auth_kv", KIRO_KEYS[kind], token)
+    connection.close()
+    return login
+
+
+def _kiro_document(login, kind, base):
+    token = {
+        "access_token": login["access_token"],
+        "expires_at": timestamp(login["expires_at"]),
+        "refresh_token": login["refresh_token"],
+    }
+    if kind == "social":
+        return _json({**token, "provider": "Google", "profile_arn": login["profile"]})
+    client = {"client_id": login["client_id"]}
+    endpoint = base + "/oauth2/token"
+    return _json({**token, "issuer_url": base + "/v2.0", "token_endpoint": endpoint, **client})
+
+
 def documents(login, flow, region, refresh_token=True, unknown_member=False):
     """The token and the registration as the CLI writes them: compact, keys in this order."""
     builder_id_by_device = login["start_url"] == BUILDER_ID_URL and flow == "DeviceCode"
@@ -104,7 +151,8 @@ def documents(login, flow, region, refresh_token=True, unknown_member=False):
 def _with_unknown(text):
     """One member amid the others and one at the end."""
     first, last = UNKNOWN
-    return text.replace('"region":', first + ',"region":', 1)[:-1] + "," + last + "}"
+    amid = '"region":' if '"region":' in text else '"refresh_token":'
+    return text.replace(amid, first + "," + amid, 1)[:-1] + "," + last + "}"
 
 
 def timestamp(epoch, nanoseconds=True):

@@ -45,6 +45,7 @@ DEFAULTS = {
     "subscribed": True,  # CreateSubscriptionToken answers a conflict
     "answer": {},  # see chat.DEFAULT_ANSWER
 }
+KINDS = ("oidc", "social", "external-idp", "api-key")
 ROTATIONS = ("strict", "grace", "none", "omit")
 
 
@@ -69,10 +70,11 @@ class Session:
     scopes: list
     profile: str = None
     revoked: bool = False
+    kind: str = "oidc"
 
     @property
     def builder_id(self):
-        return self.start_url == BUILDER_ID_URL
+        return self.kind == "oidc" and self.start_url == BUILDER_ID_URL
 
 
 @dataclass
@@ -192,7 +194,9 @@ class State:
 
     def add_access(self, session, lifetime=None):
         lifetime = self.settings["token_lifetime"] if lifetime is None else lifetime
-        value = "aoaAAAAA" + secret(200) + ":" + secret(96)
+        value = "ksk_" + secret(60)
+        if session.kind != "api-key":
+            value = "aoaAAAAA" + secret(200) + ":" + secret(96)
         self.access[value] = Access(value, session, self.now() + lifetime)
         return self.access[value]
 
