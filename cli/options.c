@@ -26,7 +26,7 @@ struct definition {
 
 static const struct definition table[] = {
     { OPTION_STORE, 0, "store", "NAME", "where logins rest: sqlite, keyring, broker", ALL },
-    { OPTION_SOURCE, 0, "source", "NAME", "which login: auto, q-cli, kiro-cli", ALL },
+    { OPTION_SOURCE, 0, "source", "NAME", "whose login: auto, q-cli, kiro-cli, ...", ALL },
     { OPTION_LOGIN, 0, "login", "NAME", "a login of that name, beside the usual ones", ALL },
     { OPTION_DB, 0, "db", "FILE", "database to use instead of the usual ones", ALL },
     { OPTION_TRANSPORT, 0, "transport", "NAME", "how bytes travel: curl, h2", ALL },

@@ -27,7 +27,6 @@ def online(q, service):  # noqa: F811
     q.env["AWS_ENDPOINT_URL_SSO_OIDC"] = service.url
     q.env["Q_SOCIAL_ENDPOINT_URL"] = service.url
     q.env["Q_ENDPOINT_URL"] = service.url
-    q.env["AWS_CA_BUNDLE"] = service.ca  # for identity providers: https, or nothing
     return q
 
 

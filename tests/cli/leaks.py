@@ -34,11 +34,15 @@ def check_files(home, asked=()):
             check(path.read_bytes(), path)
 
 
+HANDED_IN = re.compile(rb"\0?KIRO_API_KEY=[^\0]*")  # the one secret a user puts there himself
+
+
 def check_process(pid):
     """What every user of the machine can see of a process and its children, or its own user can."""
     for name in ("cmdline", "environ"):
         try:
-            check(Path(f"/proc/{pid}/{name}").read_bytes(), f"/proc/{pid}/{name}")
+            data = Path(f"/proc/{pid}/{name}").read_bytes()
+            check(HANDED_IN.sub(b"", data), f"/proc/{pid}/{name}")
         except OSError:
             pass  # it has ended, or we may not look
     try:

@@ -23,8 +23,9 @@ each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 @pytest.fixture
-def kiro(online):
+def kiro(online, service):
     """The command beside a Kiro CLI; its database is `kiro.db`."""
+    online.env["AWS_CA_BUNDLE"] = service.ca  # identity providers are asked over https, or not
     online.db = online.data / "kiro-cli" / "data.sqlite3"
     return online
 

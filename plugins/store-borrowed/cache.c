@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cache.h"
+#include "sha1.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    AGAIN_NS = 50 * 1000 * 1000, /* between two looks at a file that is being written */
+    LOOKS = 10,
+    NAME_LEN = SHA1_HEX_LEN + sizeof(".json") - 1,
+};
+
+#define CACHE "AWS SSO cache"
+
+/* ---- one file ---- */
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* It ends as a JSON object does. */
+static bool is_whole(const struct intake *in)
+{
+    size_t len = in->len;
+    while (len > 0 && is_space(in->ptr[len - 1])) {
+        len--;
+    }
+    return len > 0 && in->ptr[len - 1] == '}';
+}
+
+aq_status cache_read(const char *dir, const char *name, struct intake *ret, struct aq_error *err)
+{
+    static const struct timespec pause = { .tv_nsec = AGAIN_NS };
+    char path[PATH_MAX];
+    int len = snprintf(path, sizeof(path), "%s/%s", dir, name);
+    if (len < 0 || (size_t)len >= sizeof(path)) {
+        return intake_fail(err, AQ_E_INVALID, 0, CACHE, "its path is too long, use a shorter one");
+    }
+    for (int look = 1;; look++) {
+        aq_status status = intake_file(path, path, ret, err);
+        if (status != AQ_OK || is_whole(ret) || look == LOOKS) {
+            return status;
+        }
+        intake_done(ret);
+        nanosleep(&pause, NULL);
+    }
+}
+
+/* ---- sessions ---- */
+
+/* 40 hexadecimal digits and ".json"; registrations of clients may be called so, too. */
+static bool is_hashed(const char *name)
+{
+    return strlen(name) == NAME_LEN && strspn(name, "0123456789abcdef") == SHA1_HEX_LEN &&
+           strcmp(name + SHA1_HEX_LEN, ".json") == 0;
+}
+
+static bool holds_token(const struct intake *in)
+{
+    static const char member[] = "\"accessToken\"";
+    return memmem(in->ptr, in->len, member, sizeof(member) - 1) != NULL;
+}
+
+/* Take this file if it has a token, unless another one was taken. */
+static aq_status look_at(const char *dir, const char *name, struct intake *found,
+                         struct aq_error *err)
+{
+    struct intake in;
+    aq_status status = cache_read(dir, name, &in, err);
+    if (status != AQ_OK) { /* gone by now, or not ours to read */
+        return AQ_OK;
+    }
+    if (!holds_token(&in)) {
+        intake_done(&in);
+        return AQ_OK;
+    }
+    if (found->ptr) {
+        intake_done(&in);
+        return intake_fail(err, AQ_E_INVALID, 0, CACHE,
+                           "%s has tokens of several sessions, name one: Q_SSO_SESSION=NAME, or "
+                           "its start URL",
+                           dir);
+    }
+    *found = in;
+    return AQ_OK;
+}
+
+static aq_status find_only(const char *dir, struct intake *ret, struct aq_error *err)
+{
+    DIR *entries = opendir(dir);
+    const struct dirent *entry;
+    aq_status status = AQ_OK;
+    *ret = (struct intake){ 0 };
+    while (entries && status == AQ_OK && (entry = readdir(entries)) != NULL) {
+        if (is_hashed(entry->d_name)) {
+            status = look_at(dir, entry->d_name, ret, err);
+        }
+    }
+    if (entries) {
+        closedir(entries);
+    }
+    if (status != AQ_OK) {
+        intake_done(ret);
+        return status;
+    }
+    return ret->ptr ? AQ_OK : AQ_E_NOTFOUND;
+}
+
+aq_status cache_read_session(const char *dir, struct aq_str session, struct intake *ret,
+                             struct aq_error *err)
+{
+    char name[NAME_LEN + 1];
+    char hash[SHA1_HEX_LEN + 1];
+    if (session.len == 0) {
+        return find_only(dir, ret, err);
+    }
+    sha1_hex(session.ptr, session.len, hash);
+    (void)snprintf(name, sizeof(name), "%s.json", hash);
+    return cache_read(dir, name, ret, err);
+}

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Logins that other programs keep: used when they are named, never written, never refreshed."""
+
+import hashlib
+import json
+import time
+
+import pytest
+from qservice.seed import timestamp
+
+EXPORT = ("user", "export-token", "--quiet")
+CHAT = ("chat", "--no-interactive", "hello")
+START_URL = "https://example.awsapps.com/start"
+
+
+class Cache:
+    """~/.aws/sso/cache, as the programs that share it write it."""
+
+    def __init__(self, q, service):
+        self.dir = q.home / ".aws" / "sso" / "cache"
+        self.dir.mkdir(mode=0o700, parents=True)
+        self.q, self.service = q, service
+
+    def _write(self, name, members):
+        path = self.dir / f"{name}.json"
+        path.write_text(json.dumps(members, indent=2))
+        path.chmod(0o600)
+        self.q.asked.append(path)
+        return path
+
+    def ide(self, expires_in=3600, **members):
+        login = self.service.login(expires_in=expires_in, kind="social")
+        end = timestamp(time.time() + expires_in)[:-7]  # three digits, and no zone
+        return login, self._write(
+            "kiro-auth-token",
+            {
+                "accessToken": login["access_token"],
+                "refreshToken": login["refresh_token"][:40] + "...",
+                "expiresAt": end,
+                "region": "us-east-1",
+                "authMethod": "social",
+                "provider": "Google",
+                **members,
+            },
+        )
+
+    def session(self, name, expires_in=3600):
+        login = self.service.login(expires_in=expires_in, start_url=START_URL)
+        hashed = hashlib.sha1(name.encode()).hexdigest()
+        return login, self._write(
+            hashed,
+            {
+                "startUrl": START_URL,
+                "region": "us-east-1",
+                "accessToken": login["access_token"],
+                "expiresAt": timestamp(time.time() + expires_in, nanoseconds=False),
+                "clientId": login["client_id"],
+                "clientSecret": login["client_secret"],
+                "refreshToken": login["refresh_token"],
+            },
+        )
+
+
+@pytest.fixture
+def cache(online, service):
+    return Cache(online, service)
+
+
+def test_nothing_borrowed_is_used_unless_it_is_named(online, cache):
+    cache.ide()
+    cache.session("work")
+    online.env["KIRO_API_KEY"] = "ksk_0"
+    assert online.run(*EXPORT).code == 4
+
+
+def test_the_ides_login_is_used_and_its_refresh_token_is_nobodys(online, cache, service):
+    login, path = cache.ide()
+    before = path.read_bytes()
+    said = online.run(*EXPORT, "--source", "kiro-ide").json
+    assert said["access_token"] == login["access_token"]
+    assert "refresh_token" not in said
+    assert said["kind"] == "social"
+    assert said["expires_at"].endswith("Z")
+    assert online.run(*CHAT, "--source", "kiro-ide").code == 0
+    assert path.read_bytes() == before
+
+
+def test_an_expired_login_names_the_program_that_refreshes_it(online, cache, service):
+    _, ide = cache.ide(expires_in=-60)
+    _, session = cache.session("work", expires_in=-60)
+    before = ide.read_bytes(), session.read_bytes()
+    for source, says in (("kiro-ide", "only the IDE refreshes it"), ("sso-cache", "aws sso login")):
+        for more in ((), ("--force-refresh",)):
+            result = online.run(*EXPORT, *more, "--source", source)
+            assert (result.code, result.out) == (5, ""), result
+            assert says in result.err
+    assert (ide.read_bytes(), session.read_bytes()) == before
+    assert service.calls("CreateToken") == service.calls("RefreshToken") == 0
+
+
+def test_a_session_is_named_by_its_name_or_start_url(online, cache):
+    work, _ = cache.session("work")
+    private, _ = cache.session(START_URL)
+    said = online.run(*EXPORT, "--source", "sso-cache")
+    assert said.code == 2
+    assert "Q_SSO_SESSION" in said.err
+    for name, login in (("work", work), (START_URL, private)):
+        online.env["Q_SSO_SESSION"] = name
+        said = online.run(*EXPORT, "--source", "sso-cache").json
+        assert (said["access_token"], said["start_url"]) == (login["access_token"], START_URL)
+
+
+def test_an_api_key_is_used_with_its_header_and_shown_by_an_export_alone(online, service):
+    key = service.login(kind="api-key")["access_token"]
+    online.env["KIRO_API_KEY"] = key
+    result = online.run(*CHAT, "--source", "kiro-api-key")
+    assert result.code == 0, result
+    (asked,) = service.requests("GenerateAssistantResponse")
+    assert asked["headers"]["tokentype"] == "API_KEY"
+    who = online.run("whoami", "--source", "kiro-api-key", "--format", "json")
+    assert who.code == 0
+    assert key not in who.out + who.err
+    said = online.run(*EXPORT, "--source", "kiro-api-key").json
+    assert said == {
+        "access_token": key,
+        "token_type": "Bearer",
+        "source": "kiro-api-key",
+        "kind": "api-key",
+        "schema_version": 1,
+    }
+
+
+def test_an_api_key_that_is_rejected_is_not_sent_for_ever(online, service):
+    online.env["KIRO_API_KEY"] = "ksk_wrong"
+    result = online.run(*CHAT, "--source", "kiro-api-key")
+    assert result.code == 6
+    assert "KIRO_API_KEY" in result.err
+    assert service.calls("GenerateAssistantResponse") == 1
+
+
+def test_a_borrowed_login_is_neither_removed_nor_moved(online, cache):
+    _, path = cache.ide()
+    before = path.read_bytes()
+    for command in (("logout",), ("user", "migrate", "--from", "sqlite", "--to", "memory")):
+        result = online.run(*command, "--source", "kiro-ide")
+        assert result.code == 1
+        assert "another program keeps it" in result.err
+    assert path.read_bytes() == before
+    assert not online.data.exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"accessToken":7}', '{"accessToken":"a b"}'])
+def test_a_file_that_makes_no_sense_is_an_error_that_names_its_owner(online, cache, text):
+    _, path = cache.ide()
+    path.write_text(text)
+    result = online.run(*EXPORT, "--source", "kiro-ide")
+    assert result.code == 3
+    assert "Kiro IDE" in result.err
