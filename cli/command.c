@@ -29,6 +29,20 @@ const struct command command_table[COMMAND_COUNT] = {
         .max_words = 0,
         .run = cmd_migrate,
     },
+    [COMMAND_SOURCES] = {
+        .name = "user sources",
+        .args = "",
+        .summary = "list the logins on this machine, and say which is used",
+        .details = "A star marks the login that is used.  Nothing is refreshed, and nobody is asked\n"
+                   "anything.  Another store is looked at if it is named.  Formats: plain, json,\n"
+                   "json-pretty.\n"
+                   "\n"
+                   "Examples:\n"
+                   "  {q} user sources\n"
+                   "  {q} user sources --store keyring\n",
+        .max_words = 0,
+        .run = cmd_sources,
+    },
     [COMMAND_CHAT] = {
         .name = "chat",
         .args = " [PROMPT]",

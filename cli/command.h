@@ -8,6 +8,7 @@
 enum command_id {
     COMMAND_EXPORT_TOKEN,
     COMMAND_MIGRATE,
+    COMMAND_SOURCES,
     COMMAND_CHAT,
     COMMAND_LOGOUT,
     COMMAND_WHOAMI,
@@ -47,6 +48,7 @@ const char *command_word(const struct command *command);
 /* The commands, each in its file cmd_NAME.c. */
 int cmd_export_token(const struct options *o);
 int cmd_migrate(const struct options *o);
+int cmd_sources(const struct options *o);
 int cmd_chat(const struct options *o);
 int cmd_logout(const struct options *o);
 int cmd_whoami(const struct options *o);

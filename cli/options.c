@@ -43,8 +43,9 @@ static const struct definition table[] = {
       ONLY(COMMAND_EXPORT_TOKEN) },
     { OPTION_FORMAT, 'f', "format", "FORMAT", "what to print, see below (plain)",
       ONLY(COMMAND_DOCTOR) | ONLY(COMMAND_LOGOUT) | ONLY(COMMAND_MIGRATE) | ONLY(COMMAND_SETTINGS) |
-          ONLY(COMMAND_WHOAMI) | ONLY(COMMAND_PLUGIN_LIST) | ONLY(COMMAND_PLUGIN_INFO) |
-          ONLY(COMMAND_PLUGIN_CHECK) | ONLY(COMMAND_PLUGIN_PATH) | ONLY(COMMAND_VERSION) },
+          ONLY(COMMAND_SOURCES) | ONLY(COMMAND_WHOAMI) | ONLY(COMMAND_PLUGIN_LIST) |
+          ONLY(COMMAND_PLUGIN_INFO) | ONLY(COMMAND_PLUGIN_CHECK) | ONLY(COMMAND_PLUGIN_PATH) |
+          ONLY(COMMAND_VERSION) },
     { OPTION_ACCESS_ONLY, 0, "access-only", NULL, "leave the refresh token out",
       ONLY(COMMAND_EXPORT_TOKEN) },
     { OPTION_WITH_REFRESH_TOKEN, 0, "with-refresh-token", NULL, "put it into env and fish, too",

@@ -194,11 +194,39 @@ aq_status place_find(const struct aq_client *client, const struct plugin *plugin
     return st;
 }
 
+bool place_has_logins(const struct plugin *plugin)
+{
+    struct aq_setting path;
+    return place_declares(plugin, AQ_STR("path"), &path);
+}
+
+aq_status place_of_login(const struct plugin *plugin, struct aq_str app, struct aq_str login,
+                         struct place *ret, struct aq_error *err)
+{
+    const struct wish w = { .in_file = true,
+                            .login = { .text = login, .origin = SETTINGS_FORCED } };
+    *ret = (struct place){
+        .plugin = plugin,
+        .shared = login.len,
+        .exists = true,
+        .text = BUF(PATH_MAX),
+    };
+    aq_status st = place_in_file(ret, &w, app, err);
+    ret->path.text = buf_str(&ret->text);
+    ret->path.origin = SETTINGS_FORCED;
+    return st;
+}
+
 aq_status place_open(struct aq_client *client, const struct place *place, struct store *ret,
                      struct aq_error *err)
 {
-    const struct host_value values[] = { { "path", place->path }, { "login", place->login } };
-    aq_status st = store_open(place->plugin, &client->settings, values, 2, &client->log, ret, err);
+    const struct host_value values[] = {
+        { "path", place->path },
+        { "login", place->login },
+        { "interactive", { .text = AQ_STR("false"), .origin = SETTINGS_FORCED } },
+    };
+    aq_status st = store_open(place->plugin, &client->settings, values, place->silent ? 3 : 2,
+                              &client->log, ret, err);
     if (st != AQ_OK) {
         store_close(ret);
     }

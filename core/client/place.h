@@ -16,6 +16,7 @@ struct place {
     bool exists;                 /* worth looking, also where there is no file at all */
     struct settings_value path;  /* of the file; empty: the store is none. A view of text */
     struct settings_value login; /* name of the login; empty: the usual one, which has none */
+    bool silent;                 /* whatever the settings say, the store asks nobody anything */
     struct buf text;
 };
 
@@ -29,6 +30,14 @@ struct place {
 aq_status place_find(const struct aq_client *client, const struct plugin *plugin, struct aq_str app,
                      struct place *ret, struct aq_error *err);
 void place_done(struct place *p);
+
+/* The same for a login of this name (empty: the usual one), wherever the client's own is. Only if
+ * place_has_logins. */
+aq_status place_of_login(const struct plugin *plugin, struct aq_str app, struct aq_str login,
+                         struct place *ret, struct aq_error *err);
+
+/* The store keeps each login in a file of its own, so that all of them can be found. */
+bool place_has_logins(const struct plugin *plugin);
 
 /* Whether it would be shared. */
 bool place_is_shared(const struct aq_client *client, const struct plugin *plugin);

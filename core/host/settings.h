@@ -35,6 +35,7 @@ enum settings_origin {
     SETTINGS_FILE,
     SETTINGS_ENV,
     SETTINGS_EXPLICIT,
+    SETTINGS_FORCED, /* the library itself, whatever anybody says */
 };
 
 struct settings_value {

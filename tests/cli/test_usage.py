@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from command import BINARY, OWN_NAME
 
-COMMANDS = ["user export-token", "user migrate", "chat", "logout", "whoami", "settings", "version"]
+COMMANDS = ["user export-token", "user migrate", "user sources", "chat", "logout", "whoami", "settings", "version"]
 COMMANDS += ["help"]
 ELSEWHERE = ["login", "agent", "profile", "diagnostic", "issue", "mcp"]
 COMMON = ["--store", "--source", "--login", "--db", "--transport", "--plugin", "--endpoint"]

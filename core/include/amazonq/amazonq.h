@@ -13,6 +13,7 @@
  *     logout.h          the operation that removes a login from its store
  *     migrate.h         the operation that moves a login to another store
  *     check.h           the operation that looks for what is wrong
+ *     sources.h         which logins there are, and which of them is used
  *     settings.h        what is in settings.json, and how to change it
  *     access_key.h      AWS access keys in place of a login
  *     catalog.h         which plugins there are, and what they say of themselves
@@ -30,6 +31,7 @@
 #include <amazonq/logout.h>
 #include <amazonq/migrate.h>
 #include <amazonq/settings.h>
+#include <amazonq/sources.h>
 #include <amazonq/status.h>
 #include <amazonq/stream.h>
 #include <amazonq/token.h>
