@@ -83,4 +83,4 @@ PACKAGES_BUILD=(build-essential ca-certificates cmake ninja-build pkg-config lib
 PACKAGES_SERVICE=(python3 python3-h2 python3-hypercorn python3-trustme)
 
 # A desktop session with a keyring, for the tests of store-keyring.
-PACKAGES_KEYRING=(dbus-daemon gnome-keyring python3-dbus)
+PACKAGES_KEYRING=(dbus-daemon gnome-keyring python3-dbus python3-gi)

@@ -54,6 +54,7 @@ NAMES = """
 - R3: SIGKILL; R4: errors and unusable answers; R5: answers that are lost
 - R6: the answer cannot be saved; R7: the store cannot be written from the start; S6: it is locked
 - R8: wrong clocks; R9: logout during a refresh; R11: a stopped lock holder
+- R12: a keyring that is locked, gone, killed, stopped or late
 - S1: memory; S2: system calls; S3: kills; S4: power; S5: company; S7: journals; S8: damage; S9: modes;
   S10, S13: paths that change; S12: full disks; S14: another SQLite
 - D5: the order of events, and their end

@@ -7,7 +7,19 @@ import time
 
 import pytest
 from existing_cli import REGISTRATION_KEY, TOKEN_KEY, ExistingCli, log_out
-from harness import EXPORT, FORCE, REFRESH, SEED, at_random, busy_timeout, finish, report, rounds, rows, spilled
+from harness import (
+    EXPORT,
+    FORCE,
+    REFRESH,
+    SEED,
+    at_random,
+    busy_timeout,
+    finish,
+    report,
+    rounds,
+    rows,
+    spilled,
+)
 
 NOT_LOGGED_IN = 4
 
@@ -17,7 +29,17 @@ def stays_logged_out(online):
     assert rows(online) == {}
 
 
-def test_logout_at_random_moments_of_a_refresh(online, service):
+def by_the_existing_cli(online):
+    log_out(online.db)
+
+
+def by_us(online):
+    assert online.run("logout").code == 0
+    assert rows(online) == {}  # at once
+
+
+@pytest.mark.parametrize("leave", [by_the_existing_cli, by_us])
+def test_logout_at_random_moments_of_a_refresh(online, service, leave):
     count, chance, returned = rounds(20, 100), random.Random(SEED), 0
     service.seed(online.db, expires_in=3600)
     started = time.monotonic()
@@ -27,12 +49,14 @@ def test_logout_at_random_moments_of_a_refresh(online, service):
         service.seed(online.db, expires_in=3600)
         process = online.start(*FORCE)
         at_random(chance, longest, process)
-        log_out(online.db)
+        leave(online)
         code, _, err = finish(process)
         assert code in (0, NOT_LOGGED_IN), err
         returned += rows(online) != {}
+        assert not spilled(online)
     told = f"0, but {returned} came back" if returned else "0, stays logged out"
-    report("R9", "logout at a random moment of a refresh", count, told)
+    who = "" if leave is by_the_existing_cli else "`q logout`: "
+    report("R9", f"{who}logout at a random moment of a refresh", count, told)
     assert returned == 0, f"AQ_RELIABILITY_SEED={SEED}"
 
 
@@ -81,8 +105,9 @@ def test_a_logout_of_the_existing_cli_that_pauses_between_its_two_steps(online, 
     report("R9", what, count, "0, stays logged out")
 
 
+@pytest.mark.parametrize("leave", [by_the_existing_cli, by_us])
 @pytest.mark.parametrize("hold", ["before", "after"])
-def test_logout_while_the_service_is_asked(online, service, hold):
+def test_logout_while_the_service_is_asked(online, service, hold, leave):
     count = rounds(3, 50)
     for _ in range(count):
         service.reset(logins=True)
@@ -90,10 +115,11 @@ def test_logout_while_the_service_is_asked(online, service, hold):
         service.fault(REFRESH, hold=hold)
         process = online.start(*EXPORT)
         service.wait(REFRESH, held=1)
-        log_out(online.db)
+        leave(online)
         service.release()
         code, out, err = finish(process)
         assert (code, out) == (NOT_LOGGED_IN, ""), err
         stays_logged_out(online)
-    what = f"logout while the service is asked, held {hold} it acts"
+    who = "" if leave is by_the_existing_cli else "`q logout`: "
+    what = f"{who}logout while the service is asked, held {hold} it acts"
     report("R9", what, count, "0, stays logged out")
