@@ -39,7 +39,7 @@ static aq_status chat_got_token(struct chat_op *c, const struct aq_token *token,
     if (options.profile_arn.len == 0) {
         options.profile_arn = token->profile_arn;
     }
-    return stream_start(c->op.client, &options, token, &c->op, &c->stream, err);
+    return stream_start(c->op.client, &options, token, AQ_STR(""), &c->op, &c->stream, err);
 }
 
 /* AQ_OK with *ret: a warning to pass on. AQ_OK without: there is a token now. */

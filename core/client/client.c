@@ -318,6 +318,39 @@ void client_sync(struct aq_client *client)
     client_arm(client, deadline_us);
 }
 
+aq_status client_watch(struct aq_op *op, int fd, struct aq_error *err)
+{
+    struct epoll_event want = { .events = EPOLLIN };
+    if (epoll_ctl(op->client->epoll_fd, EPOLL_CTL_ADD, fd, &want) != 0) {
+        return error_sys(err, AQ_E_IO, errno, "client: epoll_ctl");
+    }
+    op->watch_fd = fd;
+    op->client->watch_count++;
+    return AQ_OK;
+}
+
+void client_unwatch(struct aq_op *op, bool forked)
+{
+    if (op->watch_fd < 0) {
+        return;
+    }
+    if (!forked) { /* the set is the parent's, too */
+        epoll_ctl(op->client->epoll_fd, EPOLL_CTL_DEL, op->watch_fd, NULL);
+    }
+    op->watch_fd = -1;
+    op->client->watch_count--;
+}
+
+static void client_wake_watching(struct aq_client *client)
+{
+    for (struct aq_op *op = client->watch_count ? client->ops : NULL; op; op = op->next) {
+        struct pollfd look = { .fd = op->watch_fd, .events = POLLIN };
+        if (op->watch_fd >= 0 && poll(&look, 1, 0) == 1) {
+            op_ready(op);
+        }
+    }
+}
+
 /* Whether there was something to drain. */
 static bool client_drain_fd(int fd)
 {
@@ -364,6 +397,7 @@ aq_status aq_client_step(struct aq_client *client, struct aq_error *err)
         st = transport_step(&client->transport, err ? err : &local);
     }
     client_wake_timed(client);
+    client_wake_watching(client);
     for (struct aq_op *op = st == AQ_OK ? NULL : client->ops; op; op = op->next) {
         if (op->ended == AQ_OK) {
             op_ready(op); /* its request may be the one that broke */

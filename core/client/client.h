@@ -35,7 +35,9 @@ struct op_class {
     aq_status (*next)(struct aq_op *op, const struct aq_event **ret, struct aq_error *err);
     aq_status (*give_token)(struct aq_op *op, struct aq_str token, struct aq_error *err);
     bool (*wants_token)(const struct aq_op *op); /* asked for one and did not get it yet */
-    bool (*must_finish)(const struct aq_op *op); /* NULL: may be freed at any time */
+    aq_status (*give_profile)(struct aq_op *op, struct aq_str arn, struct aq_error *err);
+    bool (*wants_profile)(const struct aq_op *op); /* likewise */
+    bool (*must_finish)(const struct aq_op *op);   /* NULL: may be freed at any time */
     void (*work)(struct aq_op *op); /* with must_finish: go on, also when nobody asks for events */
     void (*done)(struct aq_op *op, bool forked); /* give back what the kind owns */
     size_t size;                                 /* of the whole object */
@@ -49,6 +51,7 @@ struct aq_op {
     struct aq_op *prev, *next;
     struct aq_op *ready_next;
     struct aq_op *timed_prev, *timed_next;
+    int watch_fd;          /* as client_watch was told; -1: none */
     uint64_t deadline_us;  /* when to look again although nothing arrived; see op_wake_at */
     bool queued, reported; /* in the ready queue; named by aq_client_ready and not yet drained */
     bool detached;         /* freed by its owner, finishing in the background */
@@ -89,6 +92,7 @@ struct aq_client {
     uint8_t *spare_chunk; /* of feed.c */
     struct aq_op *ready_first, *ready_last;
     uint32_t detached_count;
+    uint32_t watch_count;     /* operations with a watch_fd */
     bool has_work;            /* at least one operation is workable */
     struct aq_op *refreshing; /* the one that holds the store's lock */
     struct client_failure failed_refresh;
@@ -109,6 +113,10 @@ aq_status client_transport(struct aq_client *client, struct aq_error *err);
  * filled in, and timeouts that are 0. */
 aq_status client_send(struct aq_op *op, const struct aq_request *request,
                       struct transport_call *ret, struct aq_error *err);
+
+/* Wake op whenever this descriptor of its own is readable, until client_unwatch. One at a time. */
+aq_status client_watch(struct aq_op *op, int fd, struct aq_error *err);
+void client_unwatch(struct aq_op *op, bool forked);
 
 /* Bring the timer and the transport's descriptor up to date; call before the caller may wait. */
 void client_sync(struct aq_client *client);

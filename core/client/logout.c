@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "base/str.h"
+#include "client/keep.h"
 #include "client/rows.h"
 #include "host/spill.h"
 
@@ -267,6 +268,7 @@ static aq_status logout_remove(struct logout_op *l, struct aq_error *err)
     }
     if (st == AQ_OK) {
         spill_remove(l->source->token_key, l->token.refresh_token);
+        keep_forget(l->source);
         l->next = logout_find_next(l);
     }
     logout_unlock(l, false);

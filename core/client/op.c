@@ -32,6 +32,7 @@ struct aq_op *op_new(struct aq_client *client, const struct op_class *class, str
     op->class = class;
     op->client = client;
     op->parent = parent;
+    op->watch_fd = -1;
     op->deadline_us = CLOCK_NEVER;
     op->next = client->ops;
     if (op->next) {
@@ -225,6 +226,10 @@ aq_status aq_op_wait(struct aq_op *op, const struct aq_event **ret, struct aq_er
             return error_set(err, AQ_E_AUTH,
                              "service: the access token was rejected, give another one");
         }
+        if (op->class->wants_profile && op->class->wants_profile(op)) {
+            return error_set(err, AQ_E_STATE,
+                             "profile: none was chosen yet, give one to the operation");
+        }
         struct pollfd wait = { .fd = op->client->epoll_fd, .events = POLLIN };
         if (poll(&wait, 1, -1) < 0 && errno != EINTR) {
             return error_sys(err, AQ_E_IO, errno, "client: poll");
@@ -281,7 +286,7 @@ static bool op_ends_batch(const struct aq_event *event)
 {
     return event->type == AQ_EVENT_TOKEN || event->type == AQ_EVENT_NEED_TOKEN ||
            event->type == AQ_EVENT_HEAD || event->type == AQ_EVENT_MIGRATED ||
-           event->type == AQ_EVENT_LOGGED_OUT;
+           event->type == AQ_EVENT_LOGGED_OUT || event->type == AQ_EVENT_LOGGED_IN || event->login;
 }
 
 aq_status aq_op_drain(struct aq_op *op, struct aq_event *events, uint32_t cap, uint32_t stride,
@@ -335,6 +340,22 @@ aq_status aq_op_give_token(struct aq_op *op, struct aq_str access_token, struct 
         return error_set(err, AQ_E_STATE, "operation: did not ask for a token");
     }
     st = op->class->give_token(op, access_token, err);
+    if (st == AQ_OK) {
+        op_ready(op);
+    }
+    return st;
+}
+
+aq_status aq_op_give_profile(struct aq_op *op, struct aq_str arn, struct aq_error *err)
+{
+    aq_status st = client_check(op->client, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    if (!op->class->wants_profile || !op->class->wants_profile(op) || op->ended != AQ_OK) {
+        return error_set(err, AQ_E_STATE, "operation: did not ask for a profile");
+    }
+    st = op->class->give_profile(op, arn, err);
     if (st == AQ_OK) {
         op_ready(op);
     }

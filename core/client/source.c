@@ -20,7 +20,8 @@
 /* docs/sources.md has it for people. Old names come last: rows under them may be copies. */
 static const struct source sources[] = {
     { Q_CLI, .kind = TOKEN_OIDC, .token_key = AQ_STR_INIT("codewhisperer:odic:token"),
-      .registration_key = AQ_STR_INIT("codewhisperer:odic:device-registration") },
+      .registration_key = AQ_STR_INIT("codewhisperer:odic:device-registration"),
+      .takes_login = true },
     { KIRO_CLI, .kind = TOKEN_OIDC, .token_key = AQ_STR_INIT("kirocli:odic:token"),
       .registration_key = AQ_STR_INIT("kirocli:odic:device-registration") },
     { KIRO_CLI, .kind = TOKEN_SOCIAL, .token_key = AQ_STR_INIT("kirocli:social:token") },
@@ -215,9 +216,9 @@ static aq_status source_read(struct source_login *login, const struct aq_token_w
     return st == AQ_OK ? source_take(login, &json, err) : st;
 }
 
-static aq_status source_load(struct aq_client *client, const struct source *source,
-                             const struct aq_token_wish *wish, struct source_login *ret,
-                             struct aq_error *err)
+aq_status source_load(struct aq_client *client, const struct source *source,
+                      const struct aq_token_wish *wish, struct source_login *ret,
+                      struct aq_error *err)
 {
     *ret = (struct source_login){ .source = source, .json = BUF(AQ_STORE_VALUE_MAX) };
     aq_status st = source_store(client, source, true, &ret->store, err);
@@ -269,19 +270,11 @@ static aq_status source_not_logged_in(const struct aq_client *client, struct aq_
     }
     const struct plugin *plugin = &client->store_plugin;
     if (places.len == 0) {
-        if (plugin->store.lock) { /* a login can be moved to it, which takes the lock */
-            return error_set(err, AQ_E_NOT_LOGGED_IN,
-                             "login: none in store '%s', sign in with the Amazon Q command line (q "
-                             "login), then move it there (q user migrate --to %s)",
-                             plugin->info.name, plugin->info.name);
-        }
-        return error_set(err, AQ_E_NOT_LOGGED_IN,
-                         "login: none in store '%s', sign in with the Amazon Q command line (q "
-                         "login)",
-                         plugin->info.name);
+        return error_set(err, AQ_E_NOT_LOGGED_IN, "login: none in store '%s', log in %s(q login)",
+                         plugin->info.name,
+                         plugin->store.lock ? "" : "where it gets its tokens from ");
     }
-    return error_set(err, AQ_E_NOT_LOGGED_IN,
-                     "login: none in %s, sign in with the Amazon Q command line (q login)",
+    return error_set(err, AQ_E_NOT_LOGGED_IN, "login: none in %s, log in (q login)",
                      (const char *)places.ptr);
 }
 
@@ -357,6 +350,14 @@ static aq_status choice_end(struct choice *c, struct aq_client *client, struct s
     return AQ_OK;
 }
 
+static aq_status source_unknown(const struct aq_client *client, struct aq_error *err)
+{
+    return error_set(err, AQ_E_INVALID,
+                     "setting 'source': '%s' is none of auto, q-cli, kiro-cli, kiro-ide, sso-cache, "
+                     "kiro-api-key",
+                     settings_get(&client->settings, SETTINGS_SOURCE).text.ptr);
+}
+
 aq_status source_find(struct aq_client *client, const struct aq_token_wish *wish,
                       struct source_login *ret, struct aq_error *err)
 {
@@ -374,11 +375,50 @@ aq_status source_find(struct aq_client *client, const struct aq_token_wish *wish
         source_login_done(&choice.best);
         return st;
     }
-    return known ? choice_end(&choice, client, ret, err)
-                 : error_set(err, AQ_E_INVALID,
-                             "setting 'source': '%s' is none of auto, q-cli, kiro-cli, kiro-ide, "
-                             "sso-cache, kiro-api-key",
-                             settings_get(&client->settings, SETTINGS_SOURCE).text.ptr);
+    return known ? choice_end(&choice, client, ret, err) : source_unknown(client, err);
+}
+
+/* Of the rows that are wanted, the one that takes a login; NULL: none. *ret_known: there are some. */
+static const struct source *source_that_takes(const struct aq_client *client, bool *ret_known)
+{
+    *ret_known = false;
+    for (const struct source *source = sources; source < sources + SOURCE_COUNT; source++) {
+        bool wanted = source_is_wanted(client, source);
+        *ret_known |= wanted;
+        if (wanted && source->takes_login) {
+            return source;
+        }
+    }
+    return NULL;
+}
+
+aq_status source_for_login(struct aq_client *client, const struct source **ret,
+                           struct store **ret_store, struct aq_error *err)
+{
+    bool known;
+    const struct source *source = source_that_takes(client, &known);
+    const struct plugin *plugin;
+    aq_status st = client_store_plugin(client, &plugin, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    if (plugin->store.grant || (!plugin->store.lock && plugin->store.traits & AQ_STORE_SHARED)) {
+        return error_set(err, AQ_E_UNSUPPORTED,
+                         "store '%s': keeps no login of yours, name another one (--store sqlite)",
+                         plugin->info.name);
+    }
+    if (!known) {
+        return source_unknown(client, err);
+    }
+    if (!source) {
+        return error_set(err, AQ_E_UNSUPPORTED,
+                         "source '%s': another program makes its logins, sign in there or name "
+                         "another one (--source %s)",
+                         settings_get(&client->settings, SETTINGS_SOURCE).text.ptr,
+                         sources[0].name.ptr);
+    }
+    *ret = source;
+    return source_store(client, source, false, ret_store, err);
 }
 
 enum token_kind source_kind(const struct source *source, const struct store *store,

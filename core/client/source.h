@@ -20,6 +20,7 @@ struct source {
     struct aq_str profile_key;
     struct aq_str place;   /* of a borrowed one: where it is, for people */
     struct aq_str sign_in; /* how to get one there: "sign in with ..." */
+    bool takes_login; /* ours to make one; another program makes its own */
 };
 
 /* The i-th row of the table; NULL behind the last. */
@@ -62,6 +63,17 @@ aq_status source_find(struct aq_client *client, const struct aq_token_wish *wish
  */
 aq_status source_store(struct aq_client *client, const struct source *source, bool must_exist,
                        struct store **ret, struct aq_error *err);
+
+/* Where a new login goes: to the row that the settings name, with "auto" to the first one, in the
+ * client's store. AQ_E_UNSUPPORTED if none can be made there. */
+aq_status source_for_login(struct aq_client *client, const struct source **ret,
+                           struct store **ret_store, struct aq_error *err);
+
+/* The login of this source, if there is one: AQ_OK, AQ_E_NOTFOUND, AQ_E_CORRUPT, or what stood in
+ * the way of reading. */
+aq_status source_load(struct aq_client *client, const struct source *source,
+                      const struct aq_token_wish *wish, struct source_login *ret,
+                      struct aq_error *err);
 
 /* Seconds until the token expires; negative if it has, INT64_MAX if nobody knows. */
 int64_t source_remaining_s(const struct source_login *login);

@@ -248,9 +248,12 @@ static aq_status stream_timeout(const struct aq_client *client, uint32_t *ret, s
 }
 
 static aq_status stream_init(struct stream_op *s, const struct aq_stream_options *options,
-                             const struct aq_token *login, struct aq_error *err)
+                             const struct aq_token *login, struct aq_str region,
+                             struct aq_error *err)
 {
-    struct aq_exchange_options x = { .struct_size = sizeof(x), .request = options };
+    struct aq_exchange_options x = { .struct_size = sizeof(x),
+                                     .request = options,
+                                     .region = region };
     s->feed.client = s->op.client;
     aq_status st = stream_timeout(s->op.client, &s->timeout_ms, err);
     if (st != AQ_OK) {
@@ -286,15 +289,22 @@ aq_status stream_options(const struct aq_stream_options *options, struct aq_stre
     return AQ_OK;
 }
 
+bool stream_endpoint_is_named(const struct aq_client *client)
+{
+    struct aq_exchange_options x = { 0 };
+    stream_apply_settings(client, &x);
+    return x.endpoint.len > 0;
+}
+
 aq_status stream_start(struct aq_client *client, const struct aq_stream_options *options,
-                       const struct aq_token *login, struct aq_op *parent, struct aq_op **ret,
-                       struct aq_error *err)
+                       const struct aq_token *login, struct aq_str region, struct aq_op *parent,
+                       struct aq_op **ret, struct aq_error *err)
 {
     struct stream_op *s = (struct stream_op *)op_new(client, &stream_class, parent);
     if (!s) {
         return error_nomem(err, "stream operation");
     }
-    aq_status st = stream_init(s, options, login, err);
+    aq_status st = stream_init(s, options, login, region, err);
     if (st != AQ_OK) {
         op_destroy(&s->op, false);
         return st;
@@ -312,7 +322,7 @@ aq_status aq_stream_start(struct aq_client *client, const struct aq_stream_optio
         st = stream_options(options, &known, err);
     }
     if (st == AQ_OK) {
-        st = stream_start(client, &known, NULL, NULL, ret, err);
+        st = stream_start(client, &known, NULL, AQ_STR(""), NULL, ret, err);
     }
     if (st == AQ_OK) {
         op_ready(*ret);

@@ -383,6 +383,11 @@ aq_status token_start(struct aq_client *client, const struct aq_token_options *o
     return AQ_OK;
 }
 
+const struct source_login *token_login(const struct aq_op *op)
+{
+    return &((const struct token_op *)op)->login;
+}
+
 static aq_status token_check_options(const struct aq_token_options *options, struct aq_error *err)
 {
     bool force = options->flags & AQ_TOKEN_FORCE_REFRESH;

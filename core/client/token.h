@@ -3,7 +3,7 @@
 #ifndef AQ_CLIENT_TOKEN_H
 #define AQ_CLIENT_TOKEN_H
 
-#include "client/client.h"
+#include "client/source.h"
 
 #include <amazonq/token.h>
 
@@ -16,5 +16,8 @@
 aq_status token_start(struct aq_client *client, const struct aq_token_options *options,
                       struct aq_str rejected, struct aq_op *parent, struct aq_op **ret,
                       struct aq_error *err);
+
+/* The login that a token operation has found, once it has reported a token. */
+const struct source_login *token_login(const struct aq_op *op);
 
 #endif

@@ -290,3 +290,14 @@ aq_status endpoint_check(struct aq_str object, struct aq_str url, bool named, st
     buf_add(out, url);
     return buf_status(out) == AQ_OK ? AQ_OK : error_nomem(err, "endpoint");
 }
+
+bool endpoint_is_page(struct aq_str url)
+{
+    struct url parts = { 0 };
+    size_t path = 0; /* the length of what is before query and fragment, which a page may have */
+    while (path < url.len && url.ptr[path] != '?' && url.ptr[path] != '#') {
+        path++;
+    }
+    url.len = path;
+    return !split_url(url, &parts) && (parts.https || host_is_loopback(parts.host));
+}

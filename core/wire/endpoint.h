@@ -54,4 +54,8 @@ aq_status endpoint_service(uint32_t site, bool streams, struct aq_str region, st
 aq_status endpoint_check(struct aq_str object, struct aq_str url, bool named, struct buf *out,
                          struct aq_error *err);
 
+/* True for a URL that a person may be told to open: https, or http on this machine; no user info.
+ */
+bool endpoint_is_page(struct aq_str url);
+
 #endif

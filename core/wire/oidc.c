@@ -120,8 +120,7 @@ static bool key_is(const struct json_member *m, struct aq_str camel, struct aq_s
     return json_key_is(m, camel) || json_key_is(m, snake);
 }
 
-/* Read a successful answer; false if it has no tokens that could be used. */
-static bool read_tokens(struct aq_str body, struct oidc_tokens *ret)
+bool oidc_tokens_read(struct aq_str body, struct oidc_tokens *ret)
 {
     struct json_reader r = json_reader(body);
     struct json_member m;
@@ -154,7 +153,7 @@ static enum oidc_outcome accept(int32_t http, struct aq_str body, struct oidc_to
 {
     AUTO(oidc_tokens) struct oidc_tokens found = { 0 };
 
-    bool usable = read_tokens(body, &found);
+    bool usable = oidc_tokens_read(body, &found);
     if (buf_status(&found.text) != AQ_OK) {
         error_nomem(err, "refresh");
         return judge(OIDC_TEMPORARY, http, err);

@@ -32,6 +32,10 @@ struct oidc_tokens {
 
 void oidc_tokens_done(struct oidc_tokens *t);
 
+/* Read the body of a successful answer into zeroed memory. False if it has no tokens that could be
+ * used; out of memory is told by buf_status of text. */
+bool oidc_tokens_read(struct aq_str body, struct oidc_tokens *ret);
+
 /* Append the body of CreateToken with grant type refresh_token. */
 aq_status oidc_refresh_body(const struct registration *reg, struct aq_str refresh_token,
                             struct buf *out, struct aq_error *err);

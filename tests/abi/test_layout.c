@@ -122,6 +122,9 @@ static void an_option_struct_begins_with_its_size(void **state)
     (void)state;
     AT(aq_client_options, struct_size, 0);
     AT(aq_token_options, struct_size, 0);
+    AT(aq_login_options, struct_size, 0);
+    AT(aq_login_step, struct_size, 0);
+    AT(aq_profile, struct_size, 0);
     AT(aq_stream_options, struct_size, 0);
     AT(aq_exchange_options, struct_size, 0);
     AT(aq_exchange_fault, struct_size, 0);

@@ -29,7 +29,7 @@ static void without_a_login_it_says_where_was_looked_and_leaves_no_file_behind(v
 {
     struct fixture *f = *state;
     assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_NOT_LOGGED_IN);
-    assert_contains(f->err.text, "sign in");
+    assert_contains(f->err.text, "log in");
     assert_contains(f->err.text, "amazon-q/data.sqlite3 (no such file) or ");
     assert_contains(f->err.text, "kiro-cli/data.sqlite3 (no such file)");
     assert_int_equal(access(fixture_path("amazon-q"), F_OK), -1);
@@ -41,7 +41,7 @@ static void without_a_login_it_says_where_was_looked_and_leaves_no_file_behind(v
     setenv("Q_DB", "/nowhere/at/all.sqlite3", 1);
     assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_NOT_LOGGED_IN);
     unsetenv("Q_DB");
-    assert_contains(f->err.text, "none in /nowhere/at/all.sqlite3 (no such file), sign in");
+    assert_contains(f->err.text, "none in /nowhere/at/all.sqlite3 (no such file), log in");
 }
 
 /* The database may be there: that it cannot be looked at is not the same as "not logged in". */
@@ -86,15 +86,14 @@ static void a_database_without_a_login_is_named(void **state)
     struct fixture *f = *state;
     fixture_put("other", "1");
     assert_int_equal(fetch_from(f, "q-cli"), AQ_E_NOT_LOGGED_IN);
-    assert_contains(f->err.text, "amazon-q/data.sqlite3, sign in");
+    assert_contains(f->err.text, "amazon-q/data.sqlite3, log in");
 }
 
 static void a_store_without_a_database_is_named_itself(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_NOT_LOGGED_IN);
-    assert_contains(f->err.text, "none in store 'fake', sign in");
-    assert_contains(f->err.text, "(q user migrate --to fake)");
+    assert_contains(f->err.text, "none in store 'fake', log in (q login)");
 }
 
 static void a_null_row_is_no_login_and_a_broken_row_is_an_error(void **state)

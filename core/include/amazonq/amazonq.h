@@ -10,6 +10,7 @@
  *     view.h status.h   borrowed memory, results and errors
  *     client.h          clients, settings, operations and how to wait for them
  *     token.h           the operation that yields a valid token
+ *     login.h           the operations that make a login, and choose its profile
  *     logout.h          the operation that removes a login from its store
  *     migrate.h         the operation that moves a login to another store
  *     check.h           the operation that looks for what is wrong
@@ -28,6 +29,7 @@
 #include <amazonq/client.h>
 #include <amazonq/exchange.h>
 #include <amazonq/http.h>
+#include <amazonq/login.h>
 #include <amazonq/logout.h>
 #include <amazonq/migrate.h>
 #include <amazonq/settings.h>

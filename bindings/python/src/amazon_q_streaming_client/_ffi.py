@@ -147,6 +147,7 @@ class Event(Structure):
         ("headers", POINTER(ExchangeHeader)),
         ("header_count", c_uint32),
         ("header_stride", c_uint32),
+        ("login", c_void_p),
     ]
 
 

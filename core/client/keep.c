@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/keep.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "host/spill.h"
+
+enum {
+    LOCK_POLL_US = 50 * 1000,  /* how often a held lock is tried again */
+    SAVE_POLL_US = 250 * 1000, /* the same for a failed save */
+    ROWS_MAX = 8,              /* of one login */
+};
+
+/* No refresh token is replaced by a new login: the file is found by what it is. */
+#define SPILL_BOUND_TO AQ_STR("a new login")
+
+/* ---- life ---- */
+
+void keep_begin(struct keep *k, struct aq_op *op, const struct source *source, struct store *store)
+{
+    *k = (struct keep){
+        .op = op,
+        .source = source,
+        .store = store,
+        .until_us = clock_now_us() + KEEP_LOCK_US,
+        .rows = BUF(AQ_STORE_VALUE_MAX),
+        .spill = BUF(SPILL_PATH_MAX),
+    };
+}
+
+static void keep_unlock(struct keep *k, bool forked)
+{
+    if (k->op && k->op->client->refreshing == k->op) {
+        k->op->client->refreshing = NULL;
+        if (!forked) {
+            store_unlock(k->store);
+        }
+    }
+}
+
+void keep_done(struct keep *k, bool forked)
+{
+    keep_unlock(k, forked);
+    buf_done(&k->rows);
+    buf_done(&k->spill);
+}
+
+/* ---- lock ---- */
+
+static aq_status keep_again(struct keep *k, uint64_t in_us)
+{
+    k->again_us = clock_now_us() + in_us;
+    return AQ_AGAIN;
+}
+
+/* Become the only one who changes the login. A store that is not there yet has nobody in it. */
+static aq_status keep_lock(struct keep *k, struct aq_error *err)
+{
+    struct aq_client *client = k->op->client;
+    aq_status st = AQ_AGAIN;
+    if (client->refreshing == k->op) {
+        return AQ_OK;
+    }
+    if (!client->refreshing) {
+        st = store_lock(k->store, err);
+    }
+    if (st == AQ_OK) {
+        client->refreshing = k->op;
+    }
+    if (st != AQ_AGAIN) {
+        return st == AQ_E_NOTFOUND ? AQ_OK : st;
+    }
+    if (clock_now_us() < k->until_us) {
+        return keep_again(k, LOCK_POLL_US);
+    }
+    return error_set(err, AQ_E_BUSY,
+                     "login: another process is changing it and does not come to an end, try "
+                     "again");
+}
+
+/* What is there now is looked up first, as can_save wants it. */
+static aq_status keep_check(struct keep *k, struct aq_error *err)
+{
+    AUTO(buf) struct buf row = BUF(AQ_STORE_VALUE_MAX);
+    aq_status st = store_get(k->store, k->source->token_key, &row, err);
+    return st == AQ_OK || st == AQ_E_NOTFOUND || st == AQ_E_CORRUPT ? store_can_save(k->store, err)
+                                                                    : st;
+}
+
+aq_status keep_prove(struct keep *k, struct aq_error *err)
+{
+    aq_status st = keep_lock(k, err);
+    if (st == AQ_OK) {
+        st = keep_check(k, err);
+        keep_unlock(k, false);
+    }
+    return st;
+}
+
+/* ---- rows ---- */
+
+void keep_clear(struct keep *k)
+{
+    buf_clear(&k->rows);
+    buf_add(&k->rows, AQ_STR("{}"));
+}
+
+/* In place of the last brace. */
+static void keep_add_key(struct keep *k, struct aq_str key)
+{
+    k->rows.len -= k->rows.len > 0;
+    if (k->rows.len > 1) {
+        buf_add_char(&k->rows, ',');
+    }
+    buf_add_json(&k->rows, key);
+    buf_add_char(&k->rows, ':');
+}
+
+void keep_add(struct keep *k, struct aq_str key, struct aq_str json)
+{
+    keep_add_key(k, key);
+    buf_add(&k->rows, json.len ? json : AQ_STR("null"));
+    buf_add_char(&k->rows, '}');
+}
+
+void keep_add_text(struct keep *k, struct aq_str key, struct aq_str text)
+{
+    keep_add_key(k, key);
+    buf_add_json(&k->rows, text);
+    buf_add_char(&k->rows, '}');
+}
+
+struct aq_str keep_row(const struct keep *k, struct aq_str key)
+{
+    struct json_member m;
+    return json_find(buf_str(&k->rows), key, &m) && m.type != JSON_NULL
+               ? m.value
+               : (struct aq_str){ NULL, 0 };
+}
+
+/* A login that somebody else has made meanwhile is older than this one, so it may go. */
+static aq_status keep_commit(struct keep *k, struct aq_error *err)
+{
+    struct aq_change changes[ROWS_MAX];
+    uint32_t count = 0;
+    struct json_reader r = json_reader(buf_str(&k->rows));
+    struct json_member m;
+    if (buf_status(&k->rows) != AQ_OK) {
+        return error_nomem(err, "login");
+    }
+    json_object(&r);
+    while (count < ROWS_MAX && json_next(&r, &m)) {
+        bool gone = m.type == JSON_NULL;
+        changes[count++] = (struct aq_change){
+            .key = m.key, /* none of ours has anything to escape */
+            .expect = AQ_EXPECT_ANY,
+            .action = gone ? AQ_CHANGE_REMOVE : AQ_CHANGE_PUT,
+            .value = gone ? (struct aq_bytes){ NULL, 0 } : str_bytes(m.value),
+        };
+    }
+    return store_commit(k->store, changes, count, err);
+}
+
+/* Whatever a commit has said: what can be read is what counts. */
+static bool keep_is_saved(struct keep *k)
+{
+    AUTO(buf) struct buf row = BUF(AQ_STORE_VALUE_MAX);
+    struct aq_error ignored;
+    struct aq_str token = keep_row(k, k->source->token_key);
+    return token.len && store_get(k->store, k->source->token_key, &row, &ignored) == AQ_OK &&
+           str_eq_secret(buf_str(&row), token);
+}
+
+/* ---- saving ---- */
+
+static void keep_spill(struct keep *k)
+{
+    struct aq_error why;
+    if (k->spill.len == 0 && spill_write(k->source->token_key, SPILL_BOUND_TO, buf_str(&k->rows),
+                                         &k->spill, &why) != AQ_OK) {
+        log_add(&k->op->client->log, LOG_ERROR, str_from(why.text));
+    }
+}
+
+static aq_status keep_give_up(struct keep *k, struct aq_error *err)
+{
+    const struct aq_error why = *err;
+    return k->spill.len
+               ? error_set(err, why.status,
+                           "login: made, but kept in %s because it cannot be saved, %s; log in "
+                           "again to have it saved",
+                           (const char *)k->spill.ptr, why.text)
+               : error_set(err, why.status, "login: made, but NOT saved, %s; log in again",
+                           why.text);
+}
+
+static aq_status keep_save(struct keep *k, struct aq_error *err)
+{
+    aq_status st = keep_lock(k, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    st = keep_check(k, err);
+    if (st == AQ_OK) {
+        st = keep_commit(k, err);
+    }
+    return st != AQ_OK && keep_is_saved(k) ? AQ_OK : st;
+}
+
+void keep_forget(const struct source *source)
+{
+    spill_remove(source->token_key, SPILL_BOUND_TO);
+}
+
+aq_status keep_run(struct keep *k, bool spills, struct aq_error *err)
+{
+    aq_status st = keep_save(k, err);
+    if (st == AQ_OK) {
+        keep_unlock(k, false);
+        if (spills) {
+            keep_forget(k->source);
+        }
+        return AQ_OK;
+    }
+    if (!spills) {
+        keep_unlock(k, false);
+        return st;
+    }
+    keep_spill(k); /* before anything else happens */
+    if (st != AQ_AGAIN) {
+        st = clock_now_us() < k->until_us ? keep_again(k, SAVE_POLL_US) : keep_give_up(k, err);
+    }
+    if (st != AQ_AGAIN) {
+        keep_unlock(k, false);
+    }
+    return st;
+}
+
+aq_status keep_recover(struct keep *k, struct aq_error *err)
+{
+    aq_status st = spill_read(k->source->token_key, SPILL_BOUND_TO, &k->rows, err);
+    return st == AQ_OK && !json_valid(buf_str(&k->rows)) ? AQ_E_NOTFOUND : st;
+}

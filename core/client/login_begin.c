@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A login before anybody is sent to a browser. */
+#include "client/login.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <sys/random.h>
+
+/* ---- is somebody logged in? ---- */
+
+static aq_status login_is_there(const struct login_op *l, struct aq_error *err)
+{
+    struct aq_str at = l->login.token.expires_at;
+    return error_set(err, AQ_E_STATE,
+                     "login: there is one already, valid until %.*s; log out first (q logout)",
+                     at.len < 40 ? (int)at.len : 40, at.ptr ? at.ptr : "");
+}
+
+aq_status login_check(struct login_op *l, struct aq_error *err)
+{
+    const struct aq_token_wish wish = { .struct_size = sizeof(wish) };
+    const struct source *source;
+    struct store *store;
+    aq_status st = source_for_login(l->op.client, &source, &store, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    keep_begin(&l->keep, &l->op, source, store);
+    st = l->flags & AQ_LOGIN_REPLACE ? AQ_E_NOTFOUND
+                                     : source_load(l->op.client, source, &wish, &l->login, err);
+    if (st == AQ_OK && source_remaining_s(&l->login) > LOGIN_MIN_VALID_S) {
+        return login_is_there(l, err);
+    }
+    if (st == AQ_OK && l->login.token.refresh_token.len) {
+        refresh_begin(&l->refresh, &l->op, &l->login, LOGIN_MIN_VALID_S, true);
+        login_enter(l, LOGIN_REFRESH);
+        return AQ_OK;
+    }
+    login_enter(l, LOGIN_PREPARE);
+    return st == AQ_OK || st == AQ_E_NOTFOUND || st == AQ_E_CORRUPT ? AQ_OK : st;
+}
+
+/* Whatever is wrong with it, a new login mends it. */
+aq_status login_refresh(struct login_op *l, struct aq_error *err)
+{
+    aq_status st = refresh_run(&l->refresh, err);
+    if (st == AQ_OK) {
+        return login_is_there(l, err);
+    }
+    if (st == AQ_AGAIN) {
+        return AQ_AGAIN;
+    }
+    log_printf(&l->op.client->log, LOG_INFO, "login: the one that is there is of no use: %s",
+               err->text);
+    l->keep.until_us = clock_now_us() + KEEP_LOCK_US;
+    login_enter(l, LOGIN_PREPARE);
+    return AQ_OK;
+}
+
+/* ---- before anybody is sent to a browser ---- */
+
+/* A row that is a JSON string, unless out has a value already. */
+static aq_status login_remember(struct login_op *l, struct aq_str key, struct buf *out,
+                                struct aq_error *err)
+{
+    AUTO(buf) struct buf row = BUF(AQ_STORE_VALUE_MAX);
+    AUTO(buf) struct buf object = BUF(0);
+    struct json_member m;
+    aq_status st = out->len ? AQ_E_NOTFOUND : store_get(l->keep.store, key, &row, err);
+    if (st != AQ_OK) {
+        return st == AQ_E_NOTFOUND ? AQ_OK : st;
+    }
+    buf_printf(&object, "{\"v\":%.*s}", AQ_STR_ARG(buf_str(&row)));
+    if (json_find(buf_str(&object), AQ_STR("v"), &m) && m.type == JSON_STRING &&
+        buf_reserve(out, m.value.len)) {
+        out->len = json_string_decode(&m, (char *)out->ptr);
+    }
+    return buf_status(&object) == AQ_OK && buf_status(out) == AQ_OK ? AQ_OK
+                                                                    : error_nomem(err, "login");
+}
+
+/* What the caller left open. */
+static aq_status login_fill_in(struct login_op *l, struct aq_error *err)
+{
+    aq_status st = AQ_OK;
+    if (l->flags & AQ_LOGIN_ORGANISATION) {
+        st = login_remember(l, LOGIN_START_URL_KEY, &l->start_url, err);
+        if (st == AQ_OK) {
+            st = login_remember(l, LOGIN_REGION_KEY, &l->region, err);
+        }
+        if (st == AQ_OK && l->start_url.len == 0) {
+            st = error_set(err, AQ_E_INVALID,
+                           "login: no start URL of your organisation is known, give one "
+                           "(--identity-provider)");
+        }
+    }
+    if (l->start_url.len == 0) {
+        buf_add(&l->start_url, AQ_STR(SIGNIN_BUILDER_ID_URL));
+    }
+    if (l->region.len == 0) {
+        buf_add(&l->region, AQ_STR("us-east-1"));
+    }
+    if (st == AQ_OK && !str_starts(buf_str(&l->start_url), AQ_STR("https://"))) {
+        st = error_set(err, AQ_E_INVALID, "start URL: does not begin with https://, compare it");
+    }
+    if (st == AQ_OK) {
+        st = buf_status(&l->start_url) == AQ_OK && buf_status(&l->region) == AQ_OK
+                 ? signin_url(l->op.client, AQ_STR("login"), buf_str(&l->region), &l->url, err)
+                 : error_nomem(err, "login");
+    }
+    return st;
+}
+
+/* An earlier login of this account could not be saved: it need not be made again. */
+static bool login_recover(struct login_op *l)
+{
+    struct aq_error why;
+    aq_status st = keep_recover(&l->keep, &why);
+    if (st == AQ_OK) {
+        st = login_read_back(l, &why);
+    }
+    if (st != AQ_OK) {
+        keep_clear(&l->keep);
+        return false;
+    }
+    struct aq_str url = l->token.start_url.len ? l->token.start_url : AQ_STR(SIGNIN_BUILDER_ID_URL);
+    return str_eq(url, buf_str(&l->start_url)) && str_eq(l->token.region, buf_str(&l->region)) &&
+           (l->token.refresh_token.len ||
+            l->token.expires_at_s > clock_wall_s() + LOGIN_MIN_VALID_S);
+}
+
+static aq_status login_random(struct login_op *l, struct aq_error *err)
+{
+    uint8_t random[PKCE_RANDOM_LEN];
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
+        return error_sys(err, AQ_E_IO, errno, "login: no random numbers");
+    }
+    return pkce_begin(&l->pkce, random, err);
+}
+
+static aq_status login_listen_first(struct login_op *l, struct aq_error *err)
+{
+    aq_status st = l->flow == TOKEN_FLOW_PKCE ? loopback_open(&l->loopback, err) : AQ_OK;
+    return st == AQ_OK && l->flow == TOKEN_FLOW_PKCE ? login_random(l, err) : st;
+}
+
+aq_status login_prepare(struct login_op *l, struct aq_error *err)
+{
+    aq_status st = keep_prove(&l->keep, err);
+    if (st == AQ_AGAIN) {
+        return login_sleep(l, l->keep.again_us);
+    }
+    if (st == AQ_OK && l->url.len == 0) {
+        st = login_fill_in(l, err);
+    }
+    if (st == AQ_OK && login_recover(l)) {
+        log_add(&l->op.client->log, LOG_INFO, AQ_STR("login: saving what could not be saved"));
+        l->keep.until_us = clock_now_us() + LOGIN_SAVE_US;
+        login_enter(l, LOGIN_SAVE);
+        return AQ_OK;
+    }
+    if (st == AQ_OK) {
+        st = login_listen_first(l, err);
+    }
+    login_enter(l, LOGIN_REGISTER);
+    return st;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Percent-encoding of query strings, and base64url: what may stand in a URL. */
+#ifndef AQ_WIRE_PERCENT_H
+#define AQ_WIRE_PERCENT_H
+
+#include "base/buf.h"
+
+/* Append s with every byte but letters and digits as %XX. */
+void percent_encode(struct aq_str s, struct buf *out);
+
+/*
+ * Append the value of a query parameter, decoded once: %XX, and + for a blank. False if there is a
+ * % without two hexadecimal digits, or one that hides a control character.
+ */
+bool percent_decode(struct aq_str s, struct buf *out);
+
+/* Append the bytes in base64url without padding (RFC 4648, 5). */
+void base64url_encode(struct aq_bytes bytes, struct buf *out);
+
+#endif

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/signin.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "wire/endpoint.h"
+#include "wire/fault.h"
+#include "wire/percent.h"
+#include "wire/timestamp.h"
+
+enum {
+    CLIENT_ID_MAX = 1024,       /* bytes */
+    CLIENT_SECRET_MAX = 16384,  /* bytes; the real one is a signed document of some thousand */
+    USER_CODE_MAX = 64,         /* bytes */
+    REGISTRATION_MARGIN_S = 60, /* a registration this close to its end counts as expired */
+};
+
+/* What a login of this kind may be used for; the existing CLI's, so that either goes on with the
+ * other's. */
+static const struct aq_str scopes[] = {
+    AQ_STR_INIT("codewhisperer:completions"),
+    AQ_STR_INIT("codewhisperer:analysis"),
+    AQ_STR_INIT("codewhisperer:conversations"),
+};
+
+enum { SCOPE_COUNT = sizeof(scopes) / sizeof(scopes[0]) };
+
+static const struct aq_str flow_names[] = {
+    [TOKEN_FLOW_DEVICE_CODE] = AQ_STR_INIT("DeviceCode"),
+    [TOKEN_FLOW_PKCE] = AQ_STR_INIT("Pkce"),
+};
+
+/* ---- requests ---- */
+
+static void add_member(struct buf *out, const char *key, struct aq_str value)
+{
+    buf_printf(out, "%s\"%s\":", out->len && out->ptr[out->len - 1] != '{' ? "," : "", key);
+    buf_add_json(out, value);
+}
+
+static void add_list(struct buf *out, const char *key, const struct aq_str *values, size_t count)
+{
+    buf_printf(out, ",\"%s\":[", key);
+    for (size_t i = 0; i < count; i++) {
+        buf_add(out, i ? AQ_STR(",") : AQ_STR(""));
+        buf_add_json(out, values[i]);
+    }
+    buf_add_char(out, ']');
+}
+
+static aq_status finish_body(struct buf *out, struct aq_error *err)
+{
+    buf_add_char(out, '}');
+    return buf_status(out) == AQ_OK ? AQ_OK : error_nomem(err, "login");
+}
+
+aq_status signin_register_body(struct aq_str start_url, struct aq_str redirect_uri, struct buf *out,
+                               struct aq_error *err)
+{
+    static const struct aq_str grants[] = { AQ_STR_INIT("authorization_code"),
+                                            AQ_STR_INIT("refresh_token") };
+    buf_add_char(out, '{');
+    add_member(out, "clientName", AQ_STR("libamazonq"));
+    add_member(out, "clientType", AQ_STR("public"));
+    add_list(out, "scopes", scopes, SCOPE_COUNT);
+    if (redirect_uri.len) {
+        add_list(out, "redirectUris", &redirect_uri, 1);
+        add_list(out, "grantTypes", grants, sizeof(grants) / sizeof(grants[0]));
+        add_member(out, "issuerUrl", start_url);
+    }
+    return finish_body(out, err);
+}
+
+static void begin_client(struct buf *out, const struct registration *reg)
+{
+    buf_add_char(out, '{');
+    add_member(out, "clientId", reg->client_id);
+    add_member(out, "clientSecret", reg->client_secret);
+}
+
+aq_status signin_device_body(const struct registration *reg, struct aq_str start_url,
+                             struct buf *out, struct aq_error *err)
+{
+    begin_client(out, reg);
+    add_member(out, "startUrl", start_url);
+    return finish_body(out, err);
+}
+
+aq_status signin_poll_body(const struct registration *reg, struct aq_str device_code,
+                           struct buf *out, struct aq_error *err)
+{
+    begin_client(out, reg);
+    add_member(out, "grantType", AQ_STR("urn:ietf:params:oauth:grant-type:device_code"));
+    add_member(out, "deviceCode", device_code);
+    return finish_body(out, err);
+}
+
+aq_status signin_code_body(const struct registration *reg, struct aq_str code,
+                           struct aq_str redirect_uri, struct aq_str verifier, struct buf *out,
+                           struct aq_error *err)
+{
+    begin_client(out, reg);
+    add_member(out, "grantType", AQ_STR("authorization_code"));
+    add_member(out, "code", code);
+    add_member(out, "redirectUri", redirect_uri);
+    add_member(out, "codeVerifier", verifier);
+    return finish_body(out, err);
+}
+
+static void add_parameter(struct buf *out, const char *name, struct aq_str value)
+{
+    buf_printf(out, "&%s=", name);
+    percent_encode(value, out);
+}
+
+aq_status signin_authorize_url(struct aq_str base, struct aq_str client_id,
+                               struct aq_str redirect_uri, struct aq_str state,
+                               struct aq_str challenge, struct buf *out, struct aq_error *err)
+{
+    buf_add(out, base);
+    buf_add(out, AQ_STR(SIGNIN_AUTHORIZE_PATH "?response_type=code"));
+    add_parameter(out, "client_id", client_id);
+    add_parameter(out, "redirect_uri", redirect_uri);
+    buf_add(out, AQ_STR("&scopes=")); /* plural: unlike OAuth */
+    for (size_t i = 0; i < SCOPE_COUNT; i++) {
+        percent_encode(i ? AQ_STR(" ") : AQ_STR(""), out);
+        percent_encode(scopes[i], out);
+    }
+    add_parameter(out, "state", state);
+    add_parameter(out, "code_challenge", challenge);
+    add_parameter(out, "code_challenge_method", AQ_STR("S256"));
+    return buf_status(out) == AQ_OK ? AQ_OK : error_nomem(err, "login");
+}
+
+/* ---- refusals ---- */
+
+/* What each error of the service means here. */
+static const struct refusal {
+    struct aq_str error; /* member `error` of the body */
+    struct aq_str type;  /* x-amzn-errortype, code or __type */
+    enum signin_outcome outcome;
+    aq_status status;
+    const char *what; /* and what to do */
+} refusals[] = {
+    { AQ_STR_INIT("authorization_pending"), AQ_STR_INIT("AuthorizationPendingException"),
+      SIGNIN_PENDING, AQ_E_TIMEOUT, "nobody has approved it yet, log in again" },
+    { AQ_STR_INIT("slow_down"), AQ_STR_INIT("SlowDownException"), SIGNIN_SLOW_DOWN, AQ_E_THROTTLED,
+      "too many requests, try again later" },
+    { AQ_STR_INIT("access_denied"), AQ_STR_INIT("AccessDeniedException"), SIGNIN_REFUSED,
+      AQ_E_ACCESS, "access was denied, log in again and allow it" },
+    { AQ_STR_INIT("expired_token"), AQ_STR_INIT("ExpiredTokenException"), SIGNIN_REFUSED,
+      AQ_E_TIMEOUT, "the code has expired before it was confirmed, log in again" },
+    { AQ_STR_INIT("invalid_grant"), AQ_STR_INIT("InvalidGrantException"), SIGNIN_REFUSED,
+      AQ_E_VALIDATION, "the code is not accepted (any more), log in again" },
+    { AQ_STR_INIT("invalid_client"), AQ_STR_INIT("InvalidClientException"), SIGNIN_CLIENT_UNKNOWN,
+      AQ_E_VALIDATION, "the client registration is not accepted, log in again" },
+    { AQ_STR_INIT("unauthorized_client"), AQ_STR_INIT("UnauthorizedClientException"),
+      SIGNIN_CLIENT_UNKNOWN, AQ_E_ACCESS,
+      "this kind of login is not allowed, try the other one (--use-device-flow)" },
+    { AQ_STR_INIT("unsupported_grant_type"), AQ_STR_INIT("UnsupportedGrantTypeException"),
+      SIGNIN_REFUSED, AQ_E_VALIDATION,
+      "this kind of login is not supported, try the other one (--use-device-flow)" },
+    { AQ_STR_INIT("invalid_client_metadata"), AQ_STR_INIT("InvalidClientMetadataException"),
+      SIGNIN_REFUSED, AQ_E_VALIDATION, "the client is not accepted, look for a newer version" },
+    { AQ_STR_INIT("invalid_redirect_uri"), AQ_STR_INIT("InvalidRedirectUriException"),
+      SIGNIN_REFUSED, AQ_E_VALIDATION,
+      "a login with a local browser is not accepted, use a code (--use-device-flow)" },
+    { AQ_STR_INIT("invalid_scope"), AQ_STR_INIT("InvalidScopeException"), SIGNIN_REFUSED,
+      AQ_E_VALIDATION, "the account does not have what is asked for, check the start URL" },
+    { AQ_STR_INIT("invalid_request"), AQ_STR_INIT("InvalidRequestException"), SIGNIN_REFUSED,
+      AQ_E_VALIDATION, "the request is not accepted, check the start URL and the region" },
+    { AQ_STR_INIT("invalid_request"), AQ_STR_INIT("InvalidRequestRegionException"), SIGNIN_REFUSED,
+      AQ_E_VALIDATION, "another region is responsible, check the region" },
+    { AQ_STR_INIT("server_error"), AQ_STR_INIT("InternalServerException"), SIGNIN_TEMPORARY,
+      AQ_E_SERVICE, "the service failed, try again later" },
+};
+
+static const struct refusal *refusal_by_code(struct aq_str code)
+{
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        if (str_eq(code, refusals[i].type) || str_eq(code, refusals[i].error)) {
+            return &refusals[i];
+        }
+    }
+    return NULL;
+}
+
+/* As the SDKs do, the type counts first; `error` is for answers without one that we know. */
+static const struct refusal *refusal_find(const struct signin_answer *answer)
+{
+    struct json_member error;
+    const struct refusal *refusal = refusal_by_code(fault_code(answer->error_type, answer->body));
+    if (!refusal && json_find(answer->body, AQ_STR("error"), &error)) {
+        refusal = refusal_by_code(json_string_plain(&error));
+    }
+    return refusal;
+}
+
+static enum signin_outcome judge(enum signin_outcome outcome, aq_status status, int32_t http,
+                                 const char *what, struct aq_error *err)
+{
+    error_set(err, status, "sign-in service: %s (HTTP %d)", what, (int)http);
+    if (err) {
+        err->http = http;
+    }
+    return outcome;
+}
+
+static enum signin_outcome refuse(const struct signin_answer *answer, struct aq_error *err)
+{
+    int32_t http = answer->http;
+    const struct refusal *refusal = refusal_find(answer);
+    if (http >= 300 && http <= 399) {
+        return judge(SIGNIN_REFUSED, AQ_E_PROTOCOL, http,
+                     "a redirect was refused, check the endpoint and the proxy", err);
+    }
+    if (http == 407) {
+        return judge(SIGNIN_REFUSED, AQ_E_NETWORK, http,
+                     "the proxy wants a password, add it to the proxy setting", err);
+    }
+    if (refusal && http >= 400 && http <= 499) {
+        error_set(err, refusal->status, "sign-in service: %s (%s)", refusal->what,
+                  refusal->error.ptr);
+        if (err) {
+            err->http = http;
+        }
+        return refusal->outcome;
+    }
+    if (http == 429) {
+        return judge(SIGNIN_TEMPORARY, AQ_E_THROTTLED, http, "too many requests, try again later",
+                     err);
+    }
+    if (http >= 500) {
+        return judge(SIGNIN_TEMPORARY, AQ_E_SERVICE, http, "the service failed, try again later",
+                     err);
+    }
+    return judge(SIGNIN_REFUSED, AQ_E_SERVICE, http,
+                 "failed without a known reason, check the endpoint and the proxy", err);
+}
+
+/* SIGNIN_OK: a successful answer, which is still to be read. */
+static enum signin_outcome begin_answer(const struct signin_answer *answer, struct aq_error *err)
+{
+    return answer->http >= 200 && answer->http <= 299 ? SIGNIN_OK : refuse(answer, err);
+}
+
+static enum signin_outcome incomplete(const struct signin_answer *answer, struct aq_error *err)
+{
+    return judge(SIGNIN_REFUSED, AQ_E_PROTOCOL, answer->http,
+                 "the answer is not complete, check the endpoint and the proxy", err);
+}
+
+static enum signin_outcome no_memory(struct aq_error *err)
+{
+    error_nomem(err, "login");
+    return SIGNIN_REFUSED;
+}
+
+/* ---- answers ---- */
+
+/* The string member m, decoded to the end of text, which has room for it. */
+static struct aq_str take_string(const struct json_member *m, struct buf *text)
+{
+    char *at = (char *)text->ptr + text->len;
+    size_t len = json_string_decode(m, at);
+    text->len += len;
+    return (struct aq_str){ at, len };
+}
+
+/* A member that is wanted: a text goes to `text`, a number to `number`. */
+struct wanted {
+    struct aq_str key;
+    struct aq_str *text;
+    int64_t *number;
+};
+
+static bool read_members(struct aq_str body, const struct wanted *wanted, size_t count,
+                         struct buf *text)
+{
+    struct json_reader r = json_reader(body);
+    struct json_member m;
+    json_object(&r);
+    while (json_next(&r, &m)) {
+        for (size_t i = 0; i < count; i++) {
+            if (!json_key_is(&m, wanted[i].key)) {
+                continue;
+            }
+            if (wanted[i].text) {
+                *wanted[i].text = take_string(&m, text);
+            } else if (!json_int(&m, wanted[i].number)) {
+                *wanted[i].number = 0;
+            }
+        }
+    }
+    return json_finish(&r);
+}
+
+static bool is_plain(struct aq_str s, size_t max)
+{
+    return str_is_token(s) && s.len <= max;
+}
+
+/* Moves: the local that is wiped on every way out is empty afterwards. */
+static struct registration registration_take(struct registration *r)
+{
+    struct registration taken = *r;
+    *r = (struct registration){ 0 };
+    return taken;
+}
+
+enum signin_outcome signin_registered(const struct signin_answer *answer, struct registration *ret,
+                                      struct aq_error *err)
+{
+    AUTO(registration) struct registration r = { 0 };
+    enum signin_outcome outcome = begin_answer(answer, err);
+    if (outcome != SIGNIN_OK) {
+        return outcome;
+    }
+    const struct wanted wanted[] = {
+        { AQ_STR_INIT("clientId"), &r.client_id, NULL },
+        { AQ_STR_INIT("clientSecret"), &r.client_secret, NULL },
+        { AQ_STR_INIT("clientSecretExpiresAt"), NULL, &r.expires_at_s },
+    };
+    if (!buf_reserve(&r.text, answer->body.len)) {
+        return no_memory(err);
+    }
+    if (!read_members(answer->body, wanted, sizeof(wanted) / sizeof(wanted[0]), &r.text) ||
+        !is_plain(r.client_id, CLIENT_ID_MAX) || !is_plain(r.client_secret, CLIENT_SECRET_MAX) ||
+        r.expires_at_s <= 0) {
+        return incomplete(answer, err);
+    }
+    *ret = registration_take(&r);
+    return SIGNIN_OK;
+}
+
+void signin_device_done(struct signin_device *d)
+{
+    buf_done(&d->text);
+    *d = (struct signin_device){ 0 };
+}
+
+static struct signin_device signin_device_take(struct signin_device *d)
+{
+    struct signin_device taken = *d;
+    *d = (struct signin_device){ 0 };
+    return taken;
+}
+
+/* It is shown to a person, who shall open it. */
+static bool is_page(struct aq_str url)
+{
+    return is_plain(url, SIGNIN_URL_MAX) && endpoint_is_page(url);
+}
+
+enum signin_outcome signin_device_granted(const struct signin_answer *answer,
+                                          struct signin_device *ret, struct aq_error *err)
+{
+    AUTO(signin_device) struct signin_device d = { .interval_s = SIGNIN_INTERVAL_S };
+    enum signin_outcome outcome = begin_answer(answer, err);
+    if (outcome != SIGNIN_OK) {
+        return outcome;
+    }
+    const struct wanted wanted[] = {
+        { AQ_STR_INIT("deviceCode"), &d.device_code, NULL },
+        { AQ_STR_INIT("userCode"), &d.user_code, NULL },
+        { AQ_STR_INIT("verificationUri"), &d.short_url, NULL },
+        { AQ_STR_INIT("verificationUriComplete"), &d.url, NULL },
+        { AQ_STR_INIT("expiresIn"), NULL, &d.lifetime_s },
+        { AQ_STR_INIT("interval"), NULL, &d.interval_s },
+    };
+    if (!buf_reserve(&d.text, answer->body.len)) {
+        return no_memory(err);
+    }
+    if (!read_members(answer->body, wanted, sizeof(wanted) / sizeof(wanted[0]), &d.text) ||
+        !str_is_token(d.device_code) || !is_plain(d.user_code, USER_CODE_MAX) ||
+        !is_page(d.short_url) || (d.url.len && !is_page(d.url)) || d.lifetime_s <= 0) {
+        return incomplete(answer, err);
+    }
+    d.url = d.url.len ? d.url : d.short_url;
+    d.lifetime_s = d.lifetime_s < SIGNIN_LIFETIME_MAX_S ? d.lifetime_s : SIGNIN_LIFETIME_MAX_S;
+    d.interval_s = d.interval_s < 1 ? 1 : d.interval_s;
+    d.interval_s = d.interval_s < d.lifetime_s ? d.interval_s : d.lifetime_s;
+    *ret = signin_device_take(&d);
+    return SIGNIN_OK;
+}
+
+enum signin_outcome signin_granted(const struct signin_answer *answer, struct oidc_tokens *ret,
+                                   struct aq_error *err)
+{
+    AUTO(oidc_tokens) struct oidc_tokens t = { 0 };
+    enum signin_outcome outcome = begin_answer(answer, err);
+    if (outcome != SIGNIN_OK) {
+        return outcome;
+    }
+    bool usable = oidc_tokens_read(answer->body, &t);
+    if (buf_status(&t.text) != AQ_OK) {
+        return no_memory(err);
+    }
+    if (!usable) {
+        return incomplete(answer, err);
+    }
+    *ret = t;
+    t = (struct oidc_tokens){ 0 };
+    return SIGNIN_OK;
+}
+
+/* ---- rows ---- */
+
+/* The same scopes, in whatever order. */
+static bool has_scopes(struct aq_str json)
+{
+    struct json_member list, element;
+    size_t found = 0;
+    size_t count = 0;
+    if (!json_find(json, AQ_STR("scopes"), &list) || list.type != JSON_ARRAY) {
+        return false;
+    }
+    struct json_reader r = json_reader(list.value);
+    json_array(&r);
+    for (; json_next(&r, &element); count++) {
+        for (size_t i = 0; i < SCOPE_COUNT; i++) {
+            found += str_eq(json_string_plain(&element), scopes[i]);
+        }
+    }
+    return found == SCOPE_COUNT && count == SCOPE_COUNT;
+}
+
+bool signin_registration_fits(const struct registration *reg, struct aq_str json,
+                              struct aq_str region, int64_t now_s)
+{
+    return reg->flow == TOKEN_FLOW_DEVICE_CODE && str_eq(reg->region, region) &&
+           reg->expires_at_s - REGISTRATION_MARGIN_S > now_s && reg->expires_at_s != INT64_MAX &&
+           has_scopes(json); /* as the existing CLI */
+}
+
+/* What both rows end with. */
+static aq_status finish_row(enum token_flow flow, struct buf *out, struct aq_error *err)
+{
+    add_member(out, "oauth_flow", flow_names[flow]);
+    add_list(out, "scopes", scopes, SCOPE_COUNT);
+    return finish_body(out, err);
+}
+
+static void add_member_or_null(struct buf *out, const char *key, struct aq_str value)
+{
+    if (value.len) {
+        add_member(out, key, value);
+    } else {
+        buf_printf(out, ",\"%s\":null", key);
+    }
+}
+
+static aq_status no_time(struct aq_error *err)
+{
+    return error_set(err, AQ_E_PROTOCOL,
+                     "sign-in service: an expiry after the year 9999, check the endpoint");
+}
+
+aq_status signin_registration_row(const struct registration *reg, struct buf *out,
+                                  struct aq_error *err)
+{
+    char expires_at[TIMESTAMP_TEXT_MAX];
+    if (!timestamp_format(reg->expires_at_s, expires_at)) {
+        return no_time(err);
+    }
+    buf_add_char(out, '{');
+    add_member(out, "client_id", reg->client_id);
+    add_member(out, "client_secret", reg->client_secret);
+    add_member(out, "client_secret_expires_at", str_from(expires_at));
+    add_member(out, "region", reg->region);
+    return finish_row(reg->flow, out, err);
+}
+
+aq_status signin_token_row(const struct oidc_tokens *tokens, int64_t expires_at_s,
+                           struct aq_str region, struct aq_str start_url, enum token_flow flow,
+                           struct buf *out, struct aq_error *err)
+{
+    char expires_at[TIMESTAMP_TEXT_MAX];
+    if (!timestamp_format(expires_at_s, expires_at)) {
+        return no_time(err);
+    }
+    buf_add_char(out, '{');
+    add_member(out, "access_token", tokens->access_token);
+    add_member(out, "expires_at", str_from(expires_at));
+    add_member_or_null(out, "refresh_token", tokens->refresh_token);
+    add_member(out, "region", region);
+    add_member_or_null(out, "start_url", start_url);
+    return finish_row(flow, out, err);
+}
