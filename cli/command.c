@@ -4,6 +4,20 @@
 #include <string.h>
 
 const struct command command_table[COMMAND_COUNT] = {
+    [COMMAND_LOGIN] = {
+        .name = "login",
+        .args = "",
+        .summary = "log in, with a browser here or a code for any device",
+        .details = "Without --license: pro if a start URL is given, else asked on a terminal, else\n"
+                   "free.  Where no browser can be opened here, a code is shown.  Without a\n"
+                   "terminal nothing is asked.  Formats: plain; json (one object per line).\n"
+                   "\n"
+                   "Examples:\n"
+                   "  {q} login\n"
+                   "  {q} login --identity-provider https://NAME.awsapps.com/start\n",
+        .max_words = 0,
+        .run = cmd_login,
+    },
     [COMMAND_EXPORT_TOKEN] = {
         .name = "user export-token",
         .args = "",
@@ -76,6 +90,22 @@ const struct command command_table[COMMAND_COUNT] = {
         .details = "Formats: plain, json, json-pretty.  Exit code 4: not logged in.\n",
         .max_words = 0,
         .run = cmd_whoami,
+    },
+    [COMMAND_PROFILE] = {
+        .name = "profile",
+        .args = " [list | use ARN]",
+        .summary = "list the profiles of your organisation, or choose one",
+        .details = "Alone, on a terminal: choose from the list.  Formats: plain, json, json-pretty.\n",
+        .max_words = 2,
+        .run = cmd_profile,
+    },
+    [COMMAND_MODELS] = {
+        .name = "models",
+        .args = "",
+        .summary = "list the models that can be asked",
+        .details = "Formats: plain, json, json-pretty.  For chat --model.\n",
+        .max_words = 0,
+        .run = cmd_models,
     },
     [COMMAND_DOCTOR] = {
         .name = "doctor",

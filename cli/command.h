@@ -6,12 +6,15 @@
 #include "options.h"
 
 enum command_id {
+    COMMAND_LOGIN,
     COMMAND_EXPORT_TOKEN,
     COMMAND_MIGRATE,
     COMMAND_SOURCES,
     COMMAND_CHAT,
     COMMAND_LOGOUT,
     COMMAND_WHOAMI,
+    COMMAND_PROFILE,
+    COMMAND_MODELS,
     COMMAND_DOCTOR,
     COMMAND_BROKER,
     COMMAND_SETTINGS,
@@ -46,6 +49,9 @@ const struct command *command_in_group(const char *group, const struct command *
 const char *command_word(const struct command *command);
 
 /* The commands, each in its file cmd_NAME.c. */
+int cmd_login(const struct options *o);
+int cmd_profile(const struct options *o);
+int cmd_models(const struct options *o);
 int cmd_export_token(const struct options *o);
 int cmd_migrate(const struct options *o);
 int cmd_sources(const struct options *o);

@@ -5,21 +5,15 @@
 #include <stddef.h>
 #include <string.h>
 
-static const struct {
-    const char *name;
-    const char *what_to_do; /* ... the Amazon Q command line */
-} table[] = {
-    { "login", "sign in with" }, { "agent", "use" }, { "diagnostic", "use" },
-    { "issue", "use" },          { "mcp", "use" },   { "profile", "use" },
-};
+static const char *const names[] = { "agent", "diagnostic", "issue", "mcp" };
 
 bool elsewhere_report(const char *name)
 {
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        if (strcmp(table[i].name, name) == 0) {
-            report_error("command '%s': does not exist here yet, %s the Amazon Q command line "
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(names[i], name) == 0) {
+            report_error("command '%s': does not exist here yet, use the Amazon Q command line "
                          "(another 'q'; 'type -a q' lists them)",
-                         name, table[i].what_to_do);
+                         name);
             return true;
         }
     }

@@ -56,11 +56,20 @@ int interrupt_fd(void)
     return wake_fd;
 }
 
-bool interrupt_wait(int fd, short events)
+bool interrupt_wait_ms(int fd, short events, int ms)
 {
     struct pollfd fds[] = {
         { .fd = fd, .events = events },
         { .fd = wake_fd, .events = POLLIN }, /* stays readable: who is interrupted, stops */
     };
-    return poll(fds, 2, -1) >= 0 || errno == EINTR;
+    int ready = poll(fds, 2, ms);
+    if (ready == 0) {
+        errno = ETIMEDOUT;
+    }
+    return ready > 0 || (ready < 0 && errno == EINTR);
+}
+
+bool interrupt_wait(int fd, short events)
+{
+    return interrupt_wait_ms(fd, events, -1);
 }

@@ -22,4 +22,7 @@ int interrupt_fd(void);
  */
 bool interrupt_wait(int fd, short events);
 
+/* The same for at most so many milliseconds. False also then: errno is ETIMEDOUT. */
+bool interrupt_wait_ms(int fd, short events, int ms);
+
 #endif

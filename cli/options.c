@@ -42,7 +42,8 @@ static const struct definition table[] = {
     { OPTION_FORMAT, 'f', "format", "FORMAT", "what to print, see below (json)",
       ONLY(COMMAND_EXPORT_TOKEN) },
     { OPTION_FORMAT, 'f', "format", "FORMAT", "what to print, see below (plain)",
-      ONLY(COMMAND_DOCTOR) | ONLY(COMMAND_LOGOUT) | ONLY(COMMAND_MIGRATE) | ONLY(COMMAND_SETTINGS) |
+      ONLY(COMMAND_DOCTOR) | ONLY(COMMAND_LOGIN) | ONLY(COMMAND_LOGOUT) | ONLY(COMMAND_MIGRATE) |
+          ONLY(COMMAND_MODELS) | ONLY(COMMAND_PROFILE) | ONLY(COMMAND_SETTINGS) |
           ONLY(COMMAND_SOURCES) | ONLY(COMMAND_WHOAMI) | ONLY(COMMAND_PLUGIN_LIST) |
           ONLY(COMMAND_PLUGIN_INFO) | ONLY(COMMAND_PLUGIN_CHECK) | ONLY(COMMAND_PLUGIN_PATH) |
           ONLY(COMMAND_VERSION) },
@@ -88,6 +89,19 @@ static const struct definition table[] = {
     { OPTION_BACKEND, 0, "backend", "PID", "what serves the store: stopped, and killed",
       ONLY(COMMAND_PLUGIN_CHECK) },
     { OPTION_LIST, 0, "list", NULL, "print all clauses, try nothing", ONLY(COMMAND_PLUGIN_CHECK) },
+
+    { OPTION_LICENSE, 0, "license", "KIND", "free (Builder ID) or pro (your organisation)",
+      ONLY(COMMAND_LOGIN) },
+    { OPTION_IDENTITY_PROVIDER, 0, "identity-provider", "URL", "start URL of your organisation",
+      ONLY(COMMAND_LOGIN) },
+    { OPTION_REGION, 0, "region", "REGION", "of the sign-in service (us-east-1)",
+      ONLY(COMMAND_LOGIN) },
+    { OPTION_USE_DEVICE_FLOW, 0, "use-device-flow", NULL, "confirm a code on any device",
+      ONLY(COMMAND_LOGIN) },
+    { OPTION_NO_BROWSER, 0, "no-browser", NULL, "open none, only say where to go",
+      ONLY(COMMAND_LOGIN) },
+    { OPTION_PROFILE, 0, "profile", "ARN", "profile of your organisation to use",
+      ONLY(COMMAND_LOGIN) },
 };
 
 enum { TABLE_LEN = sizeof(table) / sizeof(table[0]) };

@@ -21,6 +21,8 @@ static const struct {
     { OPTION_ENDPOINT, AQ_STR_INIT("endpoint") },   { OPTION_CA_BUNDLE, AQ_STR_INIT("ca_bundle") },
 };
 
+enum { BUSY_MS = 120 }; /* between two pictures of what shows that we wait */
+
 enum { TABLE_LEN = sizeof(table) / sizeof(table[0]), FILE_COUNT = 2 };
 
 static int32_t log_level(unsigned verbose)
@@ -151,9 +153,24 @@ static bool show(const struct session *s, const struct aq_event *event)
     return event->type == AQ_EVENT_WARNING || event->type == AQ_EVENT_RETRY;
 }
 
+/* False when poll itself failed. */
+static bool wait_busily(const struct session *s)
+{
+    bool ready = false;
+    if (!s->busy) {
+        return interrupt_wait(aq_client_fd(s->client), POLLIN);
+    }
+    do {
+        s->busy(s->busy_ctx, true);
+        ready = interrupt_wait_ms(aq_client_fd(s->client), POLLIN, BUSY_MS);
+    } while (!ready && errno == ETIMEDOUT);
+    s->busy(s->busy_ctx, false);
+    return ready;
+}
+
 static aq_status wait_and_step(struct session *s)
 {
-    if (!interrupt_wait(aq_client_fd(s->client), POLLIN)) {
+    if (!wait_busily(s)) {
         s->error = (struct aq_error){ .status = AQ_E_IO, .sys = errno };
         (void)snprintf(s->error.text, sizeof(s->error.text), "poll: %s, try again",
                        strerror(errno));

@@ -13,6 +13,10 @@ struct session {
     bool quiet;
     bool verbose;
     struct aq_error error; /* of the call that failed last */
+
+    /* Shows and hides that something is waited for, while session_next does; NULL: nobody sees. */
+    void (*busy)(void *ctx, bool shown);
+    void *busy_ctx;
 };
 
 /* Zeroed memory becomes a session. On failure ask session_fail; session_done is allowed. */

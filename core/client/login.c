@@ -121,7 +121,8 @@ static aq_status login_give_profile(struct aq_op *op, struct aq_str arn, struct 
 static aq_status login_tell(struct login_op *l, const struct aq_event **ret)
 {
     struct aq_event *event = op_event(&l->op, AQ_EVENT_LOGGED_IN);
-    source_view(l->op.client, l->keep.source, l->keep.store, &l->token, buf_str(&l->chosen), &l->view);
+    source_view(l->op.client, l->keep.source, l->keep.store, &l->token, buf_str(&l->chosen),
+                &l->view);
     event->token = &l->view;
     login_enter(l, LOGIN_TOLD);
     *ret = event;

@@ -352,10 +352,11 @@ static aq_status choice_end(struct choice *c, struct aq_client *client, struct s
 
 static aq_status source_unknown(const struct aq_client *client, struct aq_error *err)
 {
-    return error_set(err, AQ_E_INVALID,
-                     "setting 'source': '%s' is none of auto, q-cli, kiro-cli, kiro-ide, sso-cache, "
-                     "kiro-api-key",
-                     settings_get(&client->settings, SETTINGS_SOURCE).text.ptr);
+    return error_set(
+        err, AQ_E_INVALID,
+        "setting 'source': '%s' is none of auto, q-cli, kiro-cli, kiro-ide, sso-cache, "
+        "kiro-api-key",
+        settings_get(&client->settings, SETTINGS_SOURCE).text.ptr);
 }
 
 aq_status source_find(struct aq_client *client, const struct aq_token_wish *wish,
@@ -378,7 +379,8 @@ aq_status source_find(struct aq_client *client, const struct aq_token_wish *wish
     return known ? choice_end(&choice, client, ret, err) : source_unknown(client, err);
 }
 
-/* Of the rows that are wanted, the one that takes a login; NULL: none. *ret_known: there are some. */
+/* Of the rows that are wanted, the one that takes a login; NULL: none. *ret_known: there are some.
+ */
 static const struct source *source_that_takes(const struct aq_client *client, bool *ret_known)
 {
     *ret_known = false;

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from command import BINARY, OWN_NAME
 
-COMMANDS = ["user export-token", "user migrate", "user sources", "chat", "logout", "whoami", "settings", "version"]
-COMMANDS += ["help"]
-ELSEWHERE = ["login", "agent", "profile", "diagnostic", "issue", "mcp"]
+COMMANDS = ["user export-token", "user migrate", "user sources", "chat", "login", "logout", "whoami"]
+COMMANDS += ["profile", "models", "settings", "version", "help"]
+ELSEWHERE = ["agent", "diagnostic", "issue", "mcp"]
 COMMON = ["--store", "--source", "--login", "--db", "--transport", "--plugin", "--endpoint"]
 COMMON += ["--ca-bundle", "--interactive"]
 
@@ -203,7 +203,7 @@ def test_the_program_has_a_name_that_is_only_ours_and_q_is_a_link_to_it(q):
 
 def test_messages_begin_with_the_name_the_program_was_called_by(q):
     mistakes = [["dance"], ["whoam"], ["--dance"], ["--db"], ["whoami", "--raw"], ["chat", "a", "b"]]
-    mistakes += [["user"], ["help", "dance"], ["chat", "--no-interactive", ""], ["login"], ["whoami"]]
+    mistakes += [["user"], ["help", "dance"], ["chat", "--no-interactive", ""], ["whoami"]]
     for args in mistakes:
         result = q.run(*args, program=OWN_NAME)
         assert result.code in (2, 4)
@@ -236,10 +236,6 @@ def test_a_command_that_only_the_existing_cli_has_is_pointed_to(q, verb):
             " the Amazon Q command line (another 'q'; 'type -a q' lists them)\n"
         )
         assert len(result.err.splitlines()) == 1
-
-
-def test_login_says_where_to_sign_in(q):
-    assert "yet, sign in with the Amazon Q command line" in q.run("login").err
 
 
 def test_without_a_terminal_nothing_ever_waits_for_input(q):
