@@ -500,26 +500,3 @@ def test_the_new_database_is_private_and_that_of_the_existing_cli(here):
     connection.close()
     assert [version for (version,) in versions] == list(range(8))
     assert kinds == [("text",)]
-
-
-# ---- with a real browser ----
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed")
-def test_a_real_browser_brings_the_code_and_shows_the_page(here):
-    profile, page = here.home / "chromium", here.home / "page.html"
-    browser(
-        here,
-        f"HOME={profile} timeout 60 {shutil.which('chromium')} --headless --no-sandbox"
-        f" --disable-gpu --user-data-dir={profile} --dump-dom \"$1\" > {page} 2>/dev/null",
-    )
-    process = here.start("login")
-    out, err = process.communicate(timeout=90)
-    assert (process.returncode, out) == (0, b"Logged in with Builder ID\n"), err
-    for _ in range(300):
-        if page.exists() and page.stat().st_size:
-            break
-        subprocess.run(["sleep", "0.1"], check=True)
-    assert "You can close this window" in page.read_text()
-    shutil.rmtree(profile, ignore_errors=True)
