@@ -139,7 +139,7 @@ def test_nobody_logged_in_is_said_as_on_the_host(broker):
     broker.start()
     result = broker.command.run(*EXPORT)
     assert result.code == 4
-    assert "sign in with" in result.err
+    assert "log in (q login)" in result.err
     broker.logged("failed pid=.* login: none in ")
 
 
