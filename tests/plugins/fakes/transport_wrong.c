@@ -140,7 +140,12 @@ static aq_status wrong_open(const struct aq_open_args *args, void **ret_self, st
         free(self);
         return st;
     }
-    *ret_self = does(self, "open-nothing") ? NULL : self;
+    if (does(self, "open-nothing")) {
+        right->transport->close(self->right);
+        free(self);
+        return AQ_OK;
+    }
+    *ret_self = self;
     return AQ_OK;
 }
 
@@ -304,11 +309,14 @@ static aq_status wrong_start(void *ptr, const struct aq_request *given, void *co
         free(call);
         return st;
     }
+    if (does(self, "start-nothing")) {
+        right->transport->finish(call->right);
+        free(call);
+        return AQ_OK;
+    }
     call->next = self->calls;
     self->calls = call;
-    if (!does(self, "start-nothing")) {
-        *ret_call = call;
-    }
+    *ret_call = call;
     return AQ_OK;
 }
 
