@@ -221,6 +221,7 @@ static CURLcode set_callbacks(struct call *call)
     struct loop *loop = &call->transport->loop;
     curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->said);
+    curl_easy_setopt(easy, CURLOPT_SHARE, loop->share);
     curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
     curl_easy_setopt(easy, CURLOPT_RESOLVER_START_DATA, call);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);

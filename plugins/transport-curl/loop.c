@@ -91,7 +91,10 @@ int loop_close_socket(void *clientp, curl_socket_t fd)
 static bool init_multi(struct loop *loop)
 {
     loop->multi = curl_multi_init();
-    return loop->multi &&
+    loop->share = curl_share_init();
+    return loop->multi && loop->share &&
+           curl_share_setopt(loop->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) ==
+               CURLSHE_OK &&
            curl_multi_setopt(loop->multi, CURLMOPT_SOCKETFUNCTION, socket_changed) == CURLM_OK &&
            curl_multi_setopt(loop->multi, CURLMOPT_SOCKETDATA, loop) == CURLM_OK &&
            curl_multi_setopt(loop->multi, CURLMOPT_TIMERFUNCTION, timer_changed) == CURLM_OK &&
@@ -142,6 +145,7 @@ aq_status loop_init(struct loop *loop, const struct aq_host *host, struct aq_err
 void loop_done(struct loop *loop)
 {
     curl_multi_cleanup(loop->multi);
+    curl_share_cleanup(loop->share);
     close_descriptors(loop);
 }
 

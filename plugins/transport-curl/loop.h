@@ -12,6 +12,7 @@
 struct loop {
     const struct aq_host *host;
     CURLM *multi;
+    CURLSH *share;       /* TLS sessions, to be resumed by later calls */
     int epoll_fd;        /* what the host waits on */
     int wake_fd;         /* an eventfd inside it: work that did not come from the network */
     bool woken;          /* wake_fd is readable */

@@ -205,7 +205,7 @@ def listen(name, serve, context=None):
 def start(directory, protocol, names):
     ca = trustme.CA()
     ca.cert_pem.write_to_path(directory + "/ca.pem")
-    good = ca.issue_cert("localhost", "127.0.0.1")
+    good = ca.issue_cert("localhost", "127.0.0.1", "dead.test")
     good.private_key_and_cert_chain_pem.write_to_path(directory + "/good.pem")
     long_ago = datetime.datetime(2020, 1, 1)
     serve = serve_h2 if protocol == "h2" else serve_h1

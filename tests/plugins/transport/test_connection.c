@@ -114,23 +114,6 @@ static void a_cancelled_call_tells_its_peer_at_once(void **state)
     client_close(&client);
 }
 
-static void tls_sessions_are_resumed_each_ticket_once(void **state)
-{
-    const struct plugin_setting settings[] = { { "ca_bundle", server_file("ca.pem") },
-                                               { "keepalive_s", "0" },
-                                               { 0 } };
-    struct client client;
-    (void)state;
-    client_open(&client, settings);
-    for (int n = 0; n < 4; n++) {
-        ok(&client, server_url("tls", "/ok"), NULL);
-        assert_int_equal(server_number("resumed", "tls"), n);
-    }
-    ok(&client, server_url("second-tls", "/ok"), NULL); /* tickets belong to their origin */
-    assert_int_equal(server_number("resumed", "second-tls"), 0);
-    client_close(&client);
-}
-
 static void localhost_is_reached_on_whichever_of_its_addresses_answers(void **state)
 {
     struct client client;
@@ -305,12 +288,11 @@ static void what_has_come_on_many_connections_counts_before_deadlines_that_have_
 
 int main(void)
 {
-    static const char *const listeners[] = { "plain", "tls", "second-tls", "hostile", NULL };
+    static const char *const listeners[] = { "plain", "tls", "hostile", NULL };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_flight_is_one_send),
         cmocka_unit_test(a_piece_costs_one_recv_and_no_send),
         cmocka_unit_test(a_cancelled_call_tells_its_peer_at_once),
-        cmocka_unit_test(tls_sessions_are_resumed_each_ticket_once),
         cmocka_unit_test(localhost_is_reached_on_whichever_of_its_addresses_answers),
         cmocka_unit_test(a_silent_peer_that_answers_a_ping_is_waited_for),
         cmocka_unit_test(a_silent_peer_that_does_not_is_given_up),

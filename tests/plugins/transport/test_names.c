@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where transport-h2 finds the addresses of a name. fopen and connect of this program stand before
- * those of libc: /etc/hosts is our own, and the name server is this test. */
-#include "fixture.h"
+/* Where a transport finds the addresses of a name, and which of them it takes. fopen, getaddrinfo
+ * and connect of this program stand before those of libc: /etc/hosts is our own, and the name
+ * server is this test. */
+#include "cases.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -15,7 +18,9 @@
 #define DNS_HEAD_BYTES 12
 #define DNS_A 1
 
-static char hosts[] = "127.0.0.1 hosts.test\n";
+static char hosts[] = "127.0.0.1 hosts.test\n"
+                      "2001:db8::1 dead.test\n"
+                      "127.0.0.1 dead.test\n";
 static char servers[] = "nameserver 127.0.0.1\n";
 
 static struct {
@@ -25,6 +30,14 @@ static struct {
 
 /* An address that the network does not reach. */
 static unsigned unreachable_tries;
+
+/* 2001:db8::1, which never answers: a listener whose queue is full, so that SYNs are lost. */
+static struct {
+    struct sockaddr_in6 at;
+    int listener;
+    int queued[8]; /* more than a backlog of 0 takes */
+    unsigned tries;
+} dead = { .listener = -1 };
 
 EXPORT FILE *fopen(const char *path, const char *mode)
 {
@@ -48,12 +61,56 @@ EXPORT int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
         getsockname(name_server.fd, (struct sockaddr *)&to, &len);
         return (int)syscall(SYS_connect, fd, &to, len);
     }
+    if (to.sin_family == AF_INET6 && dead.listener >= 0) {
+        dead.tries++;
+        return (int)syscall(SYS_connect, fd, &dead.at, sizeof(dead.at));
+    }
     if (to.sin_family == AF_INET && to.sin_addr.s_addr != htonl(INADDR_LOOPBACK)) {
         unreachable_tries++;
         errno = ENETUNREACH;
         return -1;
     }
     return (int)syscall(SYS_connect, fd, address.__sockaddr__, len);
+}
+
+/* What hosts says of dead.test, for who asks libc. */
+EXPORT int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **ret)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    const bool is_dead = name && strcmp(name, "dead.test") == 0;
+    int result = real(is_dead ? "2001:db8::1" : name, service, hints, ret);
+    return is_dead && result == 0 ? real("127.0.0.1", service, hints, &(*ret)->ai_next) : result;
+}
+
+/* False: this machine has no IPv6. */
+static bool open_dead_address(void)
+{
+    socklen_t len = sizeof(dead.at);
+    dead.at = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    int listener = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (listener < 0 || bind(listener, (struct sockaddr *)&dead.at, len) < 0) {
+        close(listener);
+        return false;
+    }
+    assert_return_code(listen(listener, 0), errno);
+    getsockname(listener, (struct sockaddr *)&dead.at, &len);
+    for (size_t i = 0; i < sizeof(dead.queued) / sizeof(dead.queued[0]); i++) {
+        dead.queued[i] = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        syscall(SYS_connect, dead.queued[i], &dead.at, sizeof(dead.at));
+    }
+    dead.listener = listener;
+    return true;
+}
+
+static void close_dead_address(void)
+{
+    close(dead.listener);
+    dead.listener = -1;
+    for (size_t i = 0; i < sizeof(dead.queued) / sizeof(dead.queued[0]); i++) {
+        close(dead.queued[i]);
+    }
 }
 
 static void open_name_server(void)
@@ -136,14 +193,44 @@ an_address_that_fails_at_once_does_not_keep_the_host_busy_until_the_others_come(
     close(name_server.fd);
 }
 
+/* RFC 8305: the other family gets its chance long before the connect timeout. */
+static void
+an_address_that_never_answers_does_not_keep_the_other_family_from_answering(void **state)
+{
+    const struct ask ask = { .connect_ms = 60000 };
+    struct client client;
+    struct exchange e;
+    char url[64];
+    (void)state;
+    if (!open_dead_address()) {
+        skip();
+    }
+    client_open(&client, NULL);
+    snprintf(url, sizeof(url), "https://dead.test:%d/ok", server_port("tls"));
+    exchange_run(&e, &client, url, &ask); /* which gives up after ten seconds */
+    assert_body(&e, "ok");
+    assert_int_equal(dead.tries, 1);
+    exchange_finish(&e);
+    client_close(&client);
+    close_dead_address();
+}
+
 int main(void)
 {
-    static const char *const listeners[] = { "plain", NULL };
-    const struct CMUnitTest tests[] = {
+    static const char *const listeners[] = { "plain", "tls", NULL };
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(
+            an_address_that_never_answers_does_not_keep_the_other_family_from_answering),
+    };
+    static const struct CMUnitTest of_h2[] = {
         cmocka_unit_test(a_name_in_the_hosts_file_has_no_other_addresses),
         cmocka_unit_test(
             an_address_that_fails_at_once_does_not_keep_the_host_busy_until_the_others_come),
     };
+    CASES_ADD_ALL(tests);
+    if (subject.http2_alone) { /* libcurl asks libc */
+        CASES_ADD_ALL(of_h2);
+    }
     server_start(listeners);
-    return cmocka_run_group_tests(tests, NULL, server_stop);
+    return cases_run(NULL, server_stop);
 }

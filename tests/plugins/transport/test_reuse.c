@@ -48,6 +48,24 @@ static void without_keepalive_every_call_has_its_own_connection(void **state)
     client_close(&client);
 }
 
+static void tls_sessions_are_resumed(void **state)
+{
+    const long before = server_number("resumed", "tls");
+    const struct plugin_setting settings[] = { { "ca_bundle", server_file("ca.pem") },
+                                               { "keepalive_s", "0" },
+                                               { 0 } };
+    struct client client;
+    (void)state;
+    client_open(&client, settings);
+    for (int n = 0; n < 4; n++) {
+        ok(&client, server_url("tls", "/ok"), NULL);
+        assert_int_equal(server_number("resumed", "tls") - before, n);
+    }
+    ok(&client, server_url("second-tls", "/ok"), NULL); /* tickets belong to their origin */
+    assert_int_equal(server_number("resumed", "second-tls"), 0);
+    client_close(&client);
+}
+
 /* The peer answers the first request, takes the second one, and closes. */
 static void lose_second(const char *listener, const char *path, const struct ask *ask,
                         uint32_t flags)
@@ -191,10 +209,11 @@ static void many_calls_at_a_time_share_a_connection(void **state)
 
 int main(void)
 {
-    static const char *const listeners[] = { "plain", "second", "tls", "h2", NULL };
+    static const char *const listeners[] = { "plain", "second", "tls", "second-tls", "h2", NULL };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_after_each_other_share_a_connection),
         cmocka_unit_test(without_keepalive_every_call_has_its_own_connection),
+        cmocka_unit_test(tls_sessions_are_resumed),
         cmocka_unit_test(a_request_on_a_used_connection_that_dies_is_sent_exactly_once),
         cmocka_unit_test(a_stream_that_http2_refuses_or_resets_is_sent_exactly_once),
         cmocka_unit_test(a_connection_that_the_peer_closed_meanwhile_is_replaced),

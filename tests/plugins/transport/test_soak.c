@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #define AT_ONCE 50
-#define CALLS 2000
+#define CALLS (subject.http2_alone ? 2000u : 400u) /* libcurl shakes hands for each */
 #define KEPT_BYTES (512u * 1024u) /* that malloc keeps at hand, and counts as used */
 
 static const struct way {
@@ -58,13 +58,18 @@ static void begin(struct slot *slot, struct client *client)
     static const char *const listeners[] = { "hostile", "hostile-tls" };
     slot->way = &ways[(unsigned long)random() % WAYS];
     slot->patience = strcmp(slot->way->path, "/quiet") == 0 ? random() % 50 : random() % 400;
-    exchange_start(&slot->exchange, client, server_url(listeners[random() % 2], slot->way->path),
-                   NULL);
+    /* libcurl speaks HTTP/1.1 without TLS. */
+    const char *listener = listeners[subject.http2_alone ? random() % 2 : 1];
+    exchange_start(&slot->exchange, client, server_url(listener, slot->way->path), NULL);
 }
 
 static bool is_expected(const struct slot *slot)
 {
     const aq_status st = slot->exchange.error.status;
+    if (!subject.http2_alone && st != AQ_OK) {
+        assert_failed_somehow(&slot->exchange);
+        return true;
+    }
     return st == slot->way->status[0] || st == slot->way->status[1] || st == slot->way->status[2];
 }
 
