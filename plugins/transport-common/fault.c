@@ -42,6 +42,12 @@ aq_status fault_set(struct aq_error *err, aq_status status, const char *object, 
     return status;
 }
 
+aq_status fault_forked(struct aq_error *err, const char *object)
+{
+    return fault_set(err, AQ_E_FORKED, object,
+                     "belongs to the parent of this process, make a client of your own");
+}
+
 aq_status fault_in_answer(struct aq_error *err, aq_status status, const char *origin,
                           const char *what)
 {

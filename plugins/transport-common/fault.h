@@ -27,6 +27,9 @@
 /* Fill err and return status. object is the origin of a request, or the name of a plugin. */
 aq_status fault_set(struct aq_error *err, aq_status status, const char *object, const char *what);
 
+/* A forked child has asked. object is the name of a plugin. */
+aq_status fault_forked(struct aq_error *err, const char *object);
+
 /* The same for what the peer, or a proxy, should not have answered. */
 aq_status fault_in_answer(struct aq_error *err, aq_status status, const char *origin,
                           const char *what);

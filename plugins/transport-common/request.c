@@ -20,6 +20,21 @@ static const char *const reserved[] = { "connection",
                                         "proxy-authorization" };
 #define RESERVED_COUNT (sizeof(reserved) / sizeof(reserved[0]))
 
+struct aq_request request_known(const struct aq_request *request)
+{
+    struct aq_request known = { 0 };
+    const size_t size = request->struct_size;
+    memcpy(&known, request, size < sizeof(known) ? size : sizeof(known));
+    return known;
+}
+
+void request_give_response(struct aq_response *ret, const struct aq_response *response)
+{
+    const uint32_t size = ret->struct_size;
+    memcpy(ret, response, size < sizeof(*response) ? size : sizeof(*response));
+    ret->struct_size = size;
+}
+
 bool request_is(struct aq_str s, const char *lower)
 {
     return s.len == strlen(lower) && strncasecmp(s.ptr, lower, s.len) == 0;

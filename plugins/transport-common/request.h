@@ -12,6 +12,12 @@ static inline const struct aq_header *request_header(const struct aq_request *re
     return (const void *)((const char *)request->headers + (size_t)index * request->header_stride);
 }
 
+/* What the host knows of a request, and zero for what it does not. */
+struct aq_request request_known(const struct aq_request *request);
+
+/* Give the host as much of a response as it knows. */
+void request_give_response(struct aq_response *ret, const struct aq_response *response);
+
 /* Check method, URL and headers for what cannot be sent safely. AQ_E_INVALID. */
 aq_status request_check(const struct aq_request *request, struct aq_error *err);
 

@@ -9,6 +9,7 @@
 #include "curl_fault.h"
 #include "fault.h"
 #include "loop.h"
+#include "request.h"
 #include "transport.h"
 
 /* libcurl's own limit comes after ours and only serves to share the time between addresses. */
@@ -19,24 +20,10 @@
  * in the middle of what it has read, and then it copies the rest. */
 #define BODY_MAX_BYTES (1024u * 1024u)
 
-static uint64_t deadline_after(const struct call *call, uint32_t timeout_ms)
+static void enter(struct call *call, enum call_phase phase)
 {
-    if (timeout_ms == 0) {
-        return LOOP_NEVER;
-    }
-    return transport_now_us(call->transport) + (uint64_t)timeout_ms * 1000u;
-}
-
-static void set_deadline(struct call *call, uint32_t timeout_ms)
-{
-    call->phase_deadline_us = deadline_after(call, timeout_ms);
-    transport_watch(call->transport, call->phase_deadline_us);
-}
-
-static void enter(struct call *call, enum call_phase phase, uint32_t timeout_ms)
-{
-    call->phase = phase;
-    set_deadline(call, timeout_ms);
+    timing_enter(&call->timing, phase, transport_now_us(call->transport));
+    transport_watch(call->transport, call->timing.phase_deadline_us);
 }
 
 /* There is something to read: report it, once, at the end of the step. */
@@ -66,9 +53,7 @@ static void end(struct call *call)
     if (call->error.status != AQ_OK && is_unsent(call)) {
         call->error.flags |= AQ_ERROR_NOT_SENT;
     }
-    call->phase = CALL_OVER;
-    call->phase_deadline_us = LOOP_NEVER;
-    call->total_deadline_us = LOOP_NEVER;
+    enter(call, CALL_OVER);
     announce(call);
 }
 
@@ -98,8 +83,8 @@ static void stop(struct call *call)
 /* A connection is being made: libcurl resolves the name, or knows it and opens a socket. */
 static void begin_connecting(struct call *call)
 {
-    if (call->phase == CALL_WAITING) {
-        enter(call, CALL_CONNECTING, call->connect_timeout_ms);
+    if (call->timing.phase == CALL_WAITING) {
+        enter(call, CALL_CONNECTING);
     }
 }
 
@@ -163,7 +148,7 @@ static int on_connected(void *clientp, char *remote_ip, char *local_ip, int remo
     }
     call->attempted = true;
     curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &call->size_before);
-    enter(call, CALL_SENDING, call->first_byte_timeout_ms);
+    enter(call, CALL_SENDING);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -171,10 +156,8 @@ static int on_connected(void *clientp, char *remote_ip, char *local_ip, int remo
 static size_t on_send(char *buf, size_t size, size_t count, void *clientp)
 {
     struct call *call = clientp;
-    if (call->phase == CALL_SENDING) {
-        set_deadline(call, call->first_byte_timeout_ms);
-    }
-    return outgoing_read(&call->outgoing, buf, size * count);
+    timing_sent_some(&call->timing, transport_now_us(call->transport));
+    return upload_read(&call->outgoing.body, buf, size * count);
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *clientp)
@@ -192,7 +175,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *clientp)
         return 0;
     }
     if (call->head.complete && !was_complete) {
-        enter(call, CALL_RECEIVING, 0); /* the idle time begins when the host waits */
+        enter(call, CALL_RECEIVING); /* the idle time begins when the host waits */
         announce(call);
     }
     return size * count;
@@ -210,7 +193,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *clientp)
         fault_set(&call->error, st, call->outgoing.origin, "out of memory");
         return CURL_WRITEFUNC_ERROR;
     }
-    call->phase_deadline_us = LOOP_NEVER;
+    timing_hold(&call->timing);
     announce(call);
     return size * count;
 }
@@ -241,8 +224,8 @@ static CURLcode set_callbacks(struct call *call)
 static CURLcode set_connect_timeout(struct call *call)
 {
     long timeout_ms = CURL_CONNECT_MAX_MS;
-    if (call->connect_timeout_ms && call->connect_timeout_ms < CURL_CONNECT_MAX_MS) {
-        timeout_ms = (long)call->connect_timeout_ms + CURL_CONNECT_SLACK_MS;
+    if (call->timing.connect_timeout_ms && call->timing.connect_timeout_ms < CURL_CONNECT_MAX_MS) {
+        timeout_ms = (long)call->timing.connect_timeout_ms + CURL_CONNECT_SLACK_MS;
     }
     return curl_easy_setopt(call->easy, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);
 }
@@ -272,11 +255,7 @@ static struct call *call_new(struct transport *transport, const struct aq_reques
     call->awaited = true;
     call->body.max = BODY_MAX_BYTES;
     call->head.max = request->max_header_bytes ? request->max_header_bytes : HEAD_DEFAULT_MAX_BYTES;
-    call->connect_timeout_ms = request->connect_timeout_ms;
-    call->first_byte_timeout_ms = request->first_byte_timeout_ms;
-    call->idle_timeout_ms = request->idle_timeout_ms;
-    call->phase_deadline_us = LOOP_NEVER;
-    call->total_deadline_us = deadline_after(call, request->total_timeout_ms);
+    timing_init(&call->timing, request, transport_now_us(transport));
     TAILQ_INSERT_TAIL(&transport->calls, call, link);
     return call;
 }
@@ -297,7 +276,7 @@ aq_status call_start(struct transport *transport, const struct aq_request *reque
         call_finish(call);
         return st;
     }
-    transport_watch(transport, call->total_deadline_us);
+    transport_watch(transport, call->timing.total_deadline_us);
     loop_wake(&transport->loop);
     *ret_call = call;
     return AQ_OK;
@@ -308,9 +287,8 @@ static aq_status again(struct call *call)
 {
     if (!call->awaited) {
         call->awaited = true;
-        if (call->phase == CALL_RECEIVING) {
-            set_deadline(call, call->idle_timeout_ms);
-        }
+        timing_wait(&call->timing, transport_now_us(call->transport));
+        transport_watch(call->transport, call->timing.phase_deadline_us);
     }
     return AQ_AGAIN;
 }
@@ -332,15 +310,14 @@ aq_status call_response(struct call *call, struct aq_response *ret, struct aq_er
     if (!call->head.complete) {
         return again(call);
     }
-    struct aq_response response = {
-        .struct_size = ret->struct_size,
+    const struct aq_response response = {
         .status = call->head.status,
         .header_count = call->head.count,
         .header_stride = sizeof(*call->head.fields),
         .headers = call->head.fields,
         .protocol = call->head.http2 ? AQ_STR("HTTP/2") : AQ_STR("HTTP/1.1"),
     };
-    memcpy(ret, &response, ret->struct_size < sizeof(*ret) ? ret->struct_size : sizeof(*ret));
+    request_give_response(ret, &response);
     return AQ_OK;
 }
 
@@ -365,13 +342,13 @@ aq_status call_read(struct call *call, uint8_t *buf, size_t cap, size_t *ret_len
     if (call->error.status != AQ_OK) {
         return give_error(call, err);
     }
-    return call->phase == CALL_OVER ? AQ_END : again(call);
+    return call->timing.phase == CALL_OVER ? AQ_END : again(call);
 }
 
 /* A callback of ours that failed has said why; otherwise libcurl's result does. */
 static void set_fault(struct call *call, CURLcode code)
 {
-    if (code == CURLE_OUT_OF_MEMORY && call->phase == CALL_SENDING) {
+    if (code == CURLE_OUT_OF_MEMORY && call->timing.phase == CALL_SENDING) {
         code =
             CURL_FAULT_TOO_LARGE; /* what libcurl before 8.6 says of a line beyond its own limit */
     }
@@ -393,7 +370,7 @@ void call_complete(struct call *call, CURLcode code)
         call_free(call);
         return;
     }
-    if (call->phase == CALL_OVER) {
+    if (call->timing.phase == CALL_OVER) {
         return; /* ended while its name was being resolved */
     }
     set_fault(call, code);
@@ -416,30 +393,13 @@ void call_resume(struct call *call)
     }
 }
 
-static const char *missed(const struct call *call)
-{
-    if (call->total_deadline_us <= call->phase_deadline_us) {
-        return "the answer took too long as a whole, try again (total timeout)";
-    }
-    switch (call->phase) {
-    case CALL_CONNECTING:
-        return "no connection in time, check the network or the proxy (connect timeout)";
-    case CALL_SENDING:
-        return "connected, but no answer in time, try again (first byte timeout)";
-    default:
-        return "the answer stopped in the middle, try again (idle timeout)";
-    }
-}
-
 uint64_t call_expire(struct call *call, uint64_t now_us)
 {
-    uint64_t deadline_us = call->phase_deadline_us < call->total_deadline_us
-                               ? call->phase_deadline_us
-                               : call->total_deadline_us;
+    const uint64_t deadline_us = timing_deadline_us(&call->timing);
     if (now_us < deadline_us) {
         return deadline_us;
     }
-    fault_set(&call->error, AQ_E_TIMEOUT, call->outgoing.origin, missed(call));
+    fault_set(&call->error, AQ_E_TIMEOUT, call->outgoing.origin, timing_missed(&call->timing));
     stop(call);
     end(call);
     return LOOP_NEVER;
@@ -447,7 +407,7 @@ uint64_t call_expire(struct call *call, uint64_t now_us)
 
 void call_fail(struct call *call, const struct aq_error *error)
 {
-    if (call->phase != CALL_OVER) {
+    if (call->timing.phase != CALL_OVER) {
         call->error = *error;
         end(call);
     }
@@ -483,8 +443,7 @@ void call_finish(struct call *call)
         return;
     }
     call->forgotten = true; /* call_complete frees it */
-    call->phase_deadline_us = LOOP_NEVER;
-    call->total_deadline_us = LOOP_NEVER;
+    enter(call, CALL_OVER);
     if (call->in_ready) {
         call->in_ready = false;
         TAILQ_REMOVE(&call->transport->ready, call, ready_link);

@@ -1,13 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * One request and its response.
- *
- *     WAITING -> CONNECTING -> SENDING -> RECEIVING -> OVER
- *
- * Each phase has its deadline; WAITING (for a connection to become free) has only that of the
- * whole. A call that ends while its name is being resolved stays behind, refused, until libcurl's
- * resolver is back: libcurl would wait for it otherwise.
- */
+/* One request and its response; timing.h has its phases. */
 #ifndef TRANSPORT_CURL_CALL_H
 #define TRANSPORT_CURL_CALL_H
 
@@ -20,10 +12,9 @@
 #include "facts.h"
 #include "head.h"
 #include "outgoing.h"
+#include "timing.h"
 
 struct transport;
-
-enum call_phase { CALL_WAITING, CALL_CONNECTING, CALL_SENDING, CALL_RECEIVING, CALL_OVER };
 
 struct call {
     struct transport *transport;
@@ -38,12 +29,7 @@ struct call {
     struct aq_error error; /* why it ended; status is AQ_OK if it did not, or ended well */
     struct facts *facts;   /* NULL: nobody will ask */
 
-    enum call_phase phase;
-    uint64_t phase_deadline_us; /* LOOP_NEVER if there is none */
-    uint64_t total_deadline_us;
-    uint32_t connect_timeout_ms;
-    uint32_t first_byte_timeout_ms;
-    uint32_t idle_timeout_ms;
+    struct timing timing;
 
     char said[CURL_ERROR_SIZE]; /* what libcurl says of a failure, in its own words */
     long size_before;           /* bytes that libcurl had sent (to a proxy) before the request */

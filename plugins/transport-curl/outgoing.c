@@ -80,20 +80,6 @@ static aq_status copy_text(struct outgoing *outgoing, const struct aq_request *r
     return AQ_OK;
 }
 
-static aq_status copy_body(struct outgoing *outgoing, struct aq_bytes body)
-{
-    if (body.len == 0) {
-        return AQ_OK;
-    }
-    outgoing->body = malloc(body.len);
-    if (!outgoing->body) {
-        return AQ_E_NOMEM;
-    }
-    memcpy(outgoing->body, body.ptr, body.len);
-    outgoing->body_len = body.len;
-    return AQ_OK;
-}
-
 static aq_status out_of_memory(struct aq_error *err)
 {
     return fault_set(err, AQ_E_NOMEM, "request", "out of memory");
@@ -142,7 +128,8 @@ aq_status outgoing_init(struct outgoing *outgoing, const struct aq_request *requ
     if (st != AQ_OK) {
         return st;
     }
-    if (copy_text(outgoing, request) != AQ_OK || copy_body(outgoing, request->body) != AQ_OK) {
+    if (copy_text(outgoing, request) != AQ_OK ||
+        upload_init(&outgoing->body, request->body) != AQ_OK) {
         return out_of_memory(err);
     }
     return find_origin(outgoing, err);
@@ -152,11 +139,11 @@ static CURLcode apply_method(const struct outgoing *outgoing, CURL *easy)
 {
     const struct aq_str method = { outgoing->method, strlen(outgoing->method) };
     CURLcode code = CURLE_OK;
-    if (outgoing->body_len || request_takes_body(method)) {
+    if (outgoing->body.len || request_takes_body(method)) {
         code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
         if (code == CURLE_OK) {
             code =
-                curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)outgoing->body_len);
+                curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)outgoing->body.len);
         }
     } else if (strcmp(outgoing->method, "HEAD") == 0) {
         code = curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
@@ -174,27 +161,10 @@ CURLcode outgoing_apply(struct outgoing *outgoing, CURL *easy)
     return code == CURLE_OK ? apply_method(outgoing, easy) : code;
 }
 
-size_t outgoing_read(struct outgoing *outgoing, char *buf, size_t cap)
-{
-    size_t len = outgoing->body_len - outgoing->body_sent;
-    if (len > cap) {
-        len = cap;
-    }
-    if (len) {
-        memcpy(buf, outgoing->body + outgoing->body_sent, len);
-        outgoing->body_sent += len;
-        if (outgoing->body_sent == outgoing->body_len) { /* the answer may take long */
-            memory_free(outgoing->body, outgoing->body_len);
-            outgoing->body = NULL;
-        }
-    }
-    return len;
-}
-
 void outgoing_done(struct outgoing *outgoing)
 {
     memory_free(outgoing->text, outgoing->text_size);
-    memory_free(outgoing->body, outgoing->body_len);
+    upload_done(&outgoing->body);
     free(outgoing->lines);
     *outgoing = (struct outgoing){ 0 };
 }

@@ -7,6 +7,8 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
+#include "upload.h"
+
 #define OUTGOING_ORIGIN_SIZE 320 /* scheme, a name of at most 255 bytes, port */
 
 struct outgoing {
@@ -17,9 +19,7 @@ struct outgoing {
     const char *url;
     const char *method;
     struct curl_slist *lines; /* an array, linked from one to the next */
-    uint8_t *body;
-    size_t body_len;
-    size_t body_sent;
+    struct upload body;
 };
 
 /* Check and copy a request. On failure *outgoing can still be given to outgoing_done. */
@@ -28,9 +28,6 @@ aq_status outgoing_init(struct outgoing *outgoing, const struct aq_request *requ
 
 /* Set everything on easy; *outgoing must outlive it. */
 CURLcode outgoing_apply(struct outgoing *outgoing, CURL *easy);
-
-/* Copy the next bytes of the body to buf, return how many; 0 at its end. */
-size_t outgoing_read(struct outgoing *outgoing, char *buf, size_t cap);
 
 void outgoing_done(struct outgoing *outgoing);
 

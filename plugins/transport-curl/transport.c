@@ -10,6 +10,7 @@
 #include "curl_fault.h"
 #include "fault.h"
 #include "forks.h"
+#include "request.h"
 
 /* libcurl wants to be initialised once in a process; it is never undone. */
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -170,17 +171,11 @@ static aq_status fail(struct transport *transport, CURLMcode code, struct aq_err
     return transport->failed;
 }
 
-static aq_status refuse_child(struct aq_error *err)
-{
-    return fault_set(err, AQ_E_FORKED, "transport-curl",
-                     "belongs to the parent of this process, make a client of your own");
-}
-
 static aq_status transport_step(void *self, struct aq_error *err)
 {
     struct transport *transport = self;
     if (transport_is_forked(transport)) {
-        return refuse_child(err);
+        return fault_forked(err, "transport-curl");
     }
     resume_calls(transport);
     CURLMcode code = loop_run(&transport->loop);
@@ -197,17 +192,15 @@ static aq_status transport_start(void *self, const struct aq_request *request, v
                                  void **ret_call, struct aq_error *err)
 {
     struct transport *transport = self;
-    struct aq_request known = { 0 };
     struct call *call = NULL;
     if (transport_is_forked(transport)) {
-        return refuse_child(err);
+        return fault_forked(err, "transport-curl");
     }
     if (transport->failed != AQ_OK) {
         return fault_set(err, transport->failed, "transport-curl",
                          "failed before, make a new client");
     }
-    memcpy(&known, request,
-           request->struct_size < sizeof(known) ? request->struct_size : sizeof(known));
+    const struct aq_request known = request_known(request);
     aq_status st = call_start(transport, &known, cookie, &call, err);
     if (st == AQ_OK) {
         *ret_call = call;
@@ -225,7 +218,7 @@ static aq_status transport_read(void *call, uint8_t *buf, size_t cap, size_t *re
 {
     const struct call *known = call;
     if (transport_is_forked(known->transport)) { /* reading tells the peer that there is room */
-        return refuse_child(err);
+        return fault_forked(err, "transport-curl");
     }
     return call_read(call, buf, cap, ret_len, err);
 }

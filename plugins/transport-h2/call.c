@@ -6,21 +6,13 @@
 
 #include "fault.h"
 #include "pool.h"
+#include "request.h"
 #include "transport.h"
 
-static void set_deadline(struct call *call, uint32_t timeout_ms)
+static void enter(struct call *call, enum call_phase phase)
 {
-    call->phase_deadline_us = LOOP_NEVER;
-    if (timeout_ms) {
-        call->phase_deadline_us = transport_now_us(call->transport) + (uint64_t)timeout_ms * 1000u;
-        transport_watch(call->transport, call->phase_deadline_us);
-    }
-}
-
-static void enter(struct call *call, enum call_phase phase, uint32_t timeout_ms)
-{
-    call->phase = phase;
-    set_deadline(call, timeout_ms);
+    timing_enter(&call->timing, phase, transport_now_us(call->transport));
+    transport_watch(call->transport, call->timing.phase_deadline_us);
 }
 
 /* There is something to read: report it, once, at the end of the step. */
@@ -44,9 +36,7 @@ static bool is_unsent(const struct call *call)
 /* The error is in call->error. */
 static void end(struct call *call)
 {
-    call->phase = CALL_OVER;
-    call->phase_deadline_us = LOOP_NEVER;
-    call->total_deadline_us = LOOP_NEVER;
+    enter(call, CALL_OVER);
     facts_leave(call);
     pool_leave(call);
     announce(call);
@@ -54,8 +44,8 @@ static void end(struct call *call)
 
 void call_connecting(struct call *call)
 {
-    if (call->phase == CALL_WAITING) {
-        enter(call, CALL_CONNECTING, call->connect_timeout_ms);
+    if (call->timing.phase == CALL_WAITING) {
+        enter(call, CALL_CONNECTING);
     }
 }
 
@@ -65,15 +55,13 @@ void call_sending(struct call *call, uint64_t mark)
     call->mark = mark;
     facts_connected(call);
     outgoing_forget_fields(&call->outgoing); /* nghttp2 has its own copy, as long as it needs it */
-    enter(call, CALL_SENDING, call->first_byte_timeout_ms);
+    enter(call, CALL_SENDING);
 }
 
 /* The deadline of the first byte moves on with every piece that is sent. */
 void call_sent_some(struct call *call)
 {
-    if (call->phase == CALL_SENDING) {
-        set_deadline(call, call->first_byte_timeout_ms);
-    }
+    timing_sent_some(&call->timing, transport_now_us(call->transport));
 }
 
 static void fail_in_answer(struct call *call, aq_status status, const char *what)
@@ -106,7 +94,7 @@ bool call_take_head_end(struct call *call)
         return false;
     }
     if (call->head.complete && !was_complete) {
-        enter(call, CALL_RECEIVING, 0); /* the idle time begins when the host waits */
+        enter(call, CALL_RECEIVING); /* the idle time begins when the host waits */
         facts_answered(call);
         announce(call);
     }
@@ -121,7 +109,7 @@ bool call_take_body(struct call *call, const void *bytes, size_t len)
                        st == AQ_AGAIN ? FAULT_BROKEN_HTTP2 : "out of memory");
         return false;
     }
-    call->phase_deadline_us = LOOP_NEVER;
+    timing_hold(&call->timing);
     announce(call);
     return true;
 }
@@ -133,7 +121,7 @@ void call_complete(struct call *call)
 
 void call_fail_as(struct call *call, const struct aq_error *error)
 {
-    if (call->phase == CALL_OVER) {
+    if (call->timing.phase == CALL_OVER) {
         return;
     }
     const char *origin = call->outgoing.origin.text;
@@ -185,15 +173,7 @@ static struct call *call_new(struct transport *transport, const struct aq_reques
     call->awaited = true;
     call->body.max = CALL_WINDOW_BYTES;
     call->head.max = request->max_header_bytes ? request->max_header_bytes : HEAD_DEFAULT_MAX_BYTES;
-    call->connect_timeout_ms = request->connect_timeout_ms;
-    call->first_byte_timeout_ms = request->first_byte_timeout_ms;
-    call->idle_timeout_ms = request->idle_timeout_ms;
-    call->phase_deadline_us = LOOP_NEVER;
-    call->total_deadline_us = LOOP_NEVER;
-    if (request->total_timeout_ms) {
-        call->total_deadline_us =
-            transport_now_us(transport) + (uint64_t)request->total_timeout_ms * 1000u;
-    }
+    timing_init(&call->timing, request, transport_now_us(transport));
     TAILQ_INSERT_TAIL(&transport->calls, call, link);
     pool_join(call);
     return call;
@@ -214,7 +194,7 @@ aq_status call_start(struct transport *transport, const struct aq_request *reque
         call_finish(call);
         return st;
     }
-    transport_watch(transport, call->total_deadline_us);
+    transport_watch(transport, call->timing.total_deadline_us);
     loop_wake(&transport->loop);
     *ret_call = call;
     return AQ_OK;
@@ -225,9 +205,8 @@ static aq_status again(struct call *call)
 {
     if (!call->awaited) {
         call->awaited = true;
-        if (call->phase == CALL_RECEIVING) {
-            set_deadline(call, call->idle_timeout_ms);
-        }
+        timing_wait(&call->timing, transport_now_us(call->transport));
+        transport_watch(call->transport, call->timing.phase_deadline_us);
     }
     return AQ_AGAIN;
 }
@@ -249,15 +228,14 @@ aq_status call_response(struct call *call, struct aq_response *ret, struct aq_er
     if (!call->head.complete) {
         return again(call);
     }
-    struct aq_response response = {
-        .struct_size = ret->struct_size,
+    const struct aq_response response = {
         .status = call->head.status,
         .header_count = call->head.count,
         .header_stride = sizeof(*call->head.fields),
         .headers = call->head.fields,
         .protocol = AQ_STR("HTTP/2"),
     };
-    memcpy(ret, &response, ret->struct_size < sizeof(*ret) ? ret->struct_size : sizeof(*ret));
+    request_give_response(ret, &response);
     return AQ_OK;
 }
 
@@ -275,44 +253,28 @@ aq_status call_read(struct call *call, uint8_t *buf, size_t cap, size_t *ret_len
     if (call->error.status != AQ_OK) {
         return give_error(call, err);
     }
-    return call->phase == CALL_OVER ? AQ_END : again(call);
-}
-
-static const char *missed(const struct call *call)
-{
-    if (call->total_deadline_us <= call->phase_deadline_us) {
-        return "the answer took too long as a whole, try again (total timeout)";
-    }
-    switch (call->phase) {
-    case CALL_CONNECTING:
-        return "no connection in time, check the network or the proxy (connect timeout)";
-    case CALL_SENDING:
-        return "connected, but no answer in time, try again (first byte timeout)";
-    default:
-        return "the answer stopped in the middle, try again (idle timeout)";
-    }
+    return call->timing.phase == CALL_OVER ? AQ_END : again(call);
 }
 
 static void doubt_connection(const struct call *call, uint64_t now_us)
 {
-    const uint32_t timeout_ms =
-        call->phase == CALL_SENDING ? call->first_byte_timeout_ms : call->idle_timeout_ms;
+    const uint32_t timeout_ms = call->timing.phase == CALL_SENDING
+                                    ? call->timing.first_byte_timeout_ms
+                                    : call->timing.idle_timeout_ms;
     const uint64_t timeout_us = (uint64_t)timeout_ms * 1000u;
-    if (call->connection && call->phase_deadline_us <= now_us && now_us > timeout_us) {
+    if (call->connection && call->timing.phase_deadline_us <= now_us && now_us > timeout_us) {
         connection_doubt(call->connection, now_us - timeout_us);
     }
 }
 
 uint64_t call_expire(struct call *call, uint64_t now_us)
 {
-    uint64_t deadline_us = call->phase_deadline_us < call->total_deadline_us
-                               ? call->phase_deadline_us
-                               : call->total_deadline_us;
+    const uint64_t deadline_us = timing_deadline_us(&call->timing);
     if (now_us < deadline_us) {
         return deadline_us;
     }
     doubt_connection(call, now_us);
-    call_fail(call, AQ_E_TIMEOUT, missed(call), 0);
+    call_fail(call, AQ_E_TIMEOUT, timing_missed(&call->timing), 0);
     return LOOP_NEVER;
 }
 

@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * One request and its response.
- *
- *     WAITING -> CONNECTING -> SENDING -> RECEIVING -> OVER
- *
- * Each phase has its deadline; WAITING (for a connection to have room) has only that of the whole.
- */
+/* One request and its response; timing.h has its phases. */
 #ifndef TRANSPORT_H2_CALL_H
 #define TRANSPORT_H2_CALL_H
 
@@ -17,14 +11,13 @@
 #include "facts.h"
 #include "head.h"
 #include "outgoing.h"
+#include "timing.h"
 
 struct connection;
 struct transport;
 
 /* What is held of a response that nobody reads: the window of its stream. */
 #define CALL_WINDOW_BYTES (1024u * 1024u)
-
-enum call_phase { CALL_WAITING, CALL_CONNECTING, CALL_SENDING, CALL_RECEIVING, CALL_OVER };
 
 struct call {
     struct transport *transport;
@@ -40,12 +33,7 @@ struct call {
     struct aq_error error; /* why it ended; status is AQ_OK if it did not, or ended well */
     struct facts *facts;   /* NULL: nobody will ask */
 
-    enum call_phase phase;
-    uint64_t phase_deadline_us; /* LOOP_NEVER if there is none */
-    uint64_t total_deadline_us;
-    uint32_t connect_timeout_ms;
-    uint32_t first_byte_timeout_ms;
-    uint32_t idle_timeout_ms;
+    struct timing timing;
 
     size_t consumed;  /* bytes read by the host since its window was looked at */
     uint64_t mark;    /* what its socket had queued before the request, once that is attempted */

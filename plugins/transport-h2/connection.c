@@ -9,8 +9,9 @@
 #include "pool.h"
 #include "transport.h"
 
-#define WINDOW_STEP_BYTES (64u * 1024u) /* nghttp2 gives a window back by halves: no need to ask it
-                                         * with every piece */
+#define WINDOW_STEP_BYTES \
+    (64u * 1024u)         /* nghttp2 gives a window back by halves: no need to ask it \
+                           * with every piece */
 #define PONG_US 15000000u /* how long a sign of life may take */
 
 void connection_want_work(struct connection *connection)
@@ -151,8 +152,8 @@ void connection_add(struct connection *connection, struct call *call)
 /* True if both sides have said all they had to say, or the stream is gone anyway. */
 static bool is_through(const struct call *call)
 {
-    return call->closed || (call->phase == CALL_OVER && call->error.status == AQ_OK &&
-                            call->outgoing.body_sent == call->outgoing.body_len);
+    return call->closed || (call->timing.phase == CALL_OVER && call->error.status == AQ_OK &&
+                            upload_is_sent(&call->outgoing.body));
 }
 
 void connection_remove(struct connection *connection, struct call *call)

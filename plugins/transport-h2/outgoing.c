@@ -130,20 +130,6 @@ static aq_status copy_fields(struct outgoing *outgoing, const struct aq_request 
     return AQ_OK;
 }
 
-static aq_status copy_body(struct outgoing *outgoing, struct aq_bytes body)
-{
-    if (body.len == 0) {
-        return AQ_OK;
-    }
-    outgoing->body = malloc(body.len);
-    if (!outgoing->body) {
-        return AQ_E_NOMEM;
-    }
-    memcpy(outgoing->body, body.ptr, body.len);
-    outgoing->body_len = body.len;
-    return AQ_OK;
-}
-
 aq_status outgoing_init(struct outgoing *outgoing, const struct aq_request *request,
                         struct aq_error *err)
 {
@@ -158,7 +144,7 @@ aq_status outgoing_init(struct outgoing *outgoing, const struct aq_request *requ
                          "the URL must be https://host[:port]/..., without user name");
     }
     if (copy_fields(outgoing, request, &url) != AQ_OK ||
-        copy_body(outgoing, request->body) != AQ_OK) {
+        upload_init(&outgoing->body, request->body) != AQ_OK) {
         return fault_set(err, AQ_E_NOMEM, "request", "out of memory");
     }
     return AQ_OK;
@@ -172,31 +158,9 @@ void outgoing_forget_fields(struct outgoing *outgoing)
     outgoing->fields = NULL;
 }
 
-static void forget_body(struct outgoing *outgoing)
-{
-    memory_free(outgoing->body, outgoing->body_len);
-    outgoing->body = NULL;
-}
-
-size_t outgoing_read(struct outgoing *outgoing, uint8_t *buf, size_t cap)
-{
-    size_t len = outgoing->body_len - outgoing->body_sent;
-    if (len > cap) {
-        len = cap;
-    }
-    if (len) {
-        memcpy(buf, outgoing->body + outgoing->body_sent, len);
-        outgoing->body_sent += len;
-    }
-    if (outgoing->body_sent == outgoing->body_len) {
-        forget_body(outgoing);
-    }
-    return len;
-}
-
 void outgoing_done(struct outgoing *outgoing)
 {
     outgoing_forget_fields(outgoing);
-    forget_body(outgoing);
+    upload_done(&outgoing->body);
     *outgoing = (struct outgoing){ 0 };
 }

@@ -6,6 +6,7 @@
 #include <amazonq/plugin.h>
 #include <nghttp2/nghttp2.h>
 
+#include "upload.h"
 #include "url.h"
 
 struct outgoing {
@@ -14,9 +15,7 @@ struct outgoing {
     size_t text_size;
     nghttp2_nv *fields; /* pseudo-header fields first */
     size_t field_count;
-    uint8_t *body;
-    size_t body_len;
-    size_t body_sent;
+    struct upload body;
 };
 
 /* Check and copy a request. On failure *outgoing can still be given to outgoing_done. */
@@ -25,9 +24,6 @@ aq_status outgoing_init(struct outgoing *outgoing, const struct aq_request *requ
 
 /* The fields have been sent: wipe and free them. Twice is fine. */
 void outgoing_forget_fields(struct outgoing *outgoing);
-
-/* Copy the next bytes of the body to buf, return how many; the last ones are forgotten, too. */
-size_t outgoing_read(struct outgoing *outgoing, uint8_t *buf, size_t cap);
 
 void outgoing_done(struct outgoing *outgoing);
 

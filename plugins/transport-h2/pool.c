@@ -10,9 +10,8 @@ void pool_join(struct call *call)
 {
     call->connection = NULL;
     call->stream_id = 0;
-    if (call->phase != CALL_OVER) {
-        call->phase = CALL_WAITING;
-        call->phase_deadline_us = LOOP_NEVER;
+    if (call->timing.phase != CALL_OVER) {
+        timing_enter(&call->timing, CALL_WAITING, call->transport->now_us);
     }
     call->queued = true;
     call->transport->moved = true;

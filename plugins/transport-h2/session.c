@@ -238,8 +238,8 @@ static ssize_t read_body(nghttp2_session *ng, int32_t stream_id, uint8_t *buf, s
     if (!call) {
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
-    const size_t len = outgoing_read(&call->outgoing, buf, cap);
-    if (call->outgoing.body_sent == call->outgoing.body_len) {
+    const size_t len = upload_read(&call->outgoing.body, buf, cap);
+    if (upload_is_sent(&call->outgoing.body)) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
     }
     call_sent_some(call);
@@ -334,7 +334,7 @@ aq_status session_submit(struct session *session, struct call *call)
     const struct outgoing *outgoing = &call->outgoing;
     const nghttp2_data_provider body = { .read_callback = read_body };
     int32_t id = nghttp2_submit_request(session->ng, NULL, outgoing->fields, outgoing->field_count,
-                                        outgoing->body_len ? &body : NULL, NULL);
+                                        outgoing->body.len ? &body : NULL, NULL);
     if (id < 0) {
         return id == NGHTTP2_ERR_NOMEM ? AQ_E_NOMEM : AQ_E_STATE;
     }

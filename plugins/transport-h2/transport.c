@@ -8,6 +8,7 @@
 #include "forks.h"
 #include "memory.h"
 #include "pool.h"
+#include "request.h"
 
 bool transport_is_forked(const struct transport *transport)
 {
@@ -148,17 +149,11 @@ static void report_ready(struct transport *transport)
     }
 }
 
-static aq_status refuse_child(struct aq_error *err)
-{
-    return fault_set(err, AQ_E_FORKED, "transport-h2",
-                     "belongs to the parent of this process, make a client of your own");
-}
-
 static aq_status transport_step(void *self, struct aq_error *err)
 {
     struct transport *transport = self;
     if (transport_is_forked(transport)) {
-        return refuse_child(err);
+        return fault_forked(err, "transport-h2");
     }
     transport->now_us = loop_now_us(&transport->loop);
     transport->stepping = true;
@@ -180,13 +175,11 @@ static aq_status transport_start(void *self, const struct aq_request *request, v
                                  void **ret_call, struct aq_error *err)
 {
     struct transport *transport = self;
-    struct aq_request known = { 0 };
     struct call *call = NULL;
     if (transport_is_forked(transport)) {
-        return refuse_child(err);
+        return fault_forked(err, "transport-h2");
     }
-    memcpy(&known, request,
-           request->struct_size < sizeof(known) ? request->struct_size : sizeof(known));
+    const struct aq_request known = request_known(request);
     aq_status st = call_start(transport, &known, cookie, &call, err);
     if (st == AQ_OK) {
         *ret_call = call;
@@ -204,7 +197,7 @@ static aq_status transport_read(void *call, uint8_t *buf, size_t cap, size_t *re
 {
     const struct call *known = call;
     if (transport_is_forked(known->transport)) { /* reading tells the peer that there is room */
-        return refuse_child(err);
+        return fault_forked(err, "transport-h2");
     }
     return call_read(call, buf, cap, ret_len, err);
 }
