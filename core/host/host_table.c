@@ -81,6 +81,25 @@ aq_status host_breach(const struct host_table *h, struct aq_error *err, const ch
                      loader_kind_name(h->plugin->info.kind), h->plugin->info.name, what);
 }
 
+/* A person who reads of a path must know which variable, or whose settings, named it: append that.
+ */
+static void host_add_origin(const struct host_table *h, const char *text, struct buf *out)
+{
+    bool transport = h->plugin->info.kind == AQ_PLUGIN_TRANSPORT;
+    for (uint32_t i = 0; transport && h->chosen && i < h->value_count; i++) {
+        const struct settings_value *chosen = &h->chosen[i];
+        const struct aq_str path = h->values[i].text;
+        bool named = chosen->variable.len || chosen->origin == SETTINGS_FILE;
+        if (named && path.len > 1 && plugin_setting(h->plugin, i).type == AQ_SETTING_PATH &&
+            strstr(text, path.ptr)) {
+            buf_add(out, AQ_STR(" (the path is "));
+            settings_place(h->settings, chosen, out);
+            buf_add_char(out, ')');
+            return;
+        }
+    }
+}
+
 /* least: the last of the groups of statuses that the function may return */
 static aq_status host_judge(struct host_table *h, const char *function, aq_status least,
                             aq_status most, aq_status st, struct aq_error *err)
@@ -102,8 +121,10 @@ static aq_status host_judge(struct host_table *h, const char *function, aq_statu
                          aq_status_name(st));
     }
     struct aq_error said = *err;
+    AUTO(buf) struct buf origin = BUF(sizeof(said.text));
     said.text[sizeof(said.text) - 1] = '\0';
-    error_set(err, st, "%s", said.text); /* printable from here on */
+    host_add_origin(h, said.text, &origin);
+    error_set(err, st, "%s%.*s", said.text, AQ_STR_ARG(buf_str(&origin))); /* printable now */
     err->sys = said.sys;
     err->http = said.http;
     err->flags = said.flags;
@@ -219,6 +240,7 @@ static aq_status host_table_settings(struct host_table *h, const struct plugin *
     for (uint32_t i = 0; i < h->value_count; i++) {
         struct aq_setting setting = plugin_setting(plugin, i);
         struct settings_value chosen = host_table_choose(plugin, settings, &setting, values, count);
+        h->chosen[i] = chosen;
         aq_status st = host_table_value(h, plugin, settings, &setting, chosen, &h->values[i], err);
         if (st != AQ_OK) {
             return st;
@@ -277,8 +299,10 @@ aq_status host_table_init(struct host_table *h, const struct plugin *plugin,
         .ready = host_ready,
     };
     h->value_count = plugin->info.setting_count;
+    h->settings = settings;
     h->values = alloc_array(h->value_count, sizeof(*h->values));
-    if (!h->values) {
+    h->chosen = alloc_array(h->value_count, sizeof(*h->chosen));
+    if (!h->values || !h->chosen) {
         return error_nomem(err, "settings");
     }
     aq_status st = host_table_check_keys(plugin, settings, err);
@@ -301,6 +325,7 @@ aq_status host_table_init(struct host_table *h, const struct plugin *plugin,
 void host_table_done(struct host_table *h)
 {
     alloc_free(h->values, h->value_count * sizeof(*h->values));
+    alloc_free(h->chosen, h->value_count * sizeof(*h->chosen));
     buf_done(&h->texts);
     *h = (struct host_table){ 0 };
 }

@@ -29,6 +29,8 @@ struct host_table {
     void *ready_ctx;
     const char *breach; /* what the plugin did wrong with a function of ours; for host_result */
     struct aq_setting_value *values;
+    struct settings_value *chosen; /* where those come from */
+    const struct settings *settings;
     uint32_t value_count;
     struct buf texts;
 };
@@ -43,7 +45,8 @@ struct host_value {
 
 /*
  * What a plugin's function returned, judged: a breach of the contract becomes AQ_E_PLUGIN, a
- * failure without a text gets one, and a text becomes one printable line. err was cleared before.
+ * failure without a text gets one, and a text becomes one printable line, which says where a path
+ * in it comes from unless the caller gave it. err was cleared before.
  *
  * most  the greatest status the function may return: AQ_OK, AQ_AGAIN or AQ_END
  */

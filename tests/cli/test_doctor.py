@@ -153,6 +153,20 @@ def test_a_bad_certificate_is_named_with_its_reason(
         assert "AWS_CA_BUNDLE" in found["fix"]
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_an_error_about_certificates_names_the_variable_that_chose_them(away, authority, transport):
+    ask = ("chat", "--no-interactive", "hello", "--transport", transport, "--endpoint")
+    with tls_server(authority.of_a_stranger()) as url:
+        unknown = away.run(*ask, url)
+        by_option = away.run(*ask, url, "--ca-bundle", authority.path)
+        away.env["SSL_CERT_FILE"] = "/nowhere/ca.pem"
+        missing = away.run(*ask, url)
+    assert unknown.err.endswith("--ca-bundle (the path is from SSL_CERT_FILE)\n")
+    assert by_option.err.endswith("--ca-bundle\n")
+    assert missing.code == 2
+    assert missing.err.endswith(" or --ca-bundle (the path is from SSL_CERT_FILE)\n")
+
+
 def test_an_option_is_named_as_such(away, authority):
     away.env["SSL_CERT_FILE"] = "/nowhere"
     with tls_server(authority.of_a_stranger()) as url:
