@@ -4,6 +4,7 @@
 import json
 import os
 import socket
+import sqlite3
 
 import pytest
 from peers import HOST, Authority, Proxy, tls_server
@@ -261,6 +262,30 @@ def test_a_database_that_others_can_read_is_a_warning_with_the_command_that_mend
     assert found["fix"] == "Run: chmod 600 ~/data/amazon-q/data.sqlite3"
 
 
+def test_a_journal_and_a_wal_are_told(online, login):
+    connection = sqlite3.connect(online.db)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("CREATE TABLE other (a)")
+    connection.commit()
+    try:
+        found = Sheet(online).one("store.file")
+    finally:
+        connection.close()
+    assert (found["status"], ", with a WAL" in found["what"]) == ("ok", True)
+
+
+def test_somebody_who_refreshes_at_this_moment_is_told(online, service):
+    service.seed(online.db, expires_in=-100)
+    service.fault("CreateToken:refresh_token", hold="before")
+    other = online.start("user", "export-token", "--quiet")
+    service.wait("CreateToken:refresh_token", held=1)
+    found = Sheet(online).one("store.save")
+    service.release()
+    other.communicate(timeout=30)
+    assert (found["status"], other.returncode) == ("ok", 0)
+    assert "another process is refreshing the login at this moment" in found["what"]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_database_that_cannot_be_written_is_found_before_a_token_is_spent(online, login):
     online.db.chmod(0o400)
@@ -316,8 +341,10 @@ def test_a_chat_finds_the_site_that_takes_the_login_and_remembers_it(q, service,
         q.env.update({"HTTPS_PROXY": f"http://{HOST}:{proxy.port}", "SSL_CERT_FILE": service.ca})
         args = ("chat", "--no-interactive", "hello", "--transport", transport)
         for _ in range(2):
-            result = q.run(*args)
-            assert (result.code, result.err) == (0, "")
+            result = q.run(*args, "-v")
+            assert result.code == 0
+            moved = "info: service: the login was not accepted (HTTP 403), asking runtime."
+            assert (moved in result.err) == (len(proxy.asked) == 2)
     assert proxy.asked == [
         "q.us-east-1.amazonaws.com:443",
         "runtime.us-east-1.kiro.dev:443",
