@@ -73,4 +73,5 @@ install(
 install(
     DIRECTORY "${PROJECT_SOURCE_DIR}/examples"
     DESTINATION "${CMAKE_INSTALL_DOCDIR}"
-    COMPONENT development)
+    COMPONENT development
+    OPTIONAL) # neither the image nor the Python package is built with them

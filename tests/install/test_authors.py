@@ -132,6 +132,14 @@ def test_a_token_of_a_command_that_has_expired_is_left_to_its_keeper(prefix, sto
     assert "keeps the token, put a fresh one there" in result.stderr
 
 
+def test_the_store_in_rust_keeps_every_clause_of_the_conformance_suite(prefix, store_command, tmp_path):
+    command = tmp_path / "command"
+    command.write_text(f"#!/bin/sh\n{FOUND}\n", encoding="utf-8")
+    command.chmod(0o755)
+    run(prefix / "libexec/amazonq/check-plugin", store_command, "--setting",
+        f"command={command} amazonq/{{}}", env={"HOME": str(tmp_path), **TOOLS})
+
+
 def test_pkg_config_names_the_plugin_directory_also_after_a_move(prefix, libdir):
     named = run("pkg-config", "--variable=plugindir", "amazonq",
                 env=TOOLS | {"PKG_CONFIG_PATH": str(libdir / "pkgconfig")}).strip()
