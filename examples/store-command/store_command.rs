@@ -67,7 +67,8 @@ extern "C" fn close(store: *mut c_void) {
     }
 }
 
-fn read_all(child: &mut Child) -> Option<mpsc::Receiver<std::io::Result<Secret>>> {
+/// All that the command prints, read by a thread, as it may never come to an end.
+fn read_all(child: &mut Child, timeout: Duration) -> Option<std::io::Result<Secret>> {
     let (sender, receiver) = mpsc::channel();
     let mut output = child.stdout.take()?;
     let reader = move || {
@@ -81,7 +82,10 @@ fn read_all(child: &mut Child) -> Option<mpsc::Receiver<std::io::Result<Secret>>
         };
         let _ = sender.send(result);
     };
-    std::thread::Builder::new().spawn(reader).ok().map(|_| receiver)
+    let thread = std::thread::Builder::new().spawn(reader).ok()?;
+    let value = receiver.recv_timeout(timeout).ok()?;
+    thread.join().ok()?;
+    Some(value)
 }
 
 /// What the command prints, without the ends of lines at its end; None if there is no such value.
@@ -90,22 +94,22 @@ fn ask(store: &Store, key: &str) -> Result<Option<Secret>, String> {
     command.args(store.words[1..].iter().map(|word| word.replace("{}", key)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| error.to_string())?;
-    let value = read_all(&mut child).map(|receiver| receiver.recv_timeout(store.timeout));
-    if !matches!(value, Some(Ok(_))) {
+    let value = read_all(&mut child, store.timeout);
+    if value.is_none() {
         let _ = child.kill();
     }
     let status = child.wait().map_err(|error| error.to_string())?;
     match value {
-        Some(Ok(Ok(value))) if value.len > STORE_VALUE_MAX => Err("printed more than a token".to_string()),
-        Some(Ok(Ok(mut value))) if status.success() => {
+        Some(Ok(value)) if value.len > STORE_VALUE_MAX => Err("printed more than a token".to_string()),
+        Some(Ok(mut value)) if status.success() => {
             while value.len > 0 && b"\r\n".contains(&value.bytes[value.len - 1]) {
                 value.len -= 1;
             }
             Ok(Some(value))
         }
-        Some(Ok(_)) if status.code() == Some(1) => Ok(None),
-        Some(Ok(_)) => Err(format!("failed ({})", status)),
-        _ => Err(format!("took more than {} s", store.timeout.as_secs())),
+        Some(_) if status.code() == Some(1) => Ok(None),
+        Some(_) => Err(format!("failed ({})", status)),
+        None => Err(format!("took more than {} s", store.timeout.as_secs())),
     }
 }
 
@@ -116,7 +120,7 @@ extern "C" fn get(store: *mut c_void, key: Bytes, sink: *mut c_void, err: *mut E
     let answer = std::panic::catch_unwind(|| text_of(key).map_or(Ok(None), |text| ask(store, text)));
     match answer.unwrap_or_else(|_| Err("met a mistake of this plugin".to_string())) {
         Ok(Some(value)) => (host.put)(host.ctx, sink, key, Bytes { ptr: value.bytes.as_ptr(), len: value.len }),
-        Ok(None) => fail(err, E_NOTFOUND, "no such value"),
+        Ok(None) => fail(err, E_NOTFOUND, "store command: no such value"),
         Err(what) => fail(err, E_UNAVAILABLE, &format!("{}: {}, try it in a terminal", store.words[0], what)),
     }
 }

@@ -89,8 +89,9 @@ def store_command(libdir, tmp_path_factory):
     return folder / "store-command.so"
 
 
-def ask(prefix, store, folder, script, **settings):
+def ask(prefix, store, folder, script, timeout_s=60):
     """What q says when the command is this script."""
+    settings = {"store.command.timeout_s": timeout_s}
     command = folder / "command"
     command.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     command.chmod(0o755)
@@ -122,7 +123,7 @@ def test_a_store_in_rust_exports_its_entry_alone_and_hands_out_what_a_command_pr
 ])
 def test_a_command_that_has_no_token_is_an_error_that_says_why(prefix, store_command, tmp_path, script, code,
                                                                said):
-    result = ask(prefix, store_command, tmp_path, script, **{"store.command.timeout_s": 1})
+    result = ask(prefix, store_command, tmp_path, script, timeout_s=1 if "sleep" in script else 60)
     assert said in result.stderr
     assert (result.returncode, result.stdout) == (code, "")
 
@@ -137,7 +138,7 @@ def test_the_store_in_rust_keeps_every_clause_of_the_conformance_suite(prefix, s
     command.write_text(f"#!/bin/sh\n{FOUND}\n", encoding="utf-8")
     command.chmod(0o755)
     run(prefix / "libexec/amazonq/check-plugin", store_command, "--setting",
-        f"command={command} amazonq/{{}}", env={"HOME": str(tmp_path), **TOOLS})
+        f"command={command} amazonq/{{}}", "--setting", "timeout_s=60", env={"HOME": str(tmp_path), **TOOLS})
 
 
 def test_pkg_config_names_the_plugin_directory_also_after_a_move(prefix, libdir):
