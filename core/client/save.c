@@ -171,15 +171,17 @@ static aq_status save_watch(struct save *s, struct aq_error *err)
         .expected = buf_bytes(&s->fresh),
         .action = AQ_CHANGE_REMOVE,
     };
-    bool has_time = save_has_time(s);
+    uint64_t now_us = clock_now_us();
+    bool is_over = now_us >= s->restored_us + SAVE_WATCH_US;
+    s->again_us = now_us + SAVE_POLL_US;
     if (store_get(s->login->store, source->registration_key, &json, err) != AQ_E_NOTFOUND) {
-        return has_time && clock_now_us() < s->restored_us + SAVE_WATCH_US ? AQ_AGAIN : AQ_OK;
+        return is_over ? AQ_OK : AQ_AGAIN;
     }
     aq_status st = store_commit(s->login->store, &change, 1, err);
     if (st == AQ_E_CHANGED) {
         return save_replaced(err);
     }
-    return st == AQ_OK || !has_time ? save_removed(err) : AQ_AGAIN;
+    return st == AQ_OK || is_over ? save_removed(err) : AQ_AGAIN;
 }
 
 /*

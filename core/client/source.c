@@ -155,8 +155,9 @@ static aq_status source_unreadable(struct source_login *login, struct aq_error *
     if (store_can_refresh(login->store)) {
         return error_set(err, AQ_E_CORRUPT, "%s, log in again", why.text);
     }
-    const char *what = strstr(why.text, "': "); /* behind the name of a row, which it has none */
-    return store_refuse_value(login->store, what ? what + 3 : why.text, err);
+    /* behind "stored login 'KEY': ", because it has none */
+    size_t behind = AQ_STR("stored login '").len + login->source->token_key.len + strlen("': ");
+    return store_refuse_value(login->store, why.text + behind, err);
 }
 
 aq_status source_take(struct source_login *login, struct buf *json, struct aq_error *err)

@@ -239,15 +239,16 @@ static aq_status store_commit_patiently(struct store *s, struct writing *w, stru
 /* Nobody needs longer than a commit, so whoever still has the lock when the time is over hangs. */
 static aq_status store_enter_commit(struct store *s, struct aq_error *err)
 {
-    aq_status st;
-    while ((st = lock_try(&s->commit, &s->bus, err)) == AQ_AGAIN) {
-        if (g_cancellable_is_cancelled(s->bus.deadline)) {
-            return fail(err, AQ_E_BUSY,
-                        "keyring: another process is saving and does not come to an end, try "
-                        "again");
-        }
+    aq_status st = lock_try(&s->commit, &s->bus, err);
+    bool was_held = st == AQ_AGAIN;
+    while (st == AQ_AGAIN && !g_cancellable_is_cancelled(s->bus.deadline)) {
         g_usleep(COMMIT_POLL_US);
         g_main_context_iteration(s->bus.context, FALSE);
+        st = lock_try(&s->commit, &s->bus, err);
+    }
+    if (st != AQ_OK && was_held && g_cancellable_is_cancelled(s->bus.deadline)) {
+        return fail(err, AQ_E_BUSY,
+                    "keyring: another process is saving and does not come to an end, try again");
     }
     return st;
 }

@@ -415,6 +415,76 @@ static void without_memory_nothing_is_lost(void **state)
     }
 }
 
+static void what_cannot_be_read_here_is_not_moved(void **state)
+{
+    struct fixture *f = *state;
+    fake_store_fail(FAKE_OPEN, 0, 1, AQ_E_DENIED);
+    assert_int_equal(migrate(f, 0), AQ_E_DENIED);
+    fixture_put(TOKEN_KEY, "broken");
+    assert_int_equal(migrate(f, AQ_MIGRATE_PURGE), AQ_E_CORRUPT);
+    assert_null(in_database(TOKEN_KEY));
+}
+
+static void plugins_that_cannot_be_loaded_end_it(void **state)
+{
+    struct fixture *f = *state;
+    struct aq_client *installed = other;
+    setenv("Q_STORE", "there-is-no-such-store", 1);
+    other = support_client();
+    aq_status to = migrate(f, 0);
+    fixture_drop(f);
+    struct aq_client *from = f->client;
+    f->client = other;
+    other = installed;
+    aq_status st = migrate(f, 0);
+    fixture_drop(f);
+    unsetenv("Q_STORE");
+    aq_client_free(f->client);
+    f->client = from;
+    assert_int_equal(to, AQ_E_PLUGIN);
+    assert_int_equal(st, AQ_E_PLUGIN);
+}
+
+static void a_token_without_a_refresh_token_is_no_danger_in_two_places(void **state)
+{
+    struct fixture *f = *state;
+    fixture_put(TOKEN_KEY,
+                "{\"access_token\":\"access-1\",\"expires_at\":\"2099-01-01T00:00:00Z\"}");
+    assert_int_equal(migrate(f, 0), AQ_END);
+    assert_string_equal(f->warning, "");
+    assert_same(TOKEN_KEY);
+}
+
+static void a_refresh_of_the_same_client_is_waited_for(void **state)
+{
+    struct fixture *f = *state;
+    fixture_login(-5, 1);
+    fixture_play(f, "sleep 2000\n" REFRESH_OK);
+    fixture_send(f);
+    struct aq_op *refresh = f->op;
+    f->op = NULL;
+    assert_int_equal(migrate(f, AQ_MIGRATE_PURGE), AQ_END);
+    assert_string_equal(f->access, "access-2");
+    fixture_drop(f);
+    f->op = refresh;
+}
+
+static void a_child_that_was_forked_meanwhile_leaves_the_locks_alone(void **state)
+{
+    struct fixture *f = *state;
+    int ended = 0;
+    fake_store_fail(FAKE_LOCK, 0, 1, AQ_E_IO);
+    assert_int_equal(migrate(f, AQ_MIGRATE_PURGE), AQ_E_IO);
+    pid_t child = fork();
+    if (child == 0) {
+        aq_op_free(f->op);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &ended, 0), child);
+    assert_int_equal(ended, 0);
+    assert_int_equal(migrate(f, AQ_MIGRATE_PURGE), AQ_END);
+}
+
 /* ---- the caller ---- */
 
 static void a_caller_that_asks_for_nonsense_is_refused(void **state)
@@ -483,6 +553,11 @@ int main(void)
         TO_FAKE(a_commit_that_fails_after_it_was_done_counts_as_done),
         TO_FAKE(what_was_done_is_not_believed_when_it_cannot_be_read),
         TO_FAKE(without_memory_nothing_is_lost),
+        FROM_FAKE(what_cannot_be_read_here_is_not_moved),
+        TO_FAKE(plugins_that_cannot_be_loaded_end_it),
+        TO_FAKE(a_token_without_a_refresh_token_is_no_danger_in_two_places),
+        TO_FAKE(a_refresh_of_the_same_client_is_waited_for),
+        TO_FAKE(a_child_that_was_forked_meanwhile_leaves_the_locks_alone),
         TO_FAKE(a_caller_that_asks_for_nonsense_is_refused),
         TO_FAKE(freed_at_any_moment_it_holds_no_lock),
         TO_FAKE(in_a_forked_child_it_says_so),

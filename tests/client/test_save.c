@@ -156,6 +156,20 @@ static void a_registration_that_cannot_be_looked_at_is_not_gone(void **state)
     assert_string_equal(f->access, "access-2");
 }
 
+static void a_row_that_cannot_be_put_back_at_once_is_put_back_later(void **state)
+{
+    struct fixture *f = *state;
+    fixture_login(-5, 1);
+    fixture_play(f, "wait 2\n" REFRESH_OK);
+    fixture_send(f);
+    fixture_remove(TOKEN_KEY);
+    fake_store_fail(FAKE_COMMIT, 2, 1, AQ_E_BUSY); /* twice it looks for its predecessor */
+    assert_int_equal(fixture_finish(f), AQ_END);
+    assert_string_equal(f->access, "access-2");
+    fixture_assert_row("access-2");
+    assert_null(spilled());
+}
+
 static void a_row_that_cannot_be_removed_is_given_up_in_time(void **state)
 {
     struct fixture *f = *state;
@@ -459,6 +473,7 @@ int main(void)
         FAKE_CASE(a_row_that_was_put_back_into_a_slow_logout_goes_again),
         FAKE_CASE(what_somebody_else_made_of_it_stays),
         FAKE_CASE(a_registration_that_cannot_be_looked_at_is_not_gone),
+        FAKE_CASE(a_row_that_cannot_be_put_back_at_once_is_put_back_later),
         FAKE_CASE(a_row_that_cannot_be_removed_is_given_up_in_time),
         CASE(a_login_is_not_put_back_while_another_one_begins),
         FAKE_CASE(a_login_is_not_put_back_before_the_registration_was_seen),

@@ -178,6 +178,37 @@ def refuses_all_keys(keyring):
     keyring.habits["OpenSession"] = refuses("org.freedesktop.DBus.Error.InvalidArgs")
 
 
+def finds_too_much(keyring):
+    """What matches half of the attributes, or has them with other values."""
+    wrong = {"xdg:schema": "org.libamazonq.Login", "application": "amazonq", "login": "other"}
+    secret = (dbus.ObjectPath(ROOT + "/session/1"), b"", b"{}", "")
+    for i, attributes in enumerate((wrong, {"application": "amazonq"}, {})):
+        path = f"{COLLECTION}/other{i}"
+        keyring.items[path] = Item(keyring, path, attributes, secret)
+
+
+def does_not_say_whose_it_is(keyring):
+    finds_too_much(keyring)
+    keyring.habits["Attributes"] = refuses("org.example.Odd")
+
+
+def does_not_search(keyring):
+    keyring.habits["SearchItems"] = refuses("org.example.Odd")
+
+
+def does_not_unlock(keyring):
+    keyring.locked = True
+    keyring.habits["Unlock"] = refuses("org.example.Odd")
+
+
+def does_not_delete(keyring):
+    keyring.habits["Delete"] = refuses("org.example.Odd")
+
+
+def holds_no_text(keyring):
+    keyring.habits["GetSecret"] = lambda call, result: (*result[:2], b"\xff{", "")
+
+
 def keeps_what_it_had(keyring):
     keyring.habits["SetSecret"] = lambda call, result: "not taken"
 

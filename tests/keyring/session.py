@@ -27,7 +27,7 @@ EMPTY_BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configu
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>session</type><listen>unix:dir={dir}</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/>
-<allow own="*"/></policy></busconfig>
+<allow own="*"/>{rules}</policy></busconfig>
 """
 
 
@@ -46,7 +46,7 @@ def missing():
 class Session:
     """Attributes: home, env (for programs of the session), keyring (the process we started)."""
 
-    def __init__(self, home, starts_services=True, **env):
+    def __init__(self, home, starts_services=True, rules="", **env):
         self.home = Path(home)
         self.runtime = self.home / "run"
         self.runtime.mkdir(mode=0o700)
@@ -54,16 +54,16 @@ class Session:
         self.env["XDG_RUNTIME_DIR"] = str(self.runtime)
         self.env.update(env)
         self.keyring = self._connection = None
-        self.bus = self._start_bus(starts_services)
+        self.bus = self._start_bus(starts_services, rules)
 
-    def _start_bus(self, starts_services):
+    def _start_bus(self, starts_services, rules):
         reader, writer = os.pipe()
         command = [*WITH_US, "dbus-daemon", "--nofork", "--nopidfile", f"--print-address={writer}"]
         if starts_services:
             command.append("--session")
         else:
             config = self.home / "bus.conf"
-            config.write_text(EMPTY_BUS.format(dir=self.runtime))
+            config.write_text(EMPTY_BUS.format(dir=self.runtime, rules=rules))
             command.append(f"--config-file={config}")
         with open(self.home / "bus.log", "ab") as log:
             process = subprocess.Popen(command, env=self.env, pass_fds=[writer], stderr=log)

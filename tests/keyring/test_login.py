@@ -5,7 +5,8 @@ import json
 
 import pytest
 from command import TOKEN_KEY
-from conftest import KEYRING, put_login
+from conftest import KEYRING, command_in, put_login
+from session import Session
 from stored import EXPORT, REFRESH, assert_nowhere_in_plain, in_keyring, token_in_keyring
 
 
@@ -78,6 +79,33 @@ def test_with_and_without_a_runtime_directory_one_process_asks(q, service, varia
     for process in running:
         process.communicate()
     assert service.calls(REFRESH) == 1
+
+
+def test_in_a_sandbox_whose_bus_lets_nobody_own_names_the_file_excludes(home, service):
+    deny = '<deny own_prefix="org.libamazonq"/>'
+    with Session(home, starts_services=False, rules=deny) as session:
+        session.start_keyring()
+        q = command_in(session, service)
+        put_login(q, service, expires_in=-60)
+        service.fault(REFRESH, hold="before")
+        running = [q.start(*EXPORT, *KEYRING) for _ in range(4)]
+        service.wait(REFRESH, held=1)
+        service.release()
+        ends = [process.communicate(timeout=60) for process in running]
+        assert [process.returncode for process in running] == [0] * 4, ends
+        assert service.calls(REFRESH) == 1
+
+        del q.env["XDG_RUNTIME_DIR"]  # nothing is left that could exclude others
+        result = q.run(*EXPORT, *KEYRING, "--force-refresh")
+        assert result.code == 3 and "could not be saved" in result.err
+        assert service.calls(REFRESH) == 1
+
+
+def test_the_bus_is_found_in_the_runtime_directory(q, session, login):
+    address = q.env.pop("DBUS_SESSION_BUS_ADDRESS")
+    socket = address.partition("=")[2].partition(",")[0]
+    (session.runtime / "bus").symlink_to(socket)
+    assert q.run(*EXPORT, *KEYRING).json["access_token"] == login["access_token"]
 
 
 def test_a_failed_refresh_leaves_the_item_as_it_was(q, session, service):

@@ -45,7 +45,9 @@ def refused(q, *args, says):
     assert len(result.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("habits", [(), ("loses_sessions",), ("refuses_two_keys",)])
+@pytest.mark.parametrize(
+    "habits", [(), ("loses_sessions",), ("refuses_two_keys",), ("finds_too_much",)]
+)
 def test_a_login_moves_in_is_refreshed_and_moves_out(odd, service, habits):
     q = odd(*habits)
     service.seed(q.db, unknown_member=True)
@@ -70,6 +72,9 @@ def test_what_was_saved_is_read_back_with_another_session_if_need_be(odd, servic
         ("refuses_all_keys", "see the log of its service"),
         ("has_no_lock", "its service has no property Locked, update it"),
         ("stays_locked", "keyring: is locked, unlock it"),
+        ("does_not_unlock", "keyring: as it was told, try again"),
+        ("does_not_search", "keyring: as it was told, try again"),
+        ("does_not_say_whose_it_is", "keyring: as it was told, try again"),
         ("is_late", "keyring: timeout, its service did not answer within 3 s"),
     ],
 )
@@ -92,6 +97,21 @@ def test_what_stands_in_the_way_of_saving_is_named_and_the_login_stays(odd, serv
     seeded = in_database(q)
     refused(q, *MOVE, says=says)
     assert in_database(q) == seeded
+
+
+def test_what_cannot_be_deleted_is_not_logged_out_of(odd, service):
+    q = odd("does_not_delete")
+    service.seed(q.db)
+    assert q.run(*MOVE).code == 0
+    refused(q, "logout", *KEYRING, says="keyring: as it was told")
+    assert q.run(*WHOAMI).code == 0
+
+
+def test_an_item_that_holds_no_text_is_named(odd, service):
+    q = odd("holds_no_text")
+    service.seed(q.db)
+    refused(q, *MOVE, says="keyring: does not hold what was saved in it")
+    refused(q, *WHOAMI, says="holds something else, delete it and log in again")
 
 
 def test_a_session_that_is_always_lost_is_given_up(odd, service):

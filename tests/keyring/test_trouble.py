@@ -124,6 +124,16 @@ def test_a_service_that_hangs_while_the_answer_comes_gets_the_new_token_later(q,
     assert token_in_keyring(session)["access_token"].encode() in out
 
 
+def test_somebody_who_saves_for_ever_is_not_waited_for(q, session, service):
+    put_login(q, service)
+    before = in_keyring(session)
+    session.connection().request_name("org.libamazonq.Keyring1.Commit.default")
+    result = q.run("logout", *KEYRING)
+    assert (result.code, result.out) == (3, "")
+    assert "another process is saving and does not come to an end, try again" in result.err
+    assert in_keyring(session) == before
+
+
 def test_a_library_file_is_never_a_fallback(q, session, login):
     q.env["SECRET_BACKEND"] = "file"
     q.env["SECRET_FILE_TEST_PATH"] = str(session.home / "fallback.keyring")
