@@ -47,12 +47,13 @@ class Screen:
             assert time.monotonic() < deadline, "no dialog came"
             time.sleep(0.02)
 
-    def answer(self, key, typed=""):
-        """Type and press, again if it came too early, until the dialog has gone."""
+    def answer(self, process, key, typed=""):
+        """Type and press, again if it came too early, until whoever wanted an answer has ended."""
         deadline = time.monotonic() + APPEARS_S
-        while found := self.dialogs():
-            assert time.monotonic() < deadline, "the dialog does not go"
-            self.press(found[0], key, typed)
+        while process.poll() is None:
+            assert time.monotonic() < deadline, "no answer is taken"
+            for window in self.dialogs():
+                self.press(window, key, typed)
             time.sleep(0.1)
 
     def press(self, window, key, typed):
@@ -92,7 +93,7 @@ def unlock(q, screen, first=PASSWORD):
         screen.wait_for_dialog(process)
         for window in screen.dialogs():
             screen.press(window, "Return", first)
-        screen.answer("Return", typed=PASSWORD)
+        screen.answer(process, "Return", typed=PASSWORD)
         code, out, err = end(process)
         if code == 0:
             return out
@@ -114,8 +115,7 @@ def test_the_right_password_opens_the_keyring_for_this_command_and_the_next(desk
 def test_whoever_cancels_is_told_so_and_loses_nothing(desktop, screen):
     session, q = desktop
     process = q.start(*ASK)
-    screen.wait_for_dialog(process)
-    screen.answer("Escape")
+    screen.answer(process, "Escape")
     code, out, err = end(process)
     assert (code, out) == (3, "")
     assert "keyring: was not unlocked when you were asked, try again" in err
