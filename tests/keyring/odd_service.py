@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """
-odd_service.py HABIT...: a keyring's service that does what no real one does when a test wants it to.
+odd_service.py HABIT...: a keyring's service that does what no real one does when a test wants it.
 
 It has one collection with items in memory, and sessions without encryption. HABITs are functions at
 the end of this file; without one it is as good as any. It ends with its bus, or its parent.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A service that loses sessions, refuses, lies, asks or is late: what is said, and nothing is lost."""
+"""A service that loses sessions, refuses, lies, asks or is late: it is said, and nothing is lost."""
 
 import subprocess
 from pathlib import Path

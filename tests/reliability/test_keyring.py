@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""R12: a keyring that is locked, gone, killed, stopped or late; a real gnome-keyring on a bus of its
-own. In time, with an error that says so, and with nothing lost or written elsewhere."""
+"""R12: a keyring that is locked, gone, killed, stopped or late; a real gnome-keyring on its own bus.
+In time, with an error that says so, and with nothing lost or written elsewhere."""
 
 import json
 import random
