@@ -46,7 +46,7 @@ const struct command command_table[COMMAND_COUNT] = {
     [COMMAND_SOURCES] = {
         .name = "user sources",
         .args = "",
-        .summary = "list the logins on this machine, and say which is used",
+        .summary = "list the logins there are, and say which is used",
         .details = "A star marks the login that is used.  Nothing is refreshed, and nobody is asked\n"
                    "anything.  Another store is looked at if it is named.  Formats: plain, json,\n"
                    "json-pretty.\n"

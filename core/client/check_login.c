@@ -159,9 +159,20 @@ static void check_save(const struct source_login *login, struct findings *f)
 
 /* ---- the login ---- */
 
-static const char *kind_of(const struct token *token)
+static const char *kind_of(const struct source_login *login)
 {
     static const struct aq_str builder_id = AQ_STR_INIT("https://view.awsapps.com/start");
+    const struct token *token = &login->token;
+    switch (source_kind(login->source, login->store, token)) {
+    case TOKEN_SOCIAL:
+        return "social (Google, GitHub)";
+    case TOKEN_EXTERNAL_IDP:
+        return "of an organisation (its own identity provider)";
+    case TOKEN_API_KEY:
+        return "an API key";
+    default:
+        break;
+    }
     bool organisation = token->start_url.len && !str_eq(token->start_url, builder_id);
     return organisation                 ? "of an organisation (IAM Identity Center)"
            : token->expires_at.len == 0 ? "a token that was handed in"
@@ -217,7 +228,7 @@ static void tell_login(struct check_login *login, struct findings *f)
     struct aq_str path = path_of(login->found.store);
     findings_add(f, AQ_FINDING_OK, "login", NULL, "%.*s, in store '%s': %s",
                  AQ_STR_ARG(login->found.source->name), login->found.store->plugin->info.name,
-                 kind_of(&login->found.token));
+                 kind_of(&login->found));
     if (path.len) {
         check_file(path.ptr, f);
     }

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "client/check.h"
 #include "wire/endpoint.h"
+#include "wire/renewal.h"
 #include "wire/timestamp.h"
 
 #include <limits.h>
@@ -39,16 +40,13 @@ void check_network_done(struct check_network *n, bool forked)
 /* The sign-in service, which is asked for new tokens. AQ_E_NOTFOUND: nobody asks it. */
 static aq_status sign_in_url(struct check_network *n, struct aq_error *err)
 {
-    struct settings_value named = settings_get(&n->client->settings, SETTINGS_OIDC_ENDPOINT);
     const struct source_login *login = &n->login->found;
-    struct aq_str region =
-        n->login->has_login && login->token.region.len ? login->token.region : AQ_STR("us-east-1");
+    enum token_kind kind = n->login->has_login ? login->source->kind : TOKEN_OIDC;
     if (n->login->has_login && (store_grants(login->store) || !store_can_refresh(login->store))) {
         return AQ_E_NOTFOUND;
     }
-    return named.text.len
-               ? endpoint_check(AQ_STR("sign-in endpoint"), named.text, true, &n->url, err)
-               : endpoint_oidc(AQ_STR("login"), region, &n->url, err);
+    return renewal_endpoint(AQ_STR("login"), kind, &login->token, AQ_STR("us-east-1"),
+                            source_endpoint(n->client, kind), &n->url, err);
 }
 
 /* A site of the service, or the one that the user named. */

@@ -236,10 +236,7 @@ static aq_status refresh_ask(struct refresh *r, struct aq_error *err)
 {
     AUTO(renewal) struct renewal renewal = { 0 };
     const struct source *source = r->login->source;
-    struct aq_str endpoint = settings_get(&r->op->client->settings, source->kind == TOKEN_SOCIAL
-                                                                        ? SETTINGS_SOCIAL_ENDPOINT
-                                                                        : SETTINGS_OIDC_ENDPOINT)
-                                 .text;
+    struct aq_str endpoint = source_endpoint(r->op->client, source->kind);
     aq_status st = renewal_write(source->token_key, source->kind, &r->login->token,
                                  &r->registration, endpoint, &renewal, err);
     if (st != AQ_OK) {

@@ -424,6 +424,13 @@ aq_status source_for_login(struct aq_client *client, const struct source **ret,
     return source_store(client, source, false, ret_store, err);
 }
 
+struct aq_str source_endpoint(const struct aq_client *client, enum token_kind kind)
+{
+    return settings_get(&client->settings,
+                        kind == TOKEN_SOCIAL ? SETTINGS_SOCIAL_ENDPOINT : SETTINGS_OIDC_ENDPOINT)
+        .text;
+}
+
 enum token_kind source_kind(const struct source *source, const struct store *store,
                             const struct token *token)
 {

@@ -90,6 +90,9 @@ aq_status source_reload(struct source_login *login, bool *ret_changed, struct aq
 aq_status source_replace(const struct source_login *login, struct aq_str expected,
                          struct aq_str value, struct aq_error *err);
 
+/* The sign-in service that the user named for logins of this kind; empty: none. */
+struct aq_str source_endpoint(const struct aq_client *client, enum token_kind kind);
+
 /* What a token is. Of one that somebody handed in the source knows less than the token itself. */
 enum token_kind source_kind(const struct source *source, const struct store *store,
                             const struct token *token);

@@ -17,39 +17,32 @@ void renewal_done(struct renewal *r)
     *r = (struct renewal){ 0 };
 }
 
-/* ---- OIDC ---- */
+/* ---- OIDC, social ---- */
 
-static aq_status oidc_write(struct aq_str key, const struct token *token,
-                            const struct registration *registration, struct aq_str endpoint,
-                            struct renewal *r, struct aq_error *err)
+static aq_status oidc_url(struct aq_str key, const struct token *token, struct aq_str region,
+                          struct aq_str endpoint, struct buf *url, struct aq_error *err)
 {
-    struct aq_str region = token->region.len ? token->region : registration->region;
-    aq_status st = endpoint.len
-                       ? endpoint_check(AQ_STR("sign-in endpoint"), endpoint, true, &r->url, err)
-                       : endpoint_oidc(key, region, &r->url, err);
-    buf_add(&r->url, AQ_STR(OIDC_TOKEN_PATH));
-    r->content_type = AQ_STR(OIDC_CONTENT_TYPE);
-    return st == AQ_OK ? oidc_refresh_body(registration, token->refresh_token, &r->body, err) : st;
+    return endpoint.len ? endpoint_check(AQ_STR("sign-in endpoint"), endpoint, true, url, err)
+                        : endpoint_oidc(key, token->region.len ? token->region : region, url, err);
 }
 
-/* ---- social ---- */
-
-static aq_status social_write(const struct token *token, struct aq_str endpoint, struct renewal *r,
-                              struct aq_error *err)
+static aq_status social_url(const struct token *token, struct aq_str endpoint, struct buf *url,
+                            struct aq_error *err)
 {
-    aq_status st = AQ_OK;
     if (endpoint.len) {
-        st = endpoint_check(AQ_STR("social sign-in endpoint"), endpoint, true, &r->url, err);
-    } else { /* token_parse has checked the region */
-        struct aq_str region = token->region.len ? token->region : AQ_STR(SOCIAL_REGION);
-        buf_printf(&r->url, "https://prod.%.*s.auth.desktop.kiro.dev", AQ_STR_ARG(region));
+        return endpoint_check(AQ_STR("social sign-in endpoint"), endpoint, true, url, err);
     }
-    buf_add(&r->url, AQ_STR("/refreshToken"));
-    buf_add(&r->body, AQ_STR("{\"refreshToken\":"));
-    buf_add_json(&r->body, token->refresh_token);
-    buf_add_char(&r->body, '}');
-    r->content_type = AQ_STR("application/json");
-    return st;
+    struct aq_str region = token->region.len ? token->region : AQ_STR(SOCIAL_REGION);
+    buf_printf(url, "https://prod.%.*s.auth.desktop.kiro.dev", AQ_STR_ARG(region)); /* checked */
+    return AQ_OK;
+}
+
+static aq_status social_body(const struct token *token, struct buf *out)
+{
+    buf_add(out, AQ_STR("{\"refreshToken\":"));
+    buf_add_json(out, token->refresh_token);
+    buf_add_char(out, '}');
+    return AQ_OK;
 }
 
 /* ---- an organisation's identity provider ---- */
@@ -68,6 +61,12 @@ static aq_status idp_url(struct aq_str key, const struct token *token, struct bu
                          struct aq_error *err)
 {
     AUTO(buf) struct buf issuer = BUF(URL_MAX);
+    if (!token->client_id.len || !token->issuer_url.len || !token->token_endpoint.len) {
+        return error_set(err, AQ_E_LOGIN_NEEDED,
+                         "login: cannot be refreshed, '%.*s' does not say where and as whom, sign "
+                         "in again",
+                         AQ_STR_ARG(key));
+    }
     aq_status st = endpoint_check(key, token->issuer_url, true, &issuer, err);
     if (st == AQ_OK) {
         st = endpoint_check(key, token->token_endpoint, true, url, err);
@@ -101,32 +100,47 @@ static void add_form(struct buf *out, const char *name, struct aq_str value)
     }
 }
 
-static aq_status idp_write(struct aq_str key, const struct token *token, struct renewal *r,
-                           struct aq_error *err)
+static aq_status idp_body(const struct token *token, struct buf *out)
 {
-    if (!token->client_id.len || !token->issuer_url.len || !token->token_endpoint.len) {
-        return error_set(err, AQ_E_LOGIN_NEEDED,
-                         "login: cannot be refreshed, '%.*s' does not say where and as whom, sign "
-                         "in again",
-                         AQ_STR_ARG(key));
-    }
-    add_form(&r->body, "grant_type=refresh_token&client_id=", token->client_id);
-    add_form(&r->body, "&refresh_token=", token->refresh_token);
-    r->content_type = AQ_STR("application/x-www-form-urlencoded");
-    return idp_url(key, token, &r->url, err);
+    add_form(out, "grant_type=refresh_token&client_id=", token->client_id);
+    add_form(out, "&refresh_token=", token->refresh_token);
+    return AQ_OK;
 }
 
 /* ---- any of them ---- */
+
+aq_status renewal_endpoint(struct aq_str key, enum token_kind kind, const struct token *token,
+                           struct aq_str region, struct aq_str endpoint, struct buf *out,
+                           struct aq_error *err)
+{
+    aq_status st = kind == TOKEN_SOCIAL         ? social_url(token, endpoint, out, err)
+                   : kind == TOKEN_EXTERNAL_IDP ? idp_url(key, token, out, err)
+                                                : oidc_url(key, token, region, endpoint, out, err);
+    return st == AQ_OK && buf_status(out) != AQ_OK ? error_nomem(err, "sign-in endpoint") : st;
+}
 
 aq_status renewal_write(struct aq_str key, enum token_kind kind, const struct token *token,
                         const struct registration *registration, struct aq_str endpoint,
                         struct renewal *ret, struct aq_error *err)
 {
-    *ret = (struct renewal){ .url = BUF(URL_MAX), .body = BUF(BODY_MAX) };
-    aq_status st = kind == TOKEN_SOCIAL ? social_write(token, endpoint, ret, err)
-                   : kind == TOKEN_EXTERNAL_IDP
-                       ? idp_write(key, token, ret, err)
-                       : oidc_write(key, token, registration, endpoint, ret, err);
+    *ret = (struct renewal){
+        .content_type = kind == TOKEN_EXTERNAL_IDP ? AQ_STR("application/x-www-form-urlencoded")
+                                                   : AQ_STR(OIDC_CONTENT_TYPE),
+        .url = BUF(URL_MAX),
+        .body = BUF(BODY_MAX),
+    };
+    struct aq_str region = registration ? registration->region : AQ_STR("");
+    aq_status st = renewal_endpoint(key, kind, token, region, endpoint, &ret->url, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    buf_add(&ret->url, kind == TOKEN_SOCIAL         ? AQ_STR("/refreshToken")
+                       : kind == TOKEN_EXTERNAL_IDP ? AQ_STR("")
+                                                    : AQ_STR(OIDC_TOKEN_PATH));
+    st = kind == TOKEN_SOCIAL ? social_body(token, &ret->body)
+         : kind == TOKEN_EXTERNAL_IDP
+             ? idp_body(token, &ret->body)
+             : oidc_refresh_body(registration, token->refresh_token, &ret->body, err);
     bool whole = buf_status(&ret->url) == AQ_OK && buf_status(&ret->body) == AQ_OK;
     return st == AQ_OK && !whole ? error_nomem(err, "refresh") : st;
 }

@@ -34,6 +34,16 @@ aq_status renewal_write(struct aq_str key, enum token_kind kind, const struct to
                         const struct registration *registration, struct aq_str endpoint,
                         struct renewal *ret, struct aq_error *err);
 
+/*
+ * Append whom renewal_write asks: the base URL of the sign-in service, or the URL of an identity
+ * provider's token endpoint.
+ *
+ * region  of the kind OIDC, for a token that does not name one
+ */
+aq_status renewal_endpoint(struct aq_str key, enum token_kind kind, const struct token *token,
+                           struct aq_str region, struct aq_str endpoint, struct buf *out,
+                           struct aq_error *err);
+
 /* Judge the answer; as oidc_refresh_reply. */
 enum oidc_outcome renewal_reply(enum token_kind kind, int32_t http, struct aq_str error_type,
                                 struct aq_str body, struct oidc_tokens *ret, struct aq_error *err);
