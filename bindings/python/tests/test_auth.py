@@ -407,6 +407,48 @@ def test_with_a_broker_no_login_is_needed_where_the_program_runs(
         assert list(client.generate_assistant_response("hello"))
 
 
+# ---- logins with names, and of other kinds ----
+
+
+def test_a_login_with_a_name_is_used_beside_the_usual_one(
+    service: Any, endpoints: Any, home: Path
+) -> None:
+    usual = service.seed(home / "data" / "amazon-q" / "data.sqlite3")
+    work = service.seed(home / "data" / "amazonq" / "logins" / "work" / "data.sqlite3")
+    with Login() as login, Login(login="work") as other:
+        assert (login.token().access_token, login.token().login) == (usual["access_token"], None)
+        assert (other.token().access_token, other.token().login) == (work["access_token"], "work")
+    with SyncQStreamingClient.from_login(login="work") as client:
+        assert list(client.generate_assistant_response("hello"))
+
+
+@pytest.mark.parametrize("kind", ["oidc", "social", "external-idp"])
+def test_the_service_is_told_of_a_token_that_it_wants_to_know(
+    service: Any, endpoints: Any, home: Path, kind: str
+) -> None:
+    profile = "arn:aws:codewhisperer:us-east-1:111122223333:profile/STANDIN0001"
+    service.seed_kiro(
+        home / "data" / "kiro-cli" / "data.sqlite3",
+        kind=kind,
+        profile=profile if kind == "social" else None,
+    )
+    with Login() as login:
+        assert (login.token().source, login.token().kind) == ("kiro-cli", kind)
+    with SyncQStreamingClient.from_login() as client:
+        assert list(client.generate_assistant_response("hello"))
+    told = service.requests("GenerateAssistantResponse")[-1]["headers"].get("tokentype")
+    assert told == ("EXTERNAL_IDP" if kind == "external-idp" else None)
+
+
+@pytest.mark.anyio
+async def test_an_api_key_is_sent_with_its_header(
+    service: Any, endpoints: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KIRO_API_KEY", service.login(kind="api-key")["access_token"])
+    async with QStreamingClient.from_login(source="kiro-api-key") as client:
+        assert await count(client.generate_assistant_response("hello"))
+
+
 def test_a_rejected_token_is_replaced_by_the_broker(
     broker: Any, service: Any, database: Path
 ) -> None:

@@ -64,8 +64,12 @@ class Token:
     start_url: Optional[str]
     profile_arn: Optional[str]
     source: str
-    """Which login: "q-cli", "kiro-cli"."""
+    """Whose login: "q-cli", "kiro-cli", ... (docs/sources.md)."""
     store: str
+    login: Optional[str] = None
+    """Name of the login beside the usual ones."""
+    kind: Optional[str] = None
+    """"oidc", "social", "external-idp" or "api-key": the service wants to be told of the last two."""
     external: bool = False
     """Somebody else renews it, and may replace it at any time: ask again for every use."""
 
@@ -86,6 +90,8 @@ class Token:
             profile_arn=data.profile_arn or None,
             source=data.source,
             store=data.store,
+            login=data.login or None,
+            kind=data.kind or None,
             external=bool(data.flags & ffi.TOKEN_EXTERNAL),
         )
 
@@ -97,7 +103,7 @@ class Login:
         login = Login()                 # or Login(db="/path/data.sqlite3")
         token = login.token()           # refreshed if needed; once for all processes that ask
 
-    store, source, db and further settings are the library's (docs/settings.md). All work is done on one
+    store, source, login, db and further settings are the library's (docs/settings.md). All work is done on one
     thread, started on first use and ended by `close()`. Methods may be called from any thread.
     """
 
@@ -108,10 +114,11 @@ class Login:
         store: Optional[Store] = None,
         *,
         source: Optional[str] = None,
+        login: Optional[str] = None,
         db: Optional[str] = None,
         settings: Optional[Mapping[str, str]] = None,
     ) -> None:
-        named = {"store": store, "source": source, "db": db}
+        named = {"store": store, "source": source, "login": login, "db": db}
         self._settings = {**(settings or {}), **{k: v for k, v in named.items() if v is not None}}
         for name, value in self._settings.items():
             if not isinstance(value, str):
@@ -294,6 +301,8 @@ class Tokens:
         self._guard = threading.Lock()
         self.profile_arn: Optional[str] = None
         """Of the login, once there was a token of it."""
+        self.kind: Optional[str] = None
+        """What its tokens are, as Token.kind."""
 
     def __repr__(self) -> str:
         source = self._source
@@ -306,7 +315,7 @@ class Tokens:
 
     def _keep(self, token: Any) -> str:
         if isinstance(token, Token):
-            self.profile_arn = token.profile_arn
+            self.profile_arn, self.kind = token.profile_arn, token.kind
             token = token.access_token
         if not isinstance(token, str):
             raise QConfigurationError(

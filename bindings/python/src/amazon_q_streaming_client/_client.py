@@ -95,17 +95,18 @@ class QStreamingClient(Requests[AsyncGenerator[Event, None], AsyncMessageStream,
         store: Optional[Store] = None,
         *,
         source: Optional[str] = None,
+        login: Optional[str] = None,
         db: Optional[str] = None,
         **options: Unpack[ClientOptions],
     ) -> Self:
         """A client that uses the login on this machine, and keeps it alive. `options` as above.
 
-        store: a store plugin, by name or path; source, db: which login (docs/settings.md). Nothing is read
-            before the first request.
+        store: a store plugin, by name or path; source, login, db: which login (docs/sources.md). Nothing is
+            read before the first request.
         """
-        login = Login(store, source=source, db=db, settings=options.get("settings"))
-        client = cls(login, **options)
-        client._owned_login = login
+        owned = Login(store, source=source, login=login, db=db, settings=options.get("settings"))
+        client = cls(owned, **options)
+        client._owned_login = owned
         return client
 
     async def __aenter__(self) -> Self:
@@ -201,7 +202,7 @@ class QStreamingClient(Requests[AsyncGenerator[Event, None], AsyncMessageStream,
     async def _call(self, request: Request) -> AsyncCall:
         """One request, to be driven by the caller, who closes it."""
         token = await self._tokens.get_async()
-        exchange = self._options.exchange(request, token, self._tokens.profile_arn)
+        exchange = self._options.exchange(request, token, self._tokens)
         return AsyncCall(
             Transaction(exchange),
             self._send_through(),

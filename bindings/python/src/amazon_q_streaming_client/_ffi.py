@@ -122,6 +122,8 @@ class Token(Structure):
         ("profile_arn", Str),
         ("source", Str),
         ("store", Str),
+        ("login", Str),
+        ("kind", Str),
     ]
 
 
@@ -165,6 +167,8 @@ class StreamOptions(Structure):
         ("prompt", Str),
         ("conversation_id", Str),
         ("model_id", Str),
+        ("access_key", c_void_p),
+        ("token_kind", Str),
     ]
 
 

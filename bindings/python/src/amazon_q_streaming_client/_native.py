@@ -381,6 +381,7 @@ class Exchange(_Handle):
         *,
         access_token: str,
         body: bytes = b"",
+        token_kind: str = "",
         profile_arn: str = "",
         region: str = "",
         max_attempts: int = 0,
@@ -391,10 +392,12 @@ class Exchange(_Handle):
         self._abandoned = False
         self.carrier: Optional[Client] = None
         """Over which it is sent, unless by httpx itself."""
-        texts = [access_token.encode(), profile_arn.encode(), region.encode()]
+        parts = (access_token, profile_arn, region, token_kind)
+        texts = [part.encode() for part in parts]
         request = ffi.StreamOptions(struct_size=ffi.sizeof(ffi.StreamOptions), call=call)
         request.access_token = ffi.borrowed(texts[0])
         request.profile_arn = ffi.borrowed(texts[1])
+        request.token_kind = ffi.borrowed(texts[3])
         request.body = ffi.borrowed(body)
         options = ffi.ExchangeOptions(struct_size=ffi.sizeof(ffi.ExchangeOptions))
         options.request = ffi.pointer(request)
@@ -501,6 +504,8 @@ class TokenData(NamedTuple):
     profile_arn: str
     source: str
     store: str
+    login: str
+    kind: str
     flags: int
 
     def __repr__(self) -> str:

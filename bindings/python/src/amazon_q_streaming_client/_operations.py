@@ -8,6 +8,7 @@ import threading
 from typing import Any, Iterator, Mapping, NamedTuple, Optional
 
 from . import _ffi as ffi
+from ._auth import Tokens
 from ._errors import QClosedError, QConfigurationError, QProtocolError, error_from
 from ._events import Event, parse_event, text_event
 from ._http import Timeouts, checked_timeout
@@ -117,11 +118,12 @@ class Options:
         attempts = self._max_attempts if max_retries is None else _attempts(max_retries)
         return Request(call, body, profile_arn, checked_timeout(timeout), attempts)
 
-    def exchange(self, request: Request, token: str, login_profile_arn: Optional[str]) -> Exchange:
-        """A request, ready to be sent. Raises a QError for what is wrong with the options."""
+    def exchange(self, request: Request, token: str, tokens: Tokens) -> Exchange:
+        """A request, ready to be sent, with a token of these. Raises a QError for what is wrong with the
+        options."""
         profile_arn = request.profile_arn
         if profile_arn is None:
-            profile_arn = self._profile_arn or login_profile_arn or ""
+            profile_arn = self._profile_arn or tokens.profile_arn or ""
         encode_text("profile_arn", profile_arn)
         with self._lock:
             self.check_open()
@@ -132,6 +134,7 @@ class Options:
                     self._client,
                     request.call,
                     access_token=token,
+                    token_kind=tokens.kind or "",
                     body=request.body,
                     profile_arn=profile_arn,
                     region=self._region,

@@ -81,17 +81,18 @@ class SyncQStreamingClient(Requests[Generator[Event, None, None], MessageStream,
         store: Optional[Store] = None,
         *,
         source: Optional[str] = None,
+        login: Optional[str] = None,
         db: Optional[str] = None,
         **options: Unpack[SyncClientOptions],
     ) -> Self:
         """A client that uses the login on this machine, and keeps it alive. `options` as above.
 
-        store: a store plugin, by name or path; source, db: which login (docs/settings.md). Nothing is read
-            before the first request.
+        store: a store plugin, by name or path; source, login, db: which login (docs/sources.md). Nothing is
+            read before the first request.
         """
-        login = Login(store, source=source, db=db, settings=options.get("settings"))
-        client = cls(login, **options)
-        client._owned_login = login
+        owned = Login(store, source=source, login=login, db=db, settings=options.get("settings"))
+        client = cls(owned, **options)
+        client._owned_login = owned
         return client
 
     def __enter__(self) -> Self:
@@ -184,7 +185,7 @@ class SyncQStreamingClient(Requests[Generator[Event, None, None], MessageStream,
     def _call(self, request: Request) -> Call:
         """One request, to be driven by the caller, who closes it."""
         token = self._tokens.get()
-        exchange = self._options.exchange(request, token, self._tokens.profile_arn)
+        exchange = self._options.exchange(request, token, self._tokens)
         return Call(
             Transaction(exchange),
             self._sender,
