@@ -20,7 +20,8 @@
 enum {
     JOBS_MAX = 16,
     LIMIT_S = 30,
-    LOOK_MS = 20, /* between two looks at who is late */
+    LOOK_MS = 20,   /* between two looks at who is late */
+    FRAMES_MAX = 4, /* of a sanitizer's report */
 };
 
 /* The process of one trial. */
@@ -173,31 +174,41 @@ static bool runner_read(struct runner *r, struct child *c)
 
 /* ---- the end of a child ---- */
 
-/* The first line of what it wrote that says something: a sanitizer's, or any. */
-static bool runner_output(const struct child *c, char *line, size_t size, bool *ret_sanitizer)
+/* A line of text without what a terminal could obey. */
+static void runner_clean(char *line)
 {
-    static const char *const sanitizers[] = { "Sanitizer: ", "runtime error: " };
-    char buffer[2048];
-    bool found = false;
-    FILE *f = fopen(c->output, "re");
+    for (char *p = line; *p; p++) {
+        *p = (unsigned char)*p < ' ' || (unsigned char)*p >= 0x7f ? '?' : *p;
+    }
+}
+
+/* Of what it wrote the first line that says something: a sanitizer's, with where that was, or any.
+ * False if it wrote nothing. */
+static bool runner_output(const struct child *c, char *said, size_t size, bool *ret_sanitizer)
+{
+    char line[512];
+    unsigned frames = 0;
+    *said = '\0';
     *ret_sanitizer = false;
-    while (f && !*ret_sanitizer && fgets(buffer, sizeof(buffer), f)) {
-        buffer[strcspn(buffer, "\r\n")] = '\0';
-        for (size_t i = 0; i < sizeof(sanitizers) / sizeof(sanitizers[0]); i++) {
-            *ret_sanitizer = *ret_sanitizer || strstr(buffer, sanitizers[i]);
-        }
-        if (*ret_sanitizer || (!found && buffer[0])) {
-            snprintf(line, size, "%.400s", buffer);
-            found = true;
+    FILE *f = fopen(c->output, "re");
+    while (f && frames < FRAMES_MAX && fgets(line, sizeof(line), f)) {
+        line[strcspn(line, "\r\n")] = '\0';
+        const size_t len = strlen(said);
+        const char *where = strstr(line, " in ");
+        if (!*ret_sanitizer && (strstr(line, "Sanitizer: ") || strstr(line, "runtime error: "))) {
+            *ret_sanitizer = true;
+            snprintf(said, size, "%s", line);
+        } else if (*ret_sanitizer && where && strncmp(line, "    #", 5) == 0) {
+            snprintf(said + len, size - len, "%s%.120s", frames++ ? "," : ";", where);
+        } else if (!*said) {
+            snprintf(said, size, "%s", line);
         }
     }
     if (f) {
         fclose(f);
     }
-    for (char *p = line; found && *p; p++) {
-        *p = (unsigned char)*p < ' ' || (unsigned char)*p >= 0x7f ? '?' : *p;
-    }
-    return found;
+    runner_clean(said);
+    return *said != '\0';
 }
 
 /* It ended without a verdict, or badly after it. */
@@ -251,7 +262,7 @@ static void runner_judge_late(struct runner *r, struct child *c)
 static void runner_reap(struct runner *r, struct child *c)
 {
     int status = 0;
-    char said[512] = "";
+    char said[640] = "";
     bool is_sanitizer;
     close(c->results);
     while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR) {
@@ -267,8 +278,8 @@ static void runner_reap(struct runner *r, struct child *c)
         runner_set(c->result, OUTCOME_SKIPPED, "could not be judged, see plugin.sanitizers");
     } else {
         runner_judge_death(r, c, status, said);
-        if (has_said && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-            char text[600];
+        if (has_said && !is_sanitizer && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+            char text[RUN_TEXT_MAX];
             snprintf(text, sizeof(text),
                      "it wrote \"%s\"; a plugin writes to no standard stream, "
                      "it has host->log",

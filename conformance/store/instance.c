@@ -116,6 +116,9 @@ aq_status instance_try_open(struct instance *i, struct trial *t)
         trial_break_off(t, "store.usable", "open returned AQ_OK and no instance");
     }
     i->self = st == AQ_OK ? self : NULL;
+    if (st != AQ_OK) {
+        witness_done(&i->w);
+    }
     return st;
 }
 
