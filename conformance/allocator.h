@@ -13,7 +13,8 @@
 /* False where malloc cannot be replaced: another libc, or a sanitizer that minds. */
 bool allocator_is_ours(void);
 
-/* Blocks that were given out and not given back; 0 where malloc is not ours. */
+/* Blocks that were given out and not given back; always 0 where malloc is not ours, and where a
+ * sanitizer looks for leaks itself. */
 long allocator_live(void);
 
 /* Whose requests are refused: those of the object that this address is in. */

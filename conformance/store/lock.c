@@ -221,6 +221,7 @@ static void use_in_child(struct trial *t, void *arg)
     if (i.self) {
         instance_close(&i);
     }
+    _exit(0); /* threads of its parent are not here to give back what was theirs */
 }
 
 static void a_child_does_no_harm(struct trial *t)
