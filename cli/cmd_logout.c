@@ -17,6 +17,7 @@ static void write_json(const struct options *o, const struct aq_token *token, st
     json_boolean(&j, "removed", token != NULL);
     if (token) {
         json_string(&j, "source", token->source);
+        json_string_if_any(&j, "login", token->login);
         json_string(&j, "store", token->store);
     }
     json_close(&j);
@@ -29,8 +30,9 @@ static void tell(const struct options *o, const struct aq_token *token, struct t
     } else if (!token && !options_has(o, OPTION_QUIET)) {
         report_note("logged out", "there was no login");
     } else if (!options_has(o, OPTION_QUIET)) {
-        report_note("logged out", "login '%.*s' is removed from store '%.*s'",
-                    AQ_STR_ARG(token->source), AQ_STR_ARG(token->store));
+        struct aq_str name = token->login.len > 0 ? token->login : token->source;
+        report_note("logged out", "login '%.*s' is removed from store '%.*s'", AQ_STR_ARG(name),
+                    AQ_STR_ARG(token->store));
     }
 }
 

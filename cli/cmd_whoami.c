@@ -11,20 +11,37 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The one start URL that is nobody's organisation. */
-static const struct aq_str builder_id_url = AQ_STR_INIT("https://view.awsapps.com/start");
+/* Whose login it is: what the existing CLI calls it, or null, and how it is said to people. */
+struct account {
+    struct aq_str type;
+    const char *text;
+};
 
-static bool is_builder_id(const struct aq_token *token)
+static bool is(struct aq_str text, const char *word)
 {
-    struct aq_str url = token->start_url;
-    return url.len == 0 ||
-           (url.len == builder_id_url.len && memcmp(url.ptr, builder_id_url.ptr, url.len) == 0);
+    return text.len == strlen(word) && memcmp(text.ptr, word, text.len) == 0;
 }
 
-/* A token that was handed in alone: it says neither whose it is nor until when. */
-static bool is_anonymous(const struct aq_token *token)
+/* The one start URL that is nobody's organisation. */
+static const char builder_id_url[] = "https://view.awsapps.com/start";
+
+static struct account account_of(const struct aq_token *token)
 {
-    return token->start_url.len == 0 && token->expires_at.len == 0;
+    if (is(token->kind, "social")) {
+        return (struct account){ AQ_STR_INIT("Social"), "a social account" };
+    }
+    if (is(token->kind, "external-idp")) {
+        return (struct account){ AQ_STR_INIT("ExternalIdp"), "an identity provider" };
+    }
+    if (is(token->kind, "api-key")) {
+        return (struct account){ AQ_STR_INIT("ApiKey"), "an API key" };
+    }
+    if (token->start_url.len == 0 && token->expires_at.len == 0) { /* handed in, and says nothing */
+        return (struct account){ AQ_STR_INIT(""), "an access token" };
+    }
+    return token->start_url.len == 0 || is(token->start_url, builder_id_url)
+               ? (struct account){ AQ_STR_INIT("BuilderId"), "Builder ID" }
+               : (struct account){ AQ_STR_INIT("IamIdentityCenter"), "IAM Identity Center: " };
 }
 
 static bool is_expired(const struct aq_token *token)
@@ -46,10 +63,7 @@ static void write_json(const struct aq_token *token, bool pretty, struct text *o
     if (!token) {
         json_null(&j, "account");
     } else {
-        json_string_or_null(&j, "accountType",
-                            is_anonymous(token)    ? AQ_STR("")
-                            : is_builder_id(token) ? AQ_STR("BuilderId")
-                                                   : AQ_STR("IamIdentityCenter"));
+        json_string_or_null(&j, "accountType", account_of(token).type);
         json_string_or_null(&j, "startUrl", token->start_url);
         json_string_or_null(&j, "region", token->region);
         json_string_if_any(&j, "expires_at", token->expires_at);
@@ -57,6 +71,7 @@ static void write_json(const struct aq_token *token, bool pretty, struct text *o
             json_boolean(&j, "expired", is_expired(token));
         }
         json_string_if_any(&j, "source", token->source);
+        json_string_if_any(&j, "login", token->login);
         json_string_if_any(&j, "store", token->store);
         json_string_if_any(&j, "profile_arn", token->profile_arn);
     }
@@ -86,22 +101,28 @@ static void write_expiry(const struct aq_token *token, struct text *out)
     text_add_char(out, '\n');
 }
 
+static void write_account(const struct aq_token *token, struct text *out)
+{
+    struct account account = account_of(token);
+    text_add_literal(out, account.text);
+    if (is(account.type, "IamIdentityCenter")) {
+        terminal_clean(token->start_url, out);
+    }
+    text_add_char(out, '\n');
+}
+
 static void write_plain(const struct aq_token *token, struct text *out)
 {
     if (!token) {
         text_add_literal(out, "Not logged in\n");
-    } else if (is_anonymous(token)) {
-        text_add_literal(out, "Logged in with an access token\n");
-    } else if (is_builder_id(token)) {
-        text_add_literal(out, "Logged in with Builder ID\n");
     } else {
-        write_line("Logged in with IAM Identity Center: ", token->start_url, out);
-    }
-    if (token) {
+        text_add_literal(out, "Logged in with ");
+        write_account(token, out);
         write_line("Region:  ", token->region, out);
         write_line("Profile: ", token->profile_arn, out);
         write_expiry(token, out);
         write_line("Source:  ", token->source, out);
+        write_line("Login:   ", token->login, out);
         write_line("Store:   ", token->store, out);
     }
 }

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
 
+import pytest
+
 PROFILE = "arn:aws:codewhisperer:us-east-1:111122223333:profile/STANDIN0001"
 
 
@@ -48,6 +50,44 @@ def test_an_organisation_s_login(online, service):
     assert pretty.json["startUrl"] == "https://example.awsapps.com/start"
     assert pretty.json["profile_arn"] == PROFILE
     assert pretty.out == json.dumps(pretty.json, indent=2) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "type", "said"),
+    [
+        ("oidc", "BuilderId", "Builder ID"),
+        ("social", "Social", "a social account"),
+        ("external-idp", "ExternalIdp", "an identity provider"),
+    ],
+)
+def test_every_kind_of_login_of_the_kiro_cli(online, service, kind, type, said):
+    service.seed_kiro(online.data / "kiro-cli" / "data.sqlite3", kind=kind)
+    as_json = online.run("whoami", "-f", "json")
+    assert (as_json.code, as_json.err) == (0, "")
+    assert (as_json.json["accountType"], as_json.json["source"]) == (type, "kiro-cli")
+    assert online.run("whoami").out.startswith(f"Logged in with {said}\n")
+
+
+def test_an_api_key(online):
+    online.env["KIRO_API_KEY"] = "ksk_not_shown"
+    as_json = online.run("whoami", "-f", "json", "--source", "kiro-api-key")
+    assert as_json.json["accountType"] == "ApiKey"
+    plain = online.run("whoami", "--source", "kiro-api-key").out
+    assert plain.startswith("Logged in with an API key\nExpires: unknown\n")
+    assert "ksk_not_shown" not in plain + as_json.out
+
+
+def test_a_login_with_a_name(online, service):
+    named = online.data / "amazonq" / "logins" / "work" / "data.sqlite3"
+    for directory in (named.parent, named.parent.parent, named.parent.parent.parent):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    service.seed(named)
+    assert online.run("whoami").code == 4
+    assert "Login:   work\n" in online.run("--login", "work", "whoami").out
+    assert online.run("--login", "work", "whoami", "-f", "json").json["login"] == "work"
+    gone = online.run("--login", "work", "logout")
+    assert gone.err == "q: logged out: login 'work' is removed from store 'sqlite'\n"
+    assert online.run("--login", "work", "whoami").code == 4
 
 
 def test_nobody_is_exit_code_4(q):
