@@ -23,16 +23,23 @@ static void write_json(const struct options *o, const struct aq_token *token, st
     json_close(&j);
 }
 
+static void write_plain(const struct aq_token *token)
+{
+    if (!token) {
+        report_note("logged out", "there was no login");
+        return;
+    }
+    struct aq_str name = token->login.len > 0 ? token->login : token->source;
+    report_note("logged out", "login '%.*s' is removed from store '%.*s'", AQ_STR_ARG(name),
+                AQ_STR_ARG(token->store));
+}
+
 static void tell(const struct options *o, const struct aq_token *token, struct text *out)
 {
     if (o->value[OPTION_FORMAT] && json_is_format(o->value[OPTION_FORMAT])) {
         write_json(o, token, out);
-    } else if (!token && !options_has(o, OPTION_QUIET)) {
-        report_note("logged out", "there was no login");
     } else if (!options_has(o, OPTION_QUIET)) {
-        struct aq_str name = token->login.len > 0 ? token->login : token->source;
-        report_note("logged out", "login '%.*s' is removed from store '%.*s'", AQ_STR_ARG(name),
-                    AQ_STR_ARG(token->store));
+        write_plain(token);
     }
 }
 
