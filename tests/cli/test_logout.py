@@ -120,7 +120,44 @@ def test_of_two_logins_the_one_in_use_goes_and_the_other_is_named(online, servic
     assert online.run("whoami").code == 4
 
 
+@pytest.mark.parametrize("kind", ["oidc", "social", "external-idp"])
+def test_every_kind_of_login_of_the_kiro_cli_goes(online, service, kind):
+    kiro = online.data / "kiro-cli" / "data.sqlite3"
+    service.seed_kiro(kiro, kind=kind, expires_in=-60)
+    result = online.run("logout")
+    assert result.err == "q: logged out: login 'kiro-cli' is removed from store 'sqlite'\n"
+    connection = sqlite3.connect(kiro)
+    assert connection.execute("SELECT key FROM auth_kv").fetchall() == []
+    connection.close()
+    assert online.run("whoami").code == 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation"), [("social", "RefreshToken"), ("external-idp", "IdpToken")]
+)
+def test_a_refresh_of_a_login_without_a_registration_does_not_bring_it_back(
+    online, service, kind, operation
+):
+    online.env["AWS_CA_BUNDLE"] = service.ca  # identity providers are asked over https, or not
+    service.seed_kiro(online.data / "kiro-cli" / "data.sqlite3", kind=kind, expires_in=-60)
+    service.fault(operation, hold="after")
+    refreshing = online.start(*EXPORT)
+    service.wait(operation, held=1)
+    assert online.run("logout").code == 0
+    service.release()
+    out, err = refreshing.communicate(timeout=30)
+    assert (refreshing.returncode, out) == (4, b""), err
+    assert online.run("whoami").code == 4 and spilled(online) == []
+
+
 # ---- what cannot be logged out of ----
+
+
+def test_a_login_that_another_program_keeps_is_for_it_to_end(online):
+    online.env["KIRO_API_KEY"] = "ksk_not_shown"
+    result = online.run("logout", "--source", "kiro-api-key")
+    assert (result.code, result.out) == (1, "")
+    assert "another program keeps it in " in result.err and "ksk_not_shown" not in result.err
 
 
 def test_a_database_that_cannot_be_written_keeps_the_login_and_says_so(online, login):
