@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The body: every byte, in time, and no more than is read. */
-#include "client.h"
+#include "exchange.h"
 #include "suite.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Peers that are not there, break off, or break the protocol. */
-#include "client.h"
+#include "exchange.h"
 #include "suite.h"
 
 #include <arpa/inet.h>
@@ -79,7 +79,7 @@ static void run_all(struct trial *t, const char *const *paths, enum who who,
     if (count == 0) {
         trial_skip(t, "it does not speak %s", who == ONLY_HTTP2 ? "HTTP/2" : "HTTP/1.1");
     }
-    client_expect_well(&c);
+    exchange_expect_well(&c);
     client_close(&c);
     scene_close(&s);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls that end early: at any point, and without waiting. That finish and close return at once is
  * watched over wherever they are called; here they are called at the bad moments. */
-#include "client.h"
+#include "exchange.h"
 #include "stall.h"
 #include "suite.h"
 
@@ -48,7 +48,7 @@ static void can_end_at_any_point(struct trial *t)
             drive(&e, point / 2);
             exchange_finish(&e);
         }
-        client_expect_well(&c);
+        exchange_expect_well(&c);
     }
     client_close(&c);
     expect_quiet(t, &s, "after close");
@@ -75,7 +75,7 @@ static void can_end_unread(struct trial *t)
         exchange_expect_text(&other, "ok");
         exchange_finish(&other);
     }
-    client_expect_well(&c);
+    exchange_expect_well(&c);
     client_close(&c);
     scene_close(&s);
 }
@@ -118,7 +118,7 @@ static void can_end_while_a_peer_stalls(struct trial *t)
             exchange_finish(&other);
             exchange_finish(&e);
             client_settle(&c, 5);
-            client_expect_well(&c);
+            exchange_expect_well(&c);
             client_close(&c);
             expect_quiet(t, &s, "after a peer stalled, and close");
         }
@@ -174,7 +174,7 @@ static void does_not_wait_for_names(struct trial *t)
     exchange_finish(&other);
     exchange_finish(&e);
     client_settle(&c, 5);
-    client_expect_well(&c);
+    exchange_expect_well(&c);
     client_close(&c);
     scene_close(&s);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Instances, and what they speak. */
-#include "client.h"
+#include "exchange.h"
 #include "suite.h"
 
 #include <stdio.h>

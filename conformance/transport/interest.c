@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When the host is to step, and when it can sleep. */
-#include "client.h"
+#include "exchange.h"
 #include "suite.h"
 
 enum {
@@ -84,7 +84,7 @@ static void rests_without_calls(struct trial *t)
     struct client c;
     scene_open(&s, t, NULL);
     client_open(&c, &s);
-    client_expect_well(&c);
+    exchange_expect_well(&c);
     judge_rest(&c, "without a call");
     client_close(&c);
     scene_close(&s);

@@ -2,7 +2,7 @@
 /* Memory runs out: at the plugin's first request for it, at the second, and so on until it needs no
  * more. Then all is as before. */
 #include "allocator.h"
-#include "client.h"
+#include "exchange.h"
 #include "suite.h"
 
 #include <string.h>
@@ -56,7 +56,7 @@ static bool live(struct scene *s, const struct way *way, unsigned n)
     }
     exchange_finish(&e);
     if (st == AQ_OK && n % 4 == 1) {
-        client_expect_well(&c);
+        exchange_expect_well(&c);
     }
     client_close(&c);
     return was_refused;

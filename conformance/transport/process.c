@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The process that a transport lives in belongs to somebody else. */
 #include "allocator.h"
-#include "client.h"
+#include "exchange.h"
 #include "suite.h"
 
 #include <dirent.h>
@@ -34,7 +34,7 @@ static void live(struct scene *s)
     struct client c;
     struct exchange e;
     client_open(&c, s);
-    client_expect_well(&c);
+    exchange_expect_well(&c);
     for (const struct way *w = scene_next(s, NULL); w; w = scene_next(s, w)) {
         exchange_run(&e, &c, w, "/closes", NULL);
         exchange_finish(&e);
@@ -145,7 +145,7 @@ static void gives_descriptors_back(struct trial *t)
     scene_open(&s, t, answers); /* the first instance may open what all share */
     list_descriptors(&before);
     client_open(&c, &s);
-    client_expect_well(&c);
+    exchange_expect_well(&c);
     exchange_start(&e, &c, scene_next(&s, NULL), "/silent", NULL);
     exchange_until_seen(&e, "/silent");
     list_descriptors(&during);
@@ -231,7 +231,7 @@ static void knows_its_process(struct trial *t)
         struct exchange e;
         int status = 0;
         client_open(&c, &s);
-        client_expect_well(&c); /* leaves an idle connection */
+        exchange_expect_well(&c); /* leaves an idle connection */
         exchange_start(&e, &c, w, "/pieces", NULL);
         exchange_until_head(&e);
         const pid_t pid = fork();
@@ -253,7 +253,7 @@ static void knows_its_process(struct trial *t)
         exchange_until_over(&e);
         exchange_expect_pattern(&e, 10); /* nothing was said in its name */
         exchange_finish(&e);
-        client_expect_well(&c);
+        exchange_expect_well(&c);
         client_close(&c);
     }
     scene_close(&s);

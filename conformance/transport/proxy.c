@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Proxies are settings; a transport that declares none of them has none to use. */
-#include "client.h"
+#include "exchange.h"
 #include "suite.h"
 
 #include <stdio.h>
@@ -161,7 +161,7 @@ static void ignores_the_environment(struct trial *t)
         trial_skip(t, "it speaks no protocol of the lab, see transport.protocols");
     }
     client_open(&c, &s);
-    client_expect_well(&c);
+    exchange_expect_well(&c);
     client_close(&c);
     if (tunnels(&s)) {
         trial_fail(t, "it took a proxy from the environment; a plugin reads no variable, it "

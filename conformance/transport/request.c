@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What goes out. */
-#include "client.h"
+#include "exchange.h"
 #include "suite.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The bearer goes to the host that was named, and shows up nowhere else. */
-#include "client.h"
+#include "exchange.h"
 #include "suite.h"
 
 #include <stdio.h>

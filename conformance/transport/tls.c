@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A peer that cannot prove who it is is told nothing. */
-#include "client.h"
+#include "exchange.h"
 #include "suite.h"
 
 #include <string.h>
@@ -22,7 +22,7 @@ static void refuse(struct trial *t, enum lab_listener listener, const char *why)
     exchange_until_over(&e);
     exchange_expect_error(&e, AQ_E_TLS, why);
     exchange_finish(&e);
-    client_expect_well(&c);
+    exchange_expect_well(&c);
     client_close(&c);
     if (atomic_load(&s.lab.record->heard[listener])) {
         trial_fail(t, "%s, and it was sent %llu bytes under TLS all the same", why,
