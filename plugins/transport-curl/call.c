@@ -141,9 +141,13 @@ static int on_connected(void *clientp, char *remote_ip, char *local_ip, int remo
     (void)remote_ip;
     (void)local_ip;
     (void)remote_port;
-    (void)local_port;
     call->resolving = false;
     if (call->refused || call->attempted) {
+        return CURL_PREREQFUNC_ABORT;
+    }
+    if (call->timing.phase == CALL_WAITING && /* the connection was used before */
+        loop_peer_is_gone(&call->transport->loop, local_port)) {
+        call->stale = true;
         return CURL_PREREQFUNC_ABORT;
     }
     call->attempted = true;
@@ -360,6 +364,15 @@ static void set_fault(struct call *call, CURLcode code)
     }
 }
 
+/* Nothing of it has been sent: begin again, with a connection of its own. */
+static bool begin_again(struct call *call)
+{
+    call->in_multi = call->stale && !call->attempted &&
+                     curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
+                     curl_multi_add_handle(call->transport->loop.multi, call->easy) == CURLM_OK;
+    return call->in_multi;
+}
+
 void call_complete(struct call *call, CURLcode code)
 {
     curl_multi_remove_handle(call->transport->loop.multi, call->easy);
@@ -372,6 +385,9 @@ void call_complete(struct call *call, CURLcode code)
     }
     if (call->timing.phase == CALL_OVER) {
         return; /* ended while its name was being resolved */
+    }
+    if (code == CURLE_ABORTED_BY_CALLBACK && begin_again(call)) {
+        return;
     }
     set_fault(call, code);
     if (call->error.status == AQ_OK && !call->head.complete) {

@@ -34,6 +34,7 @@ struct call {
     char said[CURL_ERROR_SIZE]; /* what libcurl says of a failure, in its own words */
     long size_before;           /* bytes that libcurl had sent (to a proxy) before the request */
     bool attempted;             /* libcurl has begun to send the request */
+    bool stale;                 /* the connection to be used again was closed: it needs a new one */
     bool in_multi;              /* libcurl works on it */
     bool resolving;             /* its resolver may be at work */
     bool refused;               /* it must not connect or send any more */

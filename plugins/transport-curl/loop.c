@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "loop.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -84,6 +86,28 @@ int loop_close_socket(void *clientp, curl_socket_t fd)
         }
     }
     return close(fd);
+}
+
+static int local_port_of(int fd)
+{
+    struct sockaddr_storage at = { .ss_family = AF_UNSPEC };
+    socklen_t len = sizeof(at);
+    if (getsockname(fd, (struct sockaddr *)&at, &len) != 0) {
+        return -1;
+    }
+    return at.ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)&at)->sin6_port)
+                                    : ntohs(((const struct sockaddr_in *)&at)->sin_port);
+}
+
+bool loop_peer_is_gone(const struct loop *loop, int local_port)
+{
+    for (size_t i = 0; i < loop->open_count; i++) {
+        struct pollfd poller = { .fd = loop->open[i], .events = POLLRDHUP };
+        if (poll(&poller, 1, 0) > 0 && local_port_of(loop->open[i]) == local_port) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Several streams on one connection are not used: libcurl reads a connection as a whole, so what

@@ -42,4 +42,8 @@ CURLMcode loop_run(struct loop *loop);
 curl_socket_t loop_open_socket(void *clientp, curlsocktype purpose, struct curl_sockaddr *address);
 int loop_close_socket(void *clientp, curl_socket_t fd);
 
+/* True if the peer has closed the connection with this local port. libcurl takes it for alive while
+ * TLS's last words have not been read. */
+bool loop_peer_is_gone(const struct loop *loop, int local_port);
+
 #endif

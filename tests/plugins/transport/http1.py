@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A peer that speaks HTTP/1.1: well-behaved, broken or hostile, as the path of a request asks."""
 
+import contextlib
+import ssl
 import time
 
 from seen import (BIG, EVENTS, GZIP_BOMB, go, lock, plain_path, record, redirect, requests, reset,
@@ -115,6 +117,10 @@ def h1_close(sock, request):
 
 def h1_last(sock, request):
     sock.sendall(answer(b"ok"))
+    if isinstance(sock, ssl.SSLSocket):  # as servers do: TLS has last words
+        sock.setblocking(False)
+        with contextlib.suppress(ssl.SSLWantReadError):
+            sock.unwrap()
 
 
 def h1_close_second(sock, request):

@@ -119,12 +119,15 @@ static void a_connection_that_the_peer_closed_meanwhile_is_replaced(void **state
     exchange_finish(&e);
     exchange_run(&e, &client, server_url("plain", "/fields-257"), &post); /* closed by us */
     exchange_finish(&e);
-    exchange_run(&e, &client, server_url("second", "/last"), &post); /* and this by the peer */
-    assert_body(&e, "ok");
-    exchange_finish(&e);
-    assert_int_equal(server_number("gone", "second"), 1);
-    ok(&client, server_url("second", "/ok"), &post);
-    assert_int_equal(server_number("requests", "/last"), 1);
+    for (int i = 0; i < 2; i++) {
+        const char *listener = i == 0 ? "second" : "second-tls";
+        exchange_run(&e, &client, server_url(listener, "/last"), &post); /* and this by the peer */
+        assert_body(&e, "ok");
+        exchange_finish(&e);
+        assert_int_equal(server_number("gone", listener), 1);
+        ok(&client, server_url(listener, "/ok"), &post);
+        assert_int_equal(server_number("requests", "/last"), i + 1);
+    }
     client_close(&client);
 }
 
