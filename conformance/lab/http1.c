@@ -148,6 +148,7 @@ static void http1_give(struct connection *c)
         }
         case REPLY_ENDS:
             bytes_add(&c->out, "0\r\n\r\n", chunked ? 5 : 0);
+            c->closing = h->reply.answer->closes;
             h->reply.answer = NULL;
             break;
         case REPLY_BREAKS:

@@ -91,13 +91,15 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error_code, void *ptr)
 {
-    struct http2 *h = ((struct connection *)ptr)->session;
+    struct connection *c = ptr;
+    struct http2 *h = c->session;
     (void)session;
     (void)error_code;
     for (struct stream **at = &h->streams; *at; at = &(*at)->next) {
         if ((*at)->id == id) {
             struct stream *gone = *at;
             *at = gone->next;
+            c->closing = c->closing || (gone->reply.answer && gone->reply.answer->closes);
             free(gone);
             break;
         }

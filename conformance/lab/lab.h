@@ -65,6 +65,7 @@ struct lab_answer {
     uint64_t body_len;
     uint32_t piece_len; /* the body comes in pieces, one for each lab_go; 0: as it is taken */
     bool chunked;       /* HTTP/1.1: in chunks, without a length before it */
+    bool closes;        /* the connection is closed behind it */
     bool pushes;        /* HTTP/2: a push promise and its answer come along, if they may */
     const char *raw;    /* HTTP/1.1: these bytes in place of an answer, then closed */
     enum lab_fate fate;

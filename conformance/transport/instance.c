@@ -112,6 +112,37 @@ static void reuses_connections(struct trial *t)
     scene_close(&s);
 }
 
+static const struct lab_answer last[] = { { .path = "/last", .text = "ok", .closes = true },
+                                          { .path = NULL } };
+
+/* Until the lab has no connection any more, and then some: the transport hears of it. */
+static void let_go(struct client *c)
+{
+    do {
+        client_settle(c, 10);
+    } while (lab_open_connections(&c->scene->lab) > 0 && trial_now_us() < c->trial->deadline_us);
+    client_settle(c, 10);
+}
+
+static void forgets_connections(struct trial *t)
+{
+    struct scene s;
+    struct client c;
+    struct exchange e;
+    scene_open(&s, t, last);
+    client_open(&c, &s);
+    for (const struct way *w = scene_next(&s, NULL); w; w = scene_next(&s, w)) {
+        for (int i = 0; i < 3; i++) {
+            exchange_run(&e, &c, w, "/last", NULL);
+            exchange_expect_text(&e, "ok");
+            exchange_finish(&e);
+            let_go(&c);
+        }
+    }
+    client_close(&c);
+    scene_close(&s);
+}
+
 static const struct lab_answer paced[] = { { .path = "/paced", .body_len = 10, .piece_len = 5 },
                                            { .path = NULL } };
 
@@ -150,6 +181,9 @@ const struct clause transport_instance_clauses[] = {
       "HTTP/1.1 or HTTP/2, over TLS and in plain to this machine; the response names which.",
       speaks, 0, 0 },
     { "transport.connections.reused", "A connection is used again.", reuses_connections, 0, 0 },
+    { "transport.connections.closed",
+      "An idle connection that its peer has closed is forgotten, and not used.",
+      forgets_connections, 0, 0 },
     { "transport.instances.apart", "Two instances know nothing of each other.", instances_are_apart,
       0, 0 },
     CLAUSES_END,

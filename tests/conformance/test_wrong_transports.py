@@ -64,6 +64,11 @@ DEEDS = {
     "says-not-sent": {"transport.error.not-sent"},
     "error-silent": {"plugin.error-text"},
     "error-shows-request": {"plugin.secrets"},
+    "tls-is-network": {"transport.tls.name", "transport.tls.expired", "transport.tls.authority",
+                       "transport.tls.self-signed"},
+    # by which way
+    "no-proxy-at-all": {"transport.proxy.tunnel", "transport.proxy.refused"},
+    "proxy-of-the-environment": {"transport.proxy.environment"},
     # what it does to its process
     "changes-signals": {"transport.process.signals"},
     "leaks-descriptor": {"transport.process.descriptors"},

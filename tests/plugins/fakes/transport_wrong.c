@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 enum { SETTINGS_MAX = 32, TEXT_MAX = 256, HOARD_PIECE = 65536, BLOCK_MS = 2300, FIELDS_MAX = 40 };
+enum { HTTPS_PROXY = 2 }; /* among transport-curl's settings */
 
 static const struct aq_plugin *right; /* transport-curl */
 static const struct aq_host *closed_host;
@@ -35,6 +36,7 @@ struct call {
 struct instance {
     struct aq_host host; /* what transport-curl sees; ctx is this */
     struct aq_open_args args;
+    struct aq_setting_value values[SETTINGS_MAX];
     const struct aq_host *outer;
     const char *deed;
     void *right;
@@ -127,6 +129,14 @@ static aq_status wrong_open(const struct aq_open_args *args, void **ret_self, st
     self->host.ready = pass_ready;
     self->args = *args;
     self->args.value_count = right->setting_count;
+    self->args.values =
+        memcpy(self->values, args->values, right->setting_count * args->value_stride);
+    const char *proxy = getenv("HTTPS_PROXY");
+    if (does(self, "no-proxy-at-all")) {
+        self->values[HTTPS_PROXY].text.len = 0;
+    } else if (does(self, "proxy-of-the-environment") && proxy) {
+        self->values[HTTPS_PROXY].text = (struct aq_str){ proxy, strlen(proxy) };
+    }
     self->args.host = &self->host;
     if (does(self, "calls-after-close") && closed_host) {
         closed_host->log(closed_host->ctx, AQ_LOG_INFO, AQ_STR("from the instance before"));
@@ -333,6 +343,8 @@ static aq_status fail(struct call *call, aq_status st, struct aq_error *err)
         err->text[0] = '\0';
     } else if (does(self, "status-login") && st == AQ_E_NETWORK) {
         return err->status = AQ_E_LOGIN_NEEDED;
+    } else if (does(self, "tls-is-network") && st == AQ_E_TLS) {
+        return err->status = AQ_E_NETWORK;
     }
     return st;
 }
