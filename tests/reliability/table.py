@@ -60,7 +60,8 @@ NAMES = """
 - D5: the order of events, and their end
 - T1: redirects; T2: peers that cannot prove who they are; T3: endpoints that may not be shown a
   login; T4: headers without end; T5: floods and broken frames of HTTP/2; T6: stalls, and
-  cancelling; T7: encodings and framing; T9: many short calls; T10: connections lost
+  cancelling; T7: encodings and framing; T8: hundreds of answers at a time; T9: many short calls; T10:
+  connections lost
 - K1: database mounted as a single file; K2: its directory mounted; K3: WAL mode; K4: read-only
   places and other users' files; K5: who renews it; K6: file systems of other machines; K7: file
   replaced under the mount
