@@ -8,7 +8,7 @@
 
 #define GROWTH_KIB (16 * 1024)
 #define CPU_US 2000000
-#define PATIENCE_MS 500 /* with floods that libcurl does not count */
+#define PATIENCE_MS 300 /* with floods that libcurl does not count */
 
 #define FLOOD "too many frames"
 #define BROKEN "broken HTTP/2"
