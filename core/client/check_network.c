@@ -10,6 +10,7 @@
 #include "wire/timestamp.h"
 
 #include <limits.h>
+#include <string.h>
 
 enum {
     SKEW_WARN_S = 60, /* as much as a token must still be valid for */
@@ -37,7 +38,19 @@ void check_network_done(struct check_network *n, bool forked)
 
 /* ---- which hosts ---- */
 
-/* The sign-in service, which is asked for new tokens. AQ_E_NOTFOUND: nobody asks it. */
+/* "https://HOST" of a URL: its path may name an organisation, and is not needed to get there. */
+static void cut_path(struct buf *url)
+{
+    const char *text = (const char *)url->ptr;
+    const char *host = text ? strstr(text, "://") : NULL;
+    const char *slash = host ? strchr(host + sizeof("://") - 1, '/') : NULL;
+    if (slash) {
+        url->len = (size_t)(slash - text);
+        url->ptr[url->len] = '\0';
+    }
+}
+
+/* Whom a new token is asked of. AQ_E_NOTFOUND: somebody else asks, or nobody does. */
 static aq_status sign_in_url(struct check_network *n, struct aq_error *err)
 {
     const struct source_login *login = &n->login->found;
@@ -45,8 +58,12 @@ static aq_status sign_in_url(struct check_network *n, struct aq_error *err)
     if (n->login->has_login && (store_grants(login->store) || !store_can_refresh(login->store))) {
         return AQ_E_NOTFOUND;
     }
-    return renewal_endpoint(AQ_STR("login"), kind, &login->token, AQ_STR("us-east-1"),
-                            source_endpoint(n->client, kind), &n->url, err);
+    aq_status st = renewal_endpoint(AQ_STR("login"), kind, &login->token, AQ_STR("us-east-1"),
+                                    source_endpoint(n->client, kind), &n->url, err);
+    if (st == AQ_OK) {
+        cut_path(&n->url);
+    }
+    return st;
 }
 
 /* A site of the service, or the one that the user named. */
@@ -269,9 +286,12 @@ static aq_status begin(struct check_network *n, struct aq_op *op)
         return st;
     }
     if (st == AQ_OK) {
+        const struct source_login *login = &n->login->found;
         bool ask = n->next > 0 && n->login->usable;
+        enum token_kind kind =
+            ask ? source_kind(login->source, login->store, &login->token) : TOKEN_KIND_UNKNOWN;
         st = probe_start(&n->probe, op, buf_str(&n->url),
-                         ask ? n->login->found.token.access_token : AQ_STR(""),
+                         ask ? login->token.access_token : AQ_STR(""), token_kind_name(kind),
                          buf_str(&n->login->profile_arn));
         err = n->probe.error;
     }

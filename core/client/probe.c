@@ -35,7 +35,8 @@ static aq_status start(struct probe *p, struct aq_op *op, const struct aq_reques
 
 /* What the service can do is the cheapest question that it answers to those it knows. */
 static aq_status start_exchange(struct probe *p, struct aq_op *op, struct aq_str url,
-                                struct aq_str token, struct aq_str profile_arn)
+                                struct aq_str token, struct aq_str token_kind,
+                                struct aq_str profile_arn)
 {
     struct aq_stream_options request = AQ_STREAM_OPTIONS_INIT;
     struct aq_exchange_options options = { .struct_size = sizeof(options), .request = &request };
@@ -43,6 +44,7 @@ static aq_status start_exchange(struct probe *p, struct aq_op *op, struct aq_str
     const struct aq_event *event;
     request.call = AQ_CALL_LIST_AVAILABLE_MODELS;
     request.access_token = token;
+    request.token_kind = token_kind;
     request.profile_arn = profile_arn;
     options.endpoint = url;
     options.max_attempts = 1;
@@ -65,10 +67,10 @@ static aq_status start_exchange(struct probe *p, struct aq_op *op, struct aq_str
 }
 
 aq_status probe_start(struct probe *p, struct aq_op *op, struct aq_str url, struct aq_str token,
-                      struct aq_str profile_arn)
+                      struct aq_str token_kind, struct aq_str profile_arn)
 {
     if (token.len) {
-        return start_exchange(p, op, url, token, profile_arn);
+        return start_exchange(p, op, url, token, token_kind, profile_arn);
     }
     const struct aq_request send = { .method = AQ_STR("GET"), .url = url };
     return start(p, op, &send);

@@ -21,7 +21,7 @@ struct probe {
 
 /* Start it. Without a token nothing of the login is sent. On failure error says why. */
 aq_status probe_start(struct probe *p, struct aq_op *op, struct aq_str url, struct aq_str token,
-                      struct aq_str profile_arn);
+                      struct aq_str token_kind, struct aq_str profile_arn);
 
 /* AQ_AGAIN, or AQ_END: answered, accepted, error and facts tell. */
 aq_status probe_run(struct probe *p);

@@ -20,7 +20,7 @@ struct source {
     struct aq_str profile_key;
     struct aq_str place;   /* of a borrowed one: where it is, for people */
     struct aq_str sign_in; /* how to get one there: "sign in with ..." */
-    bool takes_login; /* ours to make one; another program makes its own */
+    bool takes_login;      /* ours to make one; another program makes its own */
 };
 
 /* The i-th row of the table; NULL behind the last. */

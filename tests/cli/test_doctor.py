@@ -303,6 +303,29 @@ def test_a_damaged_database_is_named(online):
     assert sheet.wrong() == {"store"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [("social", "social (Google"), ("external-idp", "its own identity provider")],
+)
+def test_each_kind_of_login_has_its_own_sign_in_service(online, service, kind, says):
+    service.seed_kiro(online.data / "kiro-cli" / "data.sqlite3", kind=kind)
+    online.env.update({"Q_SOCIAL_ENDPOINT_URL": service.url, "SSL_CERT_FILE": service.ca})
+    online.env["AWS_ENDPOINT_URL_SSO_OIDC"] = "https://nobody.invalid"
+    sheet = Sheet(online)
+    assert says in sheet.one("login")["what"]
+    expected = service.url if kind == "social" else service.tls_url
+    assert sheet.one("sign-in.connect")["what"].startswith(f"{expected}: HTTP/")
+    assert (sheet.result.code, sheet.one("service.login")["status"]) == (0, "ok")
+
+
+def test_an_api_key_has_no_sign_in_service(online, service):
+    online.env["KIRO_API_KEY"] = service.login(kind="api-key")["access_token"]
+    sheet = Sheet(online, "--source", "kiro-api-key")
+    assert "an API key" in sheet.one("login")["what"]
+    assert sheet.of("sign-in.connect") == []
+    assert sheet.one("service.login")["status"] == "ok"
+
+
 def test_a_login_of_a_broker(running):
     sheet = Sheet(running.command, "--store", "broker")
     assert sheet.result.code == 0
