@@ -5,7 +5,6 @@
 #include "base/str.h"
 #include "client/check.h"
 
-#include <limits.h>
 #include <string.h>
 
 enum { LIST_MAX = 512 }; /* bytes of a list in a finding */
@@ -70,6 +69,23 @@ static void check_keys(const struct aq_client *client, struct findings *f)
     }
 }
 
+/* Append a value; whoever has put a user and a password into a URL gets "***" in their place. */
+static void add_value(struct aq_str value, struct buf *out)
+{
+    const char *scheme = memmem(value.ptr, value.len, "://", 3);
+    size_t start = scheme ? (size_t)(scheme - value.ptr) + 3 : 0;
+    size_t end = start;
+    for (size_t i = start; scheme && i < value.len && value.ptr[i] != '/'; i++) {
+        end = value.ptr[i] == '@' ? i : end;
+    }
+    if (end > start) {
+        buf_add(out, (struct aq_str){ value.ptr, start });
+        buf_add(out, AQ_STR("***"));
+        value = str_from_offset(value, end);
+    }
+    buf_add(out, value);
+}
+
 static void check_service(const struct aq_client *client, struct findings *f)
 {
     struct aq_str endpoint;
@@ -77,9 +93,11 @@ static void check_service(const struct aq_client *client, struct findings *f)
         return;
     }
     if (endpoint.len) {
+        AUTO(buf) struct buf shown = BUF(0);
+        add_value(endpoint, &shown);
         findings_add(f, AQ_FINDING_OK, "settings.value", NULL,
                      "api.codewhisperer.service names the endpoint %.*s; no profile is sent",
-                     AQ_STR_ARG(endpoint));
+                     AQ_STR_ARG(buf_str(&shown)));
     } else {
         findings_add(f, AQ_FINDING_WARN, "settings.value",
                      "Run: q settings --delete api.codewhisperer.service",
@@ -92,11 +110,13 @@ static void check_values(const struct aq_client *client, struct findings *f)
 {
     for (enum settings_id id = 0; id < SETTINGS_COUNT; id++) {
         struct settings_value value = settings_get(&client->settings, id);
-        AUTO(buf) struct buf origin = BUF(PATH_MAX);
+        AUTO(buf) struct buf shown = BUF(0);
         if (value.origin > SETTINGS_DEFAULT) {
-            check_origin(client, value, &origin);
-            findings_add(f, AQ_FINDING_OK, "settings.value", NULL, "%s = %.*s %.*s",
-                         settings_key(id), AQ_STR_ARG(value.text), AQ_STR_ARG(buf_str(&origin)));
+            add_value(value.text, &shown);
+            buf_add_char(&shown, ' ');
+            check_origin(client, value, &shown);
+            findings_add(f, AQ_FINDING_OK, "settings.value", NULL, "%s = %.*s", settings_key(id),
+                         AQ_STR_ARG(buf_str(&shown)));
         }
     }
 }

@@ -247,6 +247,17 @@ def test_it_says_where_each_setting_comes_from(online, login, service):
     assert any(value.startswith("transport = curl (in ") for value in values)
 
 
+def test_a_password_in_a_url_is_not_shown(online, login):
+    online.env["AWS_ENDPOINT_URL_SSO_OIDC"] = "https://me:s3cret@proxy.example/base@1"
+    service = '{"endpoint": "https://me:s3cret@q.example", "region": "us-east-1"}'
+    online.run("settings", "api.codewhisperer.service", service)
+    sheet = Sheet(online)
+    assert "s3cret" not in sheet.result.out + sheet.result.err
+    values = " ".join(found["what"] for found in sheet.of("settings.value"))
+    assert "oidc.endpoint = https://***@proxy.example/base@1 (from AWS" in values
+    assert "names the endpoint https://***@q.example;" in values
+
+
 def test_a_plugin_that_is_not_there(online, login):
     sheet = Sheet(online, "--transport", "nowhere")
     assert sheet.wrong() == {"plugin"}
