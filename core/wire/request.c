@@ -90,20 +90,21 @@ static aq_status set_path(struct request *r, struct aq_error *err)
     return buf_status(&r->url) == AQ_OK ? AQ_OK : error_nomem(err, "request");
 }
 
-/* In a region that is not in the table nobody knows of more than the first site. */
+/* In a region that is not in the table nobody knows of more than the first site, and no other takes
+ * a signature. */
 static aq_status set_site(struct request *r, const struct aq_exchange_options *options,
                           struct aq_error *err)
 {
     struct aq_str region =
         options->region.len ? options->region : endpoint_region(options->request->profile_arn);
     uint32_t site = endpoint_site_find(options->site);
-    bool known = endpoint_region_known(region);
+    bool several = endpoint_region_known(region) && !signer_is_set(&r->signer);
     buf_add(&r->region, region);
     if (buf_status(&r->region) != AQ_OK) {
         return error_nomem(err, "request");
     }
-    r->asked = known && !signer_is_set(&r->signer) ? 0 : ~0u;
-    return set_host(r, known && site < ENDPOINT_SITES ? site : 0, err);
+    r->asked = several ? 0 : ~0u;
+    return set_host(r, several && site < ENDPOINT_SITES ? site : 0, err);
 }
 
 static aq_status set_url(struct request *r, const struct aq_exchange_options *options,

@@ -200,6 +200,20 @@ static void what_cannot_be_signed_is_refused_and_said(void **state)
     refused(request, AUGUST, "its session token is not");
 }
 
+static void no_other_site_gets_a_signature_whatever_is_remembered(void **state)
+{
+    struct aq_stream_options request = signed_question();
+    struct aq_exchange_options options = signed_options(&request);
+    (void)state;
+    options.site = AQ_STR("kiro");
+    struct aq_exchange *x = make(&options);
+    expect(x, 0, AQ_EVENT_SEND);
+    assert_text(request_of(x).url, "https://q.eu-central-1.amazonaws.com/");
+    answer(x, 403, "", "{\"__type\":\"AccessDeniedException\",\"message\":\"no\"}");
+    expect_error(x, AQ_E_ACCESS);
+    aq_exchange_free(x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +224,7 @@ int main(void)
         cmocka_unit_test(a_key_that_is_refused_ends_it_and_no_token_is_asked_for),
         cmocka_unit_test(what_the_service_repeats_of_the_key_is_left_out),
         cmocka_unit_test(what_cannot_be_signed_is_refused_and_said),
+        cmocka_unit_test(no_other_site_gets_a_signature_whatever_is_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
