@@ -63,14 +63,14 @@ static bool is_hashed(const char *name)
 static bool holds_token(const struct intake *in)
 {
     static const char member[] = "\"accessToken\"";
-    return memmem(in->ptr, in->len, member, sizeof(member) - 1) != NULL;
+    return in->ptr && memmem(in->ptr, in->len, member, sizeof(member) - 1) != NULL;
 }
 
 /* Take this file if it has a token, unless another one was taken. */
 static aq_status look_at(const char *dir, const char *name, struct intake *found,
                          struct aq_error *err)
 {
-    struct intake in;
+    struct intake in = { 0 };
     aq_status status = cache_read(dir, name, &in, err);
     if (status != AQ_OK) { /* gone by now, or not ours to read */
         return AQ_OK;

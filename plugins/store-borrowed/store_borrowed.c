@@ -115,7 +115,7 @@ static aq_status put_api_key(const struct store *s, void *sink, struct aq_str ke
 static aq_status put_file(const struct store *s, void *sink, struct aq_str key, enum borrowed which,
                           struct aq_error *err)
 {
-    struct intake in;
+    struct intake in = { 0 };
     aq_status status = which == KIRO_IDE ? cache_read(s->dir, "kiro-auth-token.json", &in, err)
                                          : cache_read_session(s->dir, s->session, &in, err);
     if (status != AQ_OK) {
