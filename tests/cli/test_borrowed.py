@@ -119,6 +119,7 @@ def test_an_api_key_is_used_with_its_header_and_shown_by_an_export_alone(online,
     assert asked["headers"]["tokentype"] == "API_KEY"
     who = online.run("whoami", "--source", "kiro-api-key", "--format", "json")
     assert who.code == 0
+    assert who.json["accountType"] == "ApiKey"
     assert key not in who.out + who.err
     said = online.run(*EXPORT, "--source", "kiro-api-key").json
     assert said == {

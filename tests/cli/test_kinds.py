@@ -183,3 +183,17 @@ def test_a_broker_says_the_kind_of_its_token(kiro, service, broker):
     result = kiro.run(*CHAT)
     assert result.code == 0, result
     assert told(service) == "EXTERNAL_IDP"
+
+
+@pytest.mark.parametrize(
+    ("kind", "account", "says"),
+    [
+        ("oidc", "BuilderId", "Builder ID"),
+        ("social", "Social", "social account"),
+        ("external-idp", "ExternalIdp", "identity provider"),
+    ],
+)
+def test_whoami_says_what_it_is(kiro, service, kind, account, says):
+    seed(service, kiro, kind)
+    assert kiro.run("whoami", "--format", "json").json["accountType"] == account
+    assert says in kiro.run("whoami").out

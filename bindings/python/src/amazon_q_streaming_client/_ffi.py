@@ -183,6 +183,8 @@ class ExchangeOptions(Structure):
         ("reserved", c_uint32),
         ("seed", c_uint8 * 32),
         ("region", Str),
+        ("site", Str),
+        ("time_s", c_int64),
     ]
 
 
