@@ -270,13 +270,16 @@ static aq_status source_not_logged_in(const struct aq_client *client, struct aq_
         return error_nomem(err, "login");
     }
     const struct plugin *plugin = &client->store_plugin;
+    struct aq_str name = place_login(client, plugin);
+    const char *option = name.len ? " --login " : "";
     if (places.len == 0) {
-        return error_set(err, AQ_E_NOT_LOGGED_IN, "login: none in store '%s', log in %s(q login)",
-                         plugin->info.name,
-                         plugin->store.lock ? "" : "where it gets its tokens from ");
+        return error_set(err, AQ_E_NOT_LOGGED_IN,
+                         "login: none in store '%s', log in %s(q login%s%.*s)", plugin->info.name,
+                         plugin->store.lock ? "" : "where it gets its tokens from ", option,
+                         AQ_STR_ARG(name));
     }
-    return error_set(err, AQ_E_NOT_LOGGED_IN, "login: none in %s, log in (q login)",
-                     (const char *)places.ptr);
+    return error_set(err, AQ_E_NOT_LOGGED_IN, "login: none in %s, log in (q login%s%.*s)",
+                     (const char *)places.ptr, option, AQ_STR_ARG(name));
 }
 
 /* The best so far, and the first thing that stood in the way of another. */

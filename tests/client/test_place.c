@@ -70,7 +70,9 @@ static void a_login_that_is_not_there_is_looked_for_nowhere_else(void **state)
     struct fixture *f = *state;
     fixture_login(3600, 1);
     assert_int_equal(fetch_named(f, "work", ""), AQ_E_NOT_LOGGED_IN);
-    assert_contains(f->err.text, "amazonq/logins/work/data.sqlite3 (no such file), log in");
+    assert_contains(
+        f->err.text,
+        "amazonq/logins/work/data.sqlite3 (no such file), log in (q login --login work)");
     assert_null(strstr(f->err.text, "amazon-q"));
     assert_int_equal(access(fixture_path("amazonq"), F_OK), -1);
 }

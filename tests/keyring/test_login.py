@@ -22,6 +22,18 @@ def test_a_login_is_exported_from_the_keyring_however_it_is_chosen(q, login):
     assert q.run("whoami").code == 0
 
 
+def test_a_login_with_a_name_is_an_item_of_its_own(q, login, service):
+    work = service.seed(q.data / "amazonq" / "logins" / "work" / "data.sqlite3")
+    move = ("user", "migrate", "--from", "sqlite", "--to", "keyring", "--purge")
+    assert q.run(*move, "--login", "work").code == 0
+    assert q.run(*EXPORT, *KEYRING).json["access_token"] == login["access_token"]
+    said = q.run(*EXPORT, *KEYRING, "--login", "work").json
+    assert (said["access_token"], said["login"]) == (work["access_token"], "work")
+    assert q.run("logout", *KEYRING, "--login", "work").code == 0
+    assert q.run(*EXPORT, *KEYRING, "--login", "work").code == 4
+    assert q.run(*EXPORT, *KEYRING).json["access_token"] == login["access_token"]
+
+
 def test_an_answer_is_asked_for_with_the_login_of_the_keyring(q, login):
     result = q.run("chat", "--no-interactive", "Hello", *KEYRING)
     assert result.code == 0, result

@@ -40,6 +40,17 @@ def test_a_locked_keyring_takes_no_login_and_the_login_stays_where_it_is(q, sess
     assert q.db.read_bytes() == before
 
 
+def test_a_list_of_the_logins_asks_nobody_to_unlock_it(q, session, login):
+    session.lock()
+    q.run("settings", "store.keyring.interactive", "true")
+    for more in ((), ("--interactive",)):
+        result = q.run("user", "sources", "--store", "keyring", "--format", "json", *more)
+        assert result.code == 0, result
+        (found,) = [s for s in result.json["sources"] if s["store"] == "keyring"]
+        assert found["state"] == "unreadable"
+        assert "is locked" in found["reason"]  # and not "when you were asked"
+
+
 def test_nobody_can_unlock_it_where_nothing_can_be_shown(q, session, login):
     assert q.run("settings", "store.keyring.interactive", "true").code == 0
     session.lock()
