@@ -325,7 +325,8 @@ static aq_status choice_look(struct choice *c, struct aq_client *client,
         return AQ_OK;
     }
     st = source_load(client, source, wish, &candidate, err);
-    if (st == AQ_E_NOTFOUND) {
+    if (st == AQ_E_NOTFOUND) { /* perhaps there is no such file, and need not be looked for again */
+        c->closed[slot] = !store_is_open(&client->stores[slot]);
         return AQ_OK;
     }
     if (st == AQ_OK) {
