@@ -90,13 +90,16 @@ int loop_close_socket(void *clientp, curl_socket_t fd)
 
 static int local_port_of(int fd)
 {
-    struct sockaddr_storage at = { .ss_family = AF_UNSPEC };
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } at = { .v6 = { .sin6_family = AF_UNSPEC } };
     socklen_t len = sizeof(at);
-    if (getsockname(fd, (struct sockaddr *)&at, &len) != 0) {
+    if (getsockname(fd, &at.any, &len) != 0) {
         return -1;
     }
-    return at.ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)&at)->sin6_port)
-                                    : ntohs(((const struct sockaddr_in *)&at)->sin_port);
+    return ntohs(at.any.sa_family == AF_INET6 ? at.v6.sin6_port : at.v4.sin_port);
 }
 
 bool loop_peer_is_gone(const struct loop *loop, int local_port)
