@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP/1.1, and the proxy's CONNECT, from the server's side. */
+#include "reply.h"
 #include "server.h"
 
 #include <stdio.h>

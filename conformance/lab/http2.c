@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP/2 from the server's side: nghttp2 knows the frames. */
+#include "reply.h"
 #include "server.h"
 
 #include <nghttp2/nghttp2.h>

@@ -259,7 +259,7 @@ static void ignores_what_is_pushed(struct trial *t)
     struct client c;
     struct exchange e;
     scene_open(&s, t, answers);
-    const struct way *way = scene_with_http2(&s, true);
+    const struct way *way = scene_with_http2(&s);
     if (!way) {
         trial_skip(t, "it does not speak HTTP/2");
     }

@@ -86,10 +86,10 @@ const struct way *scene_with_tls(const struct scene *s)
     return w;
 }
 
-const struct way *scene_with_http2(const struct scene *s, bool http2)
+const struct way *scene_with_http2(const struct scene *s)
 {
     const struct way *w = scene_next(s, NULL);
-    while (w && w->http2 != http2) {
+    while (w && !w->http2) {
         w = scene_next(s, w);
     }
     return w;

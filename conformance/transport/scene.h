@@ -36,9 +36,9 @@ bool scene_find_ways(struct scene *s);
 /* The ways that it speaks, one after the other: for (w = scene_next(s, NULL); w; w = ...) */
 const struct way *scene_next(const struct scene *s, const struct way *before);
 
-/* The first that is or is not so; NULL if there is none. */
+/* The first that is so; NULL if there is none. */
 const struct way *scene_with_tls(const struct scene *s);
-const struct way *scene_with_http2(const struct scene *s, bool http2);
+const struct way *scene_with_http2(const struct scene *s);
 
 /* Wait until nobody has a connection to the lab any more. False: some stay. */
 bool scene_is_quiet(const struct scene *s);
