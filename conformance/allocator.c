@@ -19,7 +19,7 @@ static _Thread_local bool refused;
 
 static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
-    const uintptr_t address = (uintptr_t)arg;
+    const uintptr_t address = *(const uintptr_t *)arg;
     bool is_it = false;
     (void)size;
     for (int i = 0; i < info->dlpi_phnum; i++) {
@@ -34,13 +34,13 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
             range_count++;
         }
     }
-    return 0;
+    return is_it;
 }
 
-void allocator_watch(const void *plugin)
+void allocator_watch(uintptr_t plugin)
 {
     range_count = 0;
-    dl_iterate_phdr(add_object, (void *)(uintptr_t)plugin);
+    dl_iterate_phdr(add_object, &plugin);
 }
 
 void allocator_refuse(unsigned n)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* False where malloc cannot be replaced: another libc, or a sanitizer that minds. */
 bool allocator_is_ours(void);
@@ -18,7 +19,7 @@ bool allocator_is_ours(void);
 long allocator_live(void);
 
 /* Whose requests are refused: those of the object that this address is in. */
-void allocator_watch(const void *plugin);
+void allocator_watch(uintptr_t plugin);
 
 /* Refuse the n-th request from now on. */
 void allocator_refuse(unsigned n);

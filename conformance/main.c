@@ -150,6 +150,16 @@ static int exit_code(const struct run *run)
     return has_tried ? EXIT_KEPT : EXIT_NOT_TRIED;
 }
 
+/* A build without the libraries of its servers has no clauses for transports. */
+static bool has_suite(int32_t kind)
+{
+    const struct suite *const *s = suites;
+    while (*s && (*s)->kind != kind) {
+        s++;
+    }
+    return *s != NULL;
+}
+
 int main(int argc, char **argv)
 {
     static struct run run;
@@ -181,6 +191,9 @@ int main(int argc, char **argv)
     if (!runner_run(&run, why, sizeof(why))) {
         return fail(EXIT_BROKEN, "check: %s", why);
     }
+    if (runner_stopped()) {
+        return 128 + runner_stopped();
+    }
     if (run.usage[0]) {
         return fail(EXIT_USAGE, "%s", run.usage);
     }
@@ -188,6 +201,11 @@ int main(int argc, char **argv)
         report_plain(&run);
     } else {
         report_json(&run, strcmp(format, "json-pretty") == 0);
+    }
+    if (run.kind && !has_suite(run.kind)) {
+        return fail(EXIT_NOT_TRIED,
+                    "check: this build has no clauses for a %s, build it with nghttp2 and OpenSSL",
+                    loader_kind_name(run.kind));
     }
     return exit_code(&run);
 }

@@ -46,6 +46,26 @@ struct runner {
     bool is_over; /* a gate was not kept: nothing is started any more */
 };
 
+static volatile sig_atomic_t stopped; /* the signal that wants us to */
+
+static void runner_on_signal(int number)
+{
+    stopped = number;
+}
+
+static void runner_heed_signals(void)
+{
+    const struct sigaction action = { .sa_handler = runner_on_signal };
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+}
+
+int runner_stopped(void)
+{
+    return stopped;
+}
+
 /* ---- results ---- */
 
 static struct result *runner_find(struct run *run, const char *id)
@@ -101,9 +121,13 @@ static void runner_breach(struct runner *r, const struct child *c, const char *i
 
 static void runner_note_plugin(struct run *run, const char *text)
 {
-    int at = 0;
-    if (sscanf(text, "%d %127s %n", &run->kind, run->name, &at) >= 2 && at) {
-        snprintf(run->version, sizeof(run->version), "%s", text + at);
+    char *name;
+    const long kind = strtol(text, &name, 10);
+    const size_t len = strcspn(name + (*name == ' '), " ");
+    if (*name == ' ' && name[1 + len] == ' ') {
+        run->kind = (int32_t)kind;
+        snprintf(run->name, sizeof(run->name), "%.*s", (int)len, name + 1);
+        snprintf(run->version, sizeof(run->version), "%s", name + 1 + len + 1);
     }
 }
 
@@ -331,7 +355,7 @@ static void runner_end_late(struct child *c)
     const struct trial_watch *w = c->watch;
     const bool call_is_late = w->function[0] && w->limit_us &&
                               now > w->since_us + w->limit_us + TRIAL_SLACK_MS * UINT64_C(1000);
-    if (!c->is_late && (call_is_late || now > c->deadline_us)) {
+    if (!c->is_late && (call_is_late || now > c->deadline_us || stopped)) {
         c->is_late = true;
         kill(-c->pid, SIGKILL);
         kill(c->pid, SIGKILL); /* before its setsid */
@@ -381,7 +405,7 @@ static bool runner_run_clause(struct runner *r, struct result *result)
     while (!(c = runner_free_child(r))) {
         runner_watch(r);
     }
-    if (r->is_over) {
+    if (r->is_over || stopped) {
         return true;
     }
     if (!runner_start(r, c, result)) {
@@ -458,6 +482,7 @@ bool runner_run(struct run *run, char *ret_why, size_t size)
     static struct runner r;
     const char *top = getenv("TMPDIR");
     r = (struct runner){ .run = run };
+    runner_heed_signals(); /* nothing is left behind then, either */
     snprintf(r.dir, sizeof(r.dir), "%s/q-plugin-check-XXXXXX", top && *top == '/' ? top : "/tmp");
     const bool is_made = mkdtemp(r.dir) != NULL;
     const bool ok = is_made && runner_run_all(&r);

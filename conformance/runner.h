@@ -45,6 +45,9 @@ struct run {
     size_t count;
 };
 
+/* The signal that has ended runner_run early, or 0: then the results say nothing. */
+int runner_stopped(void);
+
 /* Fill results. False if the machine does not let it: then the text says why. */
 bool runner_run(struct run *run, char *ret_why, size_t size);
 

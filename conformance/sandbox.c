@@ -64,6 +64,9 @@ static bool sandbox_enter(const char *dir, const char *output, char *work, size_
 {
     const struct rlimit none = { 0, 0 };
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody is left behind */
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
     setsid();
     setrlimit(RLIMIT_CORE, &none);
     umask(022);

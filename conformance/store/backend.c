@@ -4,7 +4,7 @@
 #include "store/parts.h"
 
 #include <signal.h>
-#include <string.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 static pid_t backend_of(struct trial *t)
@@ -39,7 +39,8 @@ static const char *find_key(struct instance *i)
     if (!first) {
         trial_skip(i->w.trial, "nothing is in it");
     }
-    return strcpy(key, first);
+    snprintf(key, sizeof(key), "%s", first);
+    return key;
 }
 
 /* What waits for its service waits as long as it may, so two functions are enough. */

@@ -49,7 +49,8 @@ static void count_up(struct trial *t, void *arg)
         if (st == AQ_OK) {
             snprintf(before, sizeof(before), "%.*s", (int)i.value.len, (const char *)i.value.ptr);
             const char *number = strrchr(before, '-');
-            snprintf(after, sizeof(after), VALUE("%d"), atoi(number ? number + 1 : "") + 1);
+            snprintf(after, sizeof(after), VALUE("%d"),
+                     (int)strtol(number ? number + 1 : "", NULL, 10) + 1);
             const struct aq_change change =
                 change_expecting(change_put(KEY("count"), after), before);
             st = instance_commit(&i, &change, 1);

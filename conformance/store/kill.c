@@ -56,7 +56,8 @@ static int number_of(struct instance *i, const char *key)
     if (instance_get(i, key) != AQ_OK || i->value.len != PADDING - 1) {
         return -1;
     }
-    const int number = atoi((const char *)i->value.ptr + strlen(VALUE("")));
+    const char *const digits = (const char *)i->value.ptr + strlen(VALUE(""));
+    const int number = (int)strtol(digits, NULL, 10);
     write_value(expected, sizeof(expected), number);
     return memcmp(i->value.ptr, expected, PADDING - 1) == 0 ? number : -1;
 }

@@ -15,7 +15,7 @@ static void needs_allocator(struct trial *t)
     if (!allocator_is_ours()) {
         trial_skip(t, "malloc cannot be replaced in this build");
     }
-    allocator_watch((const void *)(uintptr_t)t->plugin->store.get);
+    allocator_watch((uintptr_t)t->plugin->store.get);
 }
 
 /* One call with the n-th request refused; false when it needs fewer. */

@@ -161,7 +161,7 @@ static char large[LARGE + 1];
 static void fill_large(void)
 {
     memset(large, 'x', LARGE);
-    memcpy(large, TRIAL_SECRET, strlen(TRIAL_SECRET));
+    memcpy(large, TRIAL_SECRET, sizeof(TRIAL_SECRET) - 1);
 }
 
 /* Writing stops at some length of a file, as on a full disk; nobody needs any rights for that. */

@@ -38,7 +38,7 @@ static void values_of_every_size_fit(struct trial *t)
     instance_open(&i, t);
     instance_put(&i, KEY("a"), VALUE("1"));
     memset(bytes, 'x', sizeof(bytes));
-    memcpy(bytes, TRIAL_SECRET, strlen(TRIAL_SECRET));
+    memcpy(bytes, TRIAL_SECRET, sizeof(TRIAL_SECRET) - 1);
     for (size_t n = 0; n < sizeof(sizes) / sizeof(sizes[0]); n++) {
         const struct aq_bytes value = { bytes, sizes[n] };
         const struct aq_change change = put_bytes(KEY("sized"), value);

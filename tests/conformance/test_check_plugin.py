@@ -3,10 +3,13 @@
 
 import os
 import shutil
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
-from suite import FAKES, HOSTILE, PLUGINS, Report, run
+from suite import CHECK, FAKES, HOSTILE, PLUGINS, Report, run
 
 MEMORY = PLUGINS / "store-memory.so"
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs" / "conformance.md"
@@ -106,3 +109,17 @@ def test_nothing_of_the_user_is_seen_and_nothing_is_left(tmp_path):
     assert report.code == 0, report
     assert sorted((p, p.stat().st_mtime_ns) for p in home.rglob("*")) == before
     assert list(tmp.iterdir()) == []
+
+
+def test_interrupted_it_leaves_nothing_behind(tmp_path):
+    command = [CHECK, "--setting", "deed=blocks", FAKES / "store-wrong.so"]
+    process = subprocess.Popen(
+        command, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE
+    )
+    while not list(tmp_path.glob("*/*")):  # the first trial has its place
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, b"")
+    assert list(tmp_path.iterdir()) == []
