@@ -112,18 +112,39 @@ static aq_status put_api_key(const struct store *s, void *sink, struct aq_str ke
     return status;
 }
 
+static aq_status read_login(const struct store *s, enum borrowed which, struct intake *ret,
+                            struct aq_error *err)
+{
+    return which == KIRO_IDE ? cache_read(s->dir, "kiro-auth-token.json", ret, err)
+                             : cache_read_session(s->dir, s->session, ret, err);
+}
+
 static aq_status put_file(const struct store *s, void *sink, struct aq_str key, enum borrowed which,
                           struct aq_error *err)
 {
     struct intake in = { 0 };
-    aq_status status = which == KIRO_IDE ? cache_read(s->dir, "kiro-auth-token.json", &in, err)
-                                         : cache_read_session(s->dir, s->session, &in, err);
+    aq_status status = read_login(s, which, &in, err);
     if (status != AQ_OK) {
         return status;
     }
     status = put(s, sink, key, in.ptr, in.len);
     intake_done(&in);
     return status;
+}
+
+/* True also if it is there and cannot be read: get says why. */
+static bool is_there(const struct store *s, enum borrowed which)
+{
+    struct intake in = { 0 };
+    struct aq_error err;
+    if (which == API_KEY) {
+        return s->api_key.len > 0;
+    }
+    aq_status status = read_login(s, which, &in, &err);
+    if (status == AQ_OK) {
+        intake_done(&in);
+    }
+    return status != AQ_E_NOTFOUND;
 }
 
 /* ---- the table ---- */
@@ -156,7 +177,7 @@ static aq_status store_list(void *self, void *sink, struct aq_error *err)
     aq_status status = AQ_OK;
     for (enum borrowed i = 0; i < BORROWED_COUNT && status == AQ_OK; i++) {
         struct aq_str key = { logins[i].key, strlen(logins[i].key) };
-        status = put(s, sink, key, NULL, 0);
+        status = is_there(s, i) ? put(s, sink, key, NULL, 0) : AQ_OK;
     }
     return status;
 }

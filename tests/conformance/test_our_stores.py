@@ -36,6 +36,18 @@ def test_store_token_file_with_a_token(place, token):
     assert_sound(report, READ_ONLY)
 
 
+def test_store_borrowed(place, token):
+    with open(f"{place}/kiro-auth-token.json", "w", encoding="utf-8") as file:
+        file.write(token)
+    report = Report(PLUGINS / "store-borrowed.so", "--setting", f"dir={place}")
+    assert_sound(report, READ_ONLY, ["store.open.creates-nothing"])
+
+
+def test_store_borrowed_with_nothing_to_borrow():
+    report = Report(PLUGINS / "store-borrowed.so")
+    assert_sound(report, READ_ONLY, ["store.open.creates-nothing", "store.list.found"])
+
+
 def test_store_broker(broker):
     report = check_broker(broker)
     assert_sound(report, READ_ONLY, ["store.open.creates-nothing"])

@@ -246,12 +246,20 @@ static void nothing_is_written_and_the_text_says_who_refreshes_what_was_read(voi
     assert_value(IDE_KEY, TOKEN);
 }
 
-static void the_keys_are_three_whatever_is_there(void **state)
+static void what_is_there_is_listed_and_nothing_else(void **state)
 {
     (void)state;
     open_store(NULL, NULL);
     assert_int_equal(instance_list(&store), AQ_OK);
-    assert_int_equal(store.key_count, 3);
+    assert_string_equal(store.keys, "");
+    write_file(IDE_FILE, TOKEN);
+    write_file(name_of("one"), TOKEN);
+    assert_int_equal(instance_list(&store), AQ_OK);
+    assert_string_equal(store.keys, IDE_KEY " " CACHE_KEY " ");
+    instance_close(&store);
+    write_file(name_of("two"), TOKEN); /* which of them, get asks */
+    open_store(NULL, "ksk_a");
+    assert_int_equal(instance_list(&store), AQ_OK);
     assert_string_equal(store.keys, IDE_KEY " " CACHE_KEY " " API_KEY " ");
 }
 
@@ -270,7 +278,7 @@ int main(void)
         CASE(a_file_that_stays_half_is_handed_on_for_its_reader_to_judge),
         CASE(what_is_no_file_is_an_error_that_names_it),
         CASE(nothing_is_written_and_the_text_says_who_refreshes_what_was_read),
-        CASE(the_keys_are_three_whatever_is_there),
+        CASE(what_is_there_is_listed_and_nothing_else),
     };
     return cmocka_run_group_tests_name("store-borrowed", tests, NULL, NULL);
 }
