@@ -71,7 +71,12 @@ static aq_status look_at(const char *dir, const char *name, struct intake *found
                          struct aq_error *err)
 {
     struct intake in = { 0 };
-    aq_status status = cache_read(dir, name, &in, err);
+    struct aq_error why;
+    aq_status status = cache_read(dir, name, &in, &why);
+    if (status == AQ_E_NOMEM) {
+        *err = why;
+        return status;
+    }
     if (status != AQ_OK) { /* gone by now, or not ours to read */
         return AQ_OK;
     }

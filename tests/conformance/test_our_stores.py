@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The suite on our own stores, and on the example for authors: nothing is broken."""
 
+import hashlib
+
+import pytest
 from suite import PLUGINS, Report, assert_sound, check_broker, check_keyring
 
 # What does not concern a store, or cannot be tried there.
@@ -36,9 +39,11 @@ def test_store_token_file_with_a_token(place, token):
     assert_sound(report, READ_ONLY)
 
 
-def test_store_borrowed(place, token):
-    with open(f"{place}/kiro-auth-token.json", "w", encoding="utf-8") as file:
-        file.write(token)
+# The IDE's login; a session of the AWS SSO cache, which is looked for.
+@pytest.mark.parametrize("name", ["kiro-auth-token", hashlib.sha1(b"a session").hexdigest()])
+def test_store_borrowed(place, name):
+    with open(f"{place}/{name}.json", "w", encoding="utf-8") as file:
+        file.write('{"accessToken": "aoaInFile", "expiresAt": "2099-01-01T00:00:00Z"}')
     report = Report(PLUGINS / "store-borrowed.so", "--setting", f"dir={place}")
     assert_sound(report, READ_ONLY, ["store.open.creates-nothing"])
 
