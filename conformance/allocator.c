@@ -55,17 +55,22 @@ bool allocator_end(void)
     return refused;
 }
 
-#ifdef CONFORMANCE_REAL_MALLOC
+#ifdef CONFORMANCE_LIBC_MALLOC
 
 #define EXPORT __attribute__((visibility("default")))
-#define JOIN_(prefix, name) prefix##name
-#define JOIN(prefix, name) JOIN_(prefix, name)
-#define REAL(name) JOIN(CONFORMANCE_REAL_MALLOC, name)
+#define WEAK __attribute__((weak))
+#define CALLER __builtin_return_address(0)
 
-void *REAL(malloc)(size_t size);
-void *REAL(calloc)(size_t count, size_t size);
-void *REAL(realloc)(void *ptr, size_t size);
-void REAL(free)(void *ptr);
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *ptr, size_t size);
+void __libc_free(void *ptr);
+
+/* AddressSanitizer's, where this program has it or it was loaded before it (LD_PRELOAD). */
+WEAK void *__interceptor_malloc(size_t size);
+WEAK void *__interceptor_calloc(size_t count, size_t size);
+WEAK void *__interceptor_realloc(void *ptr, size_t size);
+WEAK void __interceptor_free(void *ptr);
 
 bool allocator_is_ours(void)
 {
@@ -85,8 +90,6 @@ static bool is_refused(const void *caller)
     return false;
 }
 
-#define CALLER __builtin_return_address(0)
-
 static atomic_long live;
 
 static void *counted(void *ptr)
@@ -95,25 +98,30 @@ static void *counted(void *ptr)
     return ptr;
 }
 
-#ifdef CONFORMANCE_SANITIZED
-enum { LIVE_COUNTS = 0 }; /* a sanitizer's own strdup goes past malloc, but not past free */
-#else
-enum { LIVE_COUNTS = 1 };
-#endif
-
+/* A sanitizer's own strdup goes past malloc, but not past free. */
 long allocator_live(void)
 {
-    return LIVE_COUNTS ? live : 0;
+    return __interceptor_malloc ? 0 : live;
 }
+
+/* The calls of the interceptors are the last ones of their functions, so that they see who asked.
+ */
 
 EXPORT void *malloc(size_t size)
 {
-    return is_refused(CALLER) ? NULL : counted(REAL(malloc)(size));
+    if (is_refused(CALLER)) {
+        return NULL;
+    }
+    return __interceptor_malloc ? __interceptor_malloc(size) : counted(__libc_malloc(size));
 }
 
 EXPORT void *calloc(size_t count, size_t size)
 {
-    return is_refused(CALLER) ? NULL : counted(REAL(calloc)(count, size));
+    if (is_refused(CALLER)) {
+        return NULL;
+    }
+    return __interceptor_calloc ? __interceptor_calloc(count, size)
+                                : counted(__libc_calloc(count, size));
 }
 
 EXPORT void *realloc(void *ptr, size_t size)
@@ -121,13 +129,20 @@ EXPORT void *realloc(void *ptr, size_t size)
     if (is_refused(CALLER)) {
         return NULL;
     }
-    return ptr ? REAL(realloc)(ptr, size) : counted(REAL(realloc)(ptr, size));
+    if (__interceptor_realloc) {
+        return __interceptor_realloc(ptr, size);
+    }
+    return ptr ? __libc_realloc(ptr, size) : counted(__libc_realloc(ptr, size));
 }
 
 EXPORT void free(void *ptr)
 {
+    if (__interceptor_free) {
+        __interceptor_free(ptr);
+        return;
+    }
     live -= ptr != NULL;
-    REAL(free)(ptr);
+    __libc_free(ptr);
 }
 
 #else

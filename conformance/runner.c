@@ -34,6 +34,7 @@ struct child {
     uint64_t since_us;
     uint64_t deadline_us;
     bool is_late;
+    char ended[RUN_TEXT_MAX]; /* how a second process of it did not return; empty: all did */
     char pending[VERDICT_MAX * 2];
     size_t pending_len;
 };
@@ -157,7 +158,11 @@ static void runner_take(struct runner *r, struct child *c, char *line)
         snprintf(c->result->note, sizeof(c->result->note), "%s", text);
         break;
     case VERDICT_BREACH:
-        runner_breach(r, c, id, text);
+        if (strcmp(id, "plugin.returns") == 0) { /* unless a sanitizer has ended it */
+            snprintf(c->ended, sizeof(c->ended), "%s", text);
+        } else {
+            runner_breach(r, c, id, text);
+        }
         break;
     case VERDICT_PLUGIN:
         runner_note_plugin(r->run, text);
@@ -295,14 +300,19 @@ static void runner_reap(struct runner *r, struct child *c)
     c->result->ms = (unsigned)((trial_now_us() - c->since_us) / 1000u);
 
     const bool has_said = runner_output(c, said, sizeof(said), &is_sanitizer);
+    is_sanitizer = is_sanitizer && !strstr(said, "Sanitizer: SEGV"); /* that is a crash */
+    if (c->ended[0] && !is_sanitizer) {
+        runner_breach(r, c, "plugin.returns", c->ended);
+    }
     if (c->is_late) {
         runner_judge_late(r, c);
-    } else if (is_sanitizer && !strstr(said, "Sanitizer: SEGV")) { /* that is a crash */
+    } else if (is_sanitizer) {
         runner_breach(r, c, "plugin.sanitizers", said);
         runner_set(c->result, OUTCOME_SKIPPED, "could not be judged, see plugin.sanitizers");
     } else {
         runner_judge_death(r, c, status, said);
-        if (has_said && !is_sanitizer && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        if (has_said && !strstr(said, "Sanitizer: ") && WIFEXITED(status) &&
+            WEXITSTATUS(status) == 0) {
             char text[RUN_TEXT_MAX];
             snprintf(text, sizeof(text),
                      "it wrote \"%s\"; a plugin writes to no standard stream, "
