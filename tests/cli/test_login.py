@@ -148,6 +148,16 @@ def test_a_login_that_only_a_new_one_helps_is_replaced(here, service):
     assert here.run("whoami").code == 0
 
 
+def test_a_login_with_a_name_is_beside_the_others(here):
+    assert here.run("login").code == 0
+    work = ("--login", "work")
+    assert here.run("login", *work, *ORGANISATION, *SETTLED).code == 0
+    assert here.run("whoami").out.startswith("Logged in with Builder ID\n")
+    assert here.run("whoami", *work).out.startswith(f"Logged in with IAM Identity Center: {URL}\n")
+    assert here.run("logout", *work).code == 0
+    assert (here.run("whoami").code, here.run("whoami", *work).code) == (0, 4)
+
+
 # ---- where there is no browser ----
 
 
