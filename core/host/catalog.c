@@ -55,6 +55,11 @@ static aq_status catalog_read_directories(const struct settings *settings, struc
         char real[PATH_MAX];
         d->is_own = true;
         buf_add(&d->path, realpath((const char *)own.ptr, real) ? str_from(real) : buf_str(&own));
+        if (buf_status(&d->path) != AQ_OK) {
+            return error_nomem(err, "plugins");
+        }
+    } else if (buf_status(&own) == AQ_E_NOMEM) {
+        return error_nomem(err, "plugins");
     }
     while (rest.len) {
         struct aq_str named = str_cut(&rest, ':');
