@@ -127,6 +127,37 @@ static void a_call_that_nobody_reads_neither_holds_up_others_nor_grows(void **st
     }
 }
 
+/* More than a connection of HTTP/2 has room for under way: what nobody reads counts for its own
+ * stream alone. */
+static void twenty_calls_that_nobody_reads_do_not_hold_up_another(void **state)
+{
+    enum { COUNT = 20 };
+    static struct exchange unread[COUNT];
+    struct client client;
+    struct exchange e;
+    (void)state;
+    client_open(&client, NULL);
+    for (size_t i = 0; i < COUNT; i++) {
+        exchange_start(&unread[i], &client, server_url("h2", "/big"), NULL);
+        unread[i].stop_reading = true;
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        exchange_until_head(&unread[i]);
+    }
+    while (client_wait(&client, 300)) { /* until no more is taken from the peer */
+    }
+    exchange_run(&e, &client, server_url("h2", "/ok"), NULL);
+    assert_body(&e, "ok");
+    exchange_finish(&e);
+    for (size_t i = 0; i < COUNT; i++) {
+        unread[i].stop_reading = false;
+        exchange_pull(&unread[i]);
+        assert_in_range(unread[i].body_len, HELD_BYTES / 2, HELD_BYTES);
+        exchange_finish(&unread[i]);
+    }
+    client_close(&client);
+}
+
 static void fifty_calls_run_at_once(void **state)
 {
     static struct exchange calls[50];
@@ -337,6 +368,7 @@ int main(void)
         cmocka_unit_test(start_makes_the_descriptor_readable),
         cmocka_unit_test(a_slow_reader_holds_no_more_than_the_buffer),
         cmocka_unit_test(a_call_that_nobody_reads_neither_holds_up_others_nor_grows),
+        cmocka_unit_test(twenty_calls_that_nobody_reads_do_not_hold_up_another),
         cmocka_unit_test(fifty_calls_run_at_once),
         cmocka_unit_test(calls_beyond_max_connections_wait_without_a_connect_timeout),
         cmocka_unit_test(two_instances_know_nothing_of_each_other),
