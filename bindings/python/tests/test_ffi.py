@@ -27,6 +27,9 @@ STRUCTS = {
     "aq_client_options": ffi.ClientOptions,
     "aq_token": ffi.Token,
     "aq_event": ffi.Event,
+    "aq_profile": ffi.Profile,
+    "aq_login_step": ffi.LoginStep,
+    "aq_login_options": ffi.LoginOptions,
     "aq_token_options": ffi.TokenOptions,
     "aq_stream_options": ffi.StreamOptions,
     "aq_exchange_header": ffi.ExchangeHeader,
@@ -38,7 +41,7 @@ STRUCTS = {
 CONSTANTS = [
     name
     for name in vars(ffi)
-    if re.match(r"(E|EVENT|CALL|CLIENT|TOKEN|ERROR)_[A-Z]|(OK|AGAIN|END)$", name)
+    if re.match(r"(E|EVENT|CALL|CLIENT|LOGIN|TOKEN|ERROR)_[A-Z]|(OK|AGAIN|END)$", name)
 ]
 
 

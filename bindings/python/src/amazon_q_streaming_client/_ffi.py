@@ -48,11 +48,14 @@ ERROR_NOT_SENT = 1
 
 EVENT_TOKEN, EVENT_WARNING, EVENT_RETRY, EVENT_NEED_TOKEN, EVENT_RESPONSE = 1, 2, 3, 4, 5
 EVENT_MESSAGE, EVENT_REPLY, EVENT_SEND, EVENT_HEAD, EVENT_BODY = 6, 7, 8, 9, 10
+EVENT_VISIT, EVENT_WAITING, EVENT_PROFILES, EVENT_LOGGED_IN = 13, 14, 15, 16
 
 CLIENT_NO_ENV, CLIENT_NO_SETTINGS = 1, 2
 CLIENT_LOG_DEBUG = 4
 TOKEN_FORCE_REFRESH, TOKEN_NO_REFRESH = 1, 2
 TOKEN_EXTERNAL = 1
+LOGIN_DEVICE, LOGIN_BROWSER = 0, 1
+LOGIN_ORGANISATION, LOGIN_REPLACE = 1, 2
 
 CALL_GENERATE_ASSISTANT_RESPONSE, CALL_SEND_MESSAGE = 0, 1
 CALL_GENERATE_TASK_ASSIST_PLAN, CALL_EXPORT_RESULT_ARCHIVE = 2, 3
@@ -133,6 +136,38 @@ class ExchangeHeader(Structure):
     value: Str
 
 
+class Profile(Structure):
+    _fields_ = [("struct_size", c_uint32), ("flags", c_uint32), ("arn", Str), ("name", Str)]
+    arn: Str
+    name: Str
+
+
+class LoginStep(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("valid_s", c_uint32),
+        ("url", Str),
+        ("short_url", Str),
+        ("user_code", Str),
+        ("callback_url", Str),
+        ("profiles", POINTER(Profile)),
+        ("profile_count", c_uint32),
+        ("profile_stride", c_uint32),
+    ]
+
+
+class LoginOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("flags", c_uint32),
+        ("flow", c_int32),
+        ("reserved", c_uint32),
+        ("start_url", Str),
+        ("region", Str),
+        ("profile_arn", Str),
+    ]
+
+
 class Event(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -149,7 +184,7 @@ class Event(Structure):
         ("headers", POINTER(ExchangeHeader)),
         ("header_count", c_uint32),
         ("header_stride", c_uint32),
-        ("login", c_void_p),
+        ("login", POINTER(LoginStep)),
     ]
 
 
@@ -229,6 +264,13 @@ class HttpOptions(Structure):
     ]
 
 
+def profiles(step: LoginStep) -> list[Profile]:
+    """The profiles of a step; valid as long as the step."""
+    first = ctypes.cast(step.profiles, c_void_p).value or 0
+    places = (first + at * step.profile_stride for at in range(step.profile_count))
+    return [Profile.from_address(place) for place in places]
+
+
 def borrowed(value: bytes) -> Str:
     """A view of bytes; valid as long as somebody else keeps them."""
     address = ctypes.cast(ctypes.c_char_p(value), c_void_p).value
@@ -299,12 +341,22 @@ client_next_log = _bind(
 op_wait = _bind(
     _blocking, "aq_op_wait", _status, _handle, POINTER(POINTER(Event)), POINTER(Error)
 )
+op_next = _bind(
+    _blocking, "aq_op_next", _status, _handle, POINTER(POINTER(Event)), POINTER(Error)
+)
+op_give_profile = _bind(_quick, "aq_op_give_profile", _status, _handle, Str, POINTER(Error))
+client_step_blocking = _bind(_blocking, "aq_client_step", _status, _handle, POINTER(Error))
 op_free = _bind(_quick, "aq_op_free", None, _handle)
 op_set_userdata = _bind(_quick, "aq_op_set_userdata", None, _handle, c_void_p)
 
 # token.h
 token_start = _bind(
     _quick, "aq_token_start", _status, _handle, POINTER(TokenOptions), POINTER(_handle), POINTER(Error)
+)
+
+# login.h
+login_start = _bind(
+    _quick, "aq_login_start", _status, _handle, POINTER(LoginOptions), POINTER(_handle), POINTER(Error)
 )
 
 # exchange.h

@@ -512,6 +512,55 @@ class TokenData(NamedTuple):
         return f"<token of {self.source}, valid until {self.expires_at or 'nobody knows when'}>"
 
 
+class LoginOperation(_Handle):
+    """A login operation of a client, for one thread that waits."""
+
+    def __init__(
+        self, client: Client, texts: Mapping[str, Optional[str]], *, browser: bool, replace: bool
+    ) -> None:
+        super().__init__()
+        self._client = client
+        self.asked = False  # which profile, and there was no answer yet
+        options = ffi.LoginOptions(struct_size=ffi.sizeof(ffi.LoginOptions))
+        options.flow = ffi.LOGIN_BROWSER if browser else ffi.LOGIN_DEVICE
+        options.flags = ffi.LOGIN_REPLACE if replace else 0
+        kept = {name: (text or "").encode() for name, text in texts.items()}
+        for name, value in kept.items():
+            setattr(options, name, ffi.borrowed(value))
+        if kept["start_url"] or kept["profile_arn"]:
+            options.flags |= ffi.LOGIN_ORGANISATION
+        self._event = ffi.event_pointer()
+        self._check(
+            ffi.login_start(
+                client._live, ffi.byref(options), ffi.byref(self._address), ffi.byref(_said.error)
+            )
+        )
+
+    def next(self) -> tuple[int, Any]:
+        """OK and an event that is valid until the next call; AGAIN: wait and step; or END."""
+        status = ffi.op_next(self._live, ffi.byref(self._event), ffi.byref(_said.error))
+        if status < 0:
+            raise Failure.of(_said.error)
+        return status, self._event[0] if status == ffi.OK else None
+
+    def step(self) -> None:
+        ffi.client_step_blocking(self._client._live, None)  # an error reaches the operation
+
+    def choose(self, arn: str) -> None:
+        """Answer which profile; none if it is empty."""
+        value = arn.encode()
+        self._check(ffi.op_give_profile(self._live, ffi.borrowed(value), ffi.byref(_said.error)))
+        self.asked = False
+
+    def close(self, _free: Any = ffi.op_free) -> None:
+        address, self._address = self._address, ffi.c_void_p()
+        if address and not self._client.closed:  # closing a client frees its operations
+            _free(address)
+
+    def __del__(self) -> None:
+        self.close()
+
+
 def fetch_token(
     client: Client, *, force_refresh: bool = False, min_valid_s: int = 0
 ) -> tuple[TokenData, list[str]]:
