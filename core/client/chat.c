@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The chat operation: a token operation, then a stream operation with what it yielded. If the
- * service rejects the token before it has answered, one more token operation, which refreshes. */
+ * service rejects the token before it has answered, one more token operation, which refreshes. With
+ * the setting `sigv4` it is an access key that is found, and signed with. */
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "client/access_key.h"
 #include "client/stream.h"
 #include "client/token.h"
 
@@ -12,7 +14,7 @@ struct chat_op {
     struct aq_stream_options options; /* views into text */
     struct buf text;
     struct buf access_token; /* the one that was sent */
-    struct aq_op *token;     /* while a token is being fetched */
+    struct aq_op *token;     /* while a token, or an access key, is being fetched */
     struct aq_op *stream;    /* once there was a first token */
 };
 
@@ -42,6 +44,14 @@ static aq_status chat_got_token(struct chat_op *c, const struct aq_token *token,
     return stream_start(c->op.client, &options, token, AQ_STR(""), &c->op, &c->stream, err);
 }
 
+static aq_status chat_got_key(struct chat_op *c, const struct aq_access_key *key,
+                              struct aq_error *err)
+{
+    struct aq_stream_options options = c->options;
+    options.access_key = key;
+    return stream_start(c->op.client, &options, NULL, AQ_STR(""), &c->op, &c->stream, err);
+}
+
 /* AQ_OK with *ret: a warning to pass on. AQ_OK without: there is a token now. */
 static aq_status chat_fetch_token(struct chat_op *c, const struct aq_event **ret,
                                   struct aq_error *err)
@@ -54,8 +64,9 @@ static aq_status chat_fetch_token(struct chat_op *c, const struct aq_event **ret
             *ret = event;
             return AQ_OK;
         }
-        if (event->type == AQ_EVENT_TOKEN) {
-            st = chat_got_token(c, event->token, err);
+        if (event->type == AQ_EVENT_TOKEN || event->type == AQ_EVENT_ACCESS_KEY) {
+            st = event->token ? chat_got_token(c, event->token, err)
+                              : chat_got_key(c, event->access_key, err);
             chat_end_token(c);
             return st;
         }
@@ -146,7 +157,27 @@ static aq_status chat_keep(struct chat_op *c, const struct aq_stream_options *op
     c->options.prompt = kept[2];
     c->options.conversation_id = kept[3];
     c->options.model_id = kept[4];
+    c->options.access_key = NULL;
     c->options.token_kind = (struct aq_str){ NULL, 0 }; /* the login's own, once there is one */
+    return AQ_OK;
+}
+
+static bool chat_is_signed(const struct aq_client *client)
+{
+    struct aq_str value = settings_get(&client->settings, SETTINGS_SIGV4).text;
+    return value.len && !str_eq(value, AQ_STR("false"));
+}
+
+/* The service takes signed requests for one of its calls only, which does what the first does. */
+static aq_status chat_sign(struct aq_stream_options *options, struct aq_error *err)
+{
+    if (options->call != AQ_CALL_GENERATE_ASSISTANT_RESPONSE &&
+        options->call != AQ_CALL_SEND_MESSAGE) {
+        return error_set(err, AQ_E_UNSUPPORTED,
+                         "access key: only chat is taken with one, unset AMAZON_Q_SIGV4 to use a "
+                         "login");
+    }
+    options->call = AQ_CALL_SEND_MESSAGE;
     return AQ_OK;
 }
 
@@ -158,9 +189,14 @@ aq_status aq_chat_start(struct aq_client *client, const struct aq_stream_options
     if (st == AQ_OK) {
         st = stream_options(options, &known, err);
     }
-    if (st == AQ_OK && known.access_token.len) {
+    if (st == AQ_OK && (known.access_token.len || known.access_key)) {
         st = error_set(err, AQ_E_INVALID,
-                       "chat options: access_token must be empty, use aq_stream_start");
+                       "chat options: access_token and access_key must be empty, use "
+                       "aq_stream_start");
+    }
+    const bool is_signed = st == AQ_OK && chat_is_signed(client);
+    if (is_signed) {
+        st = chat_sign(&known, err);
     }
     if (st == AQ_OK) {
         st = stream_check(client, &known, err); /* before a store is opened for nothing */
@@ -174,7 +210,8 @@ aq_status aq_chat_start(struct aq_client *client, const struct aq_stream_options
     }
     st = chat_keep(c, &known, err);
     if (st == AQ_OK) {
-        st = chat_start_token(c, 0, err);
+        st = is_signed ? access_key_start(client, &c->op, &c->token, err)
+                       : chat_start_token(c, 0, err);
     }
     if (st != AQ_OK) {
         op_destroy(&c->op, false);

@@ -286,7 +286,8 @@ static bool op_ends_batch(const struct aq_event *event)
 {
     return event->type == AQ_EVENT_TOKEN || event->type == AQ_EVENT_NEED_TOKEN ||
            event->type == AQ_EVENT_HEAD || event->type == AQ_EVENT_MIGRATED ||
-           event->type == AQ_EVENT_LOGGED_OUT || event->type == AQ_EVENT_LOGGED_IN || event->login;
+           event->type == AQ_EVENT_LOGGED_OUT || event->type == AQ_EVENT_ACCESS_KEY ||
+           event->type == AQ_EVENT_LOGGED_IN || event->login;
 }
 
 aq_status aq_op_drain(struct aq_op *op, struct aq_event *events, uint32_t cap, uint32_t stride,

@@ -50,6 +50,7 @@ static const struct {
     [SETTINGS_SOCIAL_ENDPOINT] = { "social.endpoint", "Q_SOCIAL_ENDPOINT_URL", NULL },
     [SETTINGS_CA_BUNDLE] = { "ca_bundle", NULL, NULL },
     [SETTINGS_API_TIMEOUT] = { "api.timeout", NULL, NULL },
+    [SETTINGS_SIGV4] = { "sigv4", "AMAZON_Q_SIGV4", NULL },
     [SETTINGS_SHARE_CONTENT] = { "codeWhisperer.shareCodeWhispererContentWithAWS", NULL, NULL },
 };
 

@@ -25,6 +25,7 @@ enum settings_id {
     SETTINGS_SOCIAL_ENDPOINT, /* URL of the sign-in service of social logins */
     SETTINGS_CA_BUNDLE,       /* for the transport's setting of that name */
     SETTINGS_API_TIMEOUT,     /* milliseconds until the answer begins */
+    SETTINGS_SIGV4,           /* anything but "false": sign with an access key, use no login */
     SETTINGS_SHARE_CONTENT,   /* "false": the service must not use the content */
     SETTINGS_COUNT,
 };

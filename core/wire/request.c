@@ -13,6 +13,9 @@
 
 enum { USER_AGENT_MAX = 1024 };
 
+/* The one call that takes a signature is another service's of the same host. */
+#define SIGNED_TARGET AQ_STR("AmazonQDeveloperStreamingService.SendMessage")
+
 /* --- the token --- */
 
 static aq_status set_token(struct request *r, struct aq_str token, struct aq_error *err)
@@ -242,7 +245,7 @@ aq_status request_show(struct request *r, const struct retry *retry,
 
     const struct aq_exchange_header headers[ALWAYS] = {
         { AQ_STR("content-type"), AQ_STR("application/x-amz-json-1.0") },
-        { AQ_STR("x-amz-target"), r->call->target },
+        { AQ_STR("x-amz-target"), signer_is_set(&r->signer) ? SIGNED_TARGET : r->call->target },
         { AQ_STR("authorization"), buf_str(&r->authorization) },
         { AQ_STR("x-amzn-codewhisperer-optout"), r->opt_out ? AQ_STR("true") : AQ_STR("false") },
         { AQ_STR("amz-sdk-invocation-id"), str_from(r->invocation_id) },

@@ -111,6 +111,18 @@ static bool is_loopback(const struct curl_sockaddr *address)
                : ntohl(v4->sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
 }
 
+/* Where clouds hand out access keys; link-local of IPv6 needs an interface, which a URL cannot say.
+ */
+static bool is_link_local(const struct curl_sockaddr *address)
+{
+    static const uint8_t cloud[] = { 0xfd, 0x00, 0x0e, 0xc2 };
+    const void *at = &address->addr;
+    const struct sockaddr_in *v4 = at;
+    const struct sockaddr_in6 *v6 = at;
+    return address->family == AF_INET6 ? memcmp(&v6->sin6_addr, cloud, sizeof(cloud)) == 0
+                                       : ntohl(v4->sin_addr.s_addr) >> 16 == 0xa9fe;
+}
+
 static curl_socket_t on_open_socket(void *clientp, curlsocktype purpose,
                                     struct curl_sockaddr *address)
 {
@@ -119,7 +131,8 @@ static curl_socket_t on_open_socket(void *clientp, curlsocktype purpose,
     if (call->refused) {
         return CURL_SOCKET_BAD;
     }
-    if (!call->outgoing.https && !is_loopback(address)) {
+    if (!call->outgoing.https && !is_loopback(address) &&
+        !(call->link_local && is_link_local(address))) {
         call->elsewhere = true;
         return CURL_SOCKET_BAD;
     }
@@ -272,6 +285,7 @@ aq_status call_start(struct transport *transport, const struct aq_request *reque
         return fault_set(err, AQ_E_NOMEM, "request", "out of memory");
     }
     aq_status st = outgoing_init(&call->outgoing, request, err);
+    call->link_local = request->flags & AQ_REQUEST_LINK_LOCAL;
     bool asked = request->flags & AQ_REQUEST_FACTS;
     if (st == AQ_OK && (!set_up(call) || (asked && !facts_prepare(&call->facts, call->easy)))) {
         st = fault_set(err, AQ_E_NOMEM, call->outgoing.origin, "out of memory");

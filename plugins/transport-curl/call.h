@@ -38,6 +38,7 @@ struct call {
     bool in_multi;              /* libcurl works on it */
     bool resolving;             /* its resolver may be at work */
     bool refused;               /* it must not connect or send any more */
+    bool link_local;            /* plain http may go there, too */
     bool elsewhere;             /* an address was not this machine's, and it is plain http */
     bool forgotten;             /* the host has finished it */
     bool paused;                /* body is full */

@@ -74,6 +74,8 @@ static void the_request_is_signed_for_the_region_of_its_endpoint(void **state)
     expect(x, SECOND, AQ_EVENT_SEND);
     struct aq_exchange_request request = request_of(x);
     assert_text(request.url, "https://q.eu-central-1.amazonaws.com/");
+    assert_text(header_of(&request, "x-amz-target"),
+                "AmazonQDeveloperStreamingService.SendMessage");
     assert_text(header_of(&request, "x-amz-date"), "20150830T123600Z");
     assert_text(header_of(&request, "x-amz-security-token"), SESSION);
     assert_is_signed(&request, "q.eu-central-1.amazonaws.com", AUGUST);

@@ -25,6 +25,32 @@ struct aq_access_key {
                                     "web-identity", "container", "instance"; as an input: not looked at */
 };
 
+/**
+ * Start to find an access key, where the AWS SDKs look and in their order: the first of these that
+ * has one, or fails to give the one it has, ends the search.
+ *
+ * 1. environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
+ * 2. profile, process: the profile AWS_PROFILE, else "default", of ~/.aws/credentials and
+ *    ~/.aws/config (AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE): a key, or a credential_process,
+ *    which is run with /bin/sh for 60 s at most
+ * 3. web-identity: AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN (or the profile's
+ *    web_identity_token_file and role_arn), exchanged at STS
+ * 4. container: AWS_CONTAINER_CREDENTIALS_FULL_URI or _RELATIVE_URI
+ * 5. instance: the metadata service of an EC2 instance, version 2 (IMDSv2)
+ *
+ * Reports AQ_EVENT_ACCESS_KEY once, then AQ_END. Nothing is kept: each operation searches anew. May
+ * block in a credential_process, see aq_op_may_block.
+ *
+ * The operation fails with AQ_E_NOT_LOGGED_IN (there is none), AQ_E_INVALID (what is set makes no
+ * sense), AQ_E_CORRUPT (what was handed out is no key), AQ_E_UNSUPPORTED (the profile wants what is
+ * not listed here), AQ_E_UNAVAILABLE, AQ_E_ACCESS (STS refused), or the network's errors.
+ *
+ * @return AQ_OK, AQ_E_NOMEM, AQ_E_FORKED
+ * Threads: the client's.  Since: 0.1
+ */
+AQ_API aq_status aq_access_key_start(struct aq_client *client, struct aq_op **ret,
+                                     struct aq_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -50,6 +50,7 @@ struct aq_client;
 struct aq_op;
 struct aq_token;
 struct aq_exchange_header;
+struct aq_access_key;
 struct aq_login_step;
 
 /* Types of an event. Ignore types you do not know. */
@@ -70,6 +71,7 @@ struct aq_login_step;
 #define AQ_EVENT_PROFILES 15   /* login: answer with aq_op_give_profile(), or free the operation */
 #define AQ_EVENT_LOGGED_IN 16  /* token: the new login, which has been saved */
 #define AQ_EVENT_FINDING 17    /* kind, name, text, payload: what a check found (check.h) */
+#define AQ_EVENT_ACCESS_KEY 18 /* access_key: what a request can be signed with */
 
 /* Kinds of AQ_EVENT_MESSAGE, named as the service names them. */
 #define AQ_MESSAGE_UNKNOWN 0
@@ -115,6 +117,7 @@ struct aq_event {
     uint32_t header_count;
     uint32_t header_stride; /* bytes from one header to the next */
     const struct aq_login_step *login;
+    const struct aq_access_key *access_key;
 };
 
 /** One explicit setting, as on a command line. Keys: docs/settings.md. */

@@ -4,17 +4,13 @@
 import re
 import uuid
 
-from . import chat
+from . import chat, sigv4
 from .errors import JSON_1_0, ServiceError
 from .http import json_reply
 
 STREAMING = "AmazonCodeWhispererStreamingService."
 DEVELOPER = "AmazonQDeveloperStreamingService."
 RUNTIME = "AmazonCodeWhispererService."
-SIGV4 = re.compile(
-    r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/[a-z0-9-]+/q/aws4_request, ?"
-    r"SignedHeaders=[a-z0-9;-]+, ?Signature=[0-9a-f]{64}\Z"
-)
 # What a request with such a token has to say in the header tokentype; others must not have one.
 TOKEN_TYPES = {"external-idp": "EXTERNAL_IDP", "api-key": "API_KEY"}
 INVALID_BEARER = "The bearer token included in the request is invalid."
@@ -62,11 +58,10 @@ def _handle(state, request, script):
 
 
 def _caller(state, request, target):
-    """The session of the bearer; None for a signed request, whose signature is not verified."""
+    """The session of the bearer; None for a request that is signed with an access key."""
     authorization = request.headers.get("authorization", "")
-    if target.startswith(DEVELOPER) and SIGV4.match(authorization):
-        if "x-amz-date" not in request.headers:
-            raise ServiceError("AccessDeniedException", "x-amz-date is missing")
+    if target.startswith(DEVELOPER) and sigv4.is_signed(request):
+        sigv4.check(state, request)
         return None
     scheme, _, token = authorization.partition(" ")
     access = state.valid_access(token) if scheme == "Bearer" else None

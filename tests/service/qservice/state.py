@@ -43,6 +43,7 @@ DEFAULTS = {
     ],  # the first is the default
     "mcp": "ON",  # GetProfile's mcpConfiguration toggle
     "subscribed": True,  # CreateSubscriptionToken answers a conflict
+    "access_keys": {},  # id -> {"secret", "session_token"}; with any, signatures are verified
     "answer": {},  # see chat.DEFAULT_ANSWER
 }
 KINDS = ("oidc", "social", "external-idp", "api-key")

@@ -50,6 +50,8 @@ struct aq_client;
 struct aq_op;
 struct aq_token;
 struct aq_exchange_header;
+struct aq_access_key;
+struct aq_login_step;
 
 /* Types of an event. Ignore types you do not know. */
 #define AQ_EVENT_TOKEN 1       /* token: a valid token */
@@ -64,6 +66,12 @@ struct aq_exchange_header;
 #define AQ_EVENT_BODY 10       /* aq_http_start only: payload: the next bytes of the body */
 #define AQ_EVENT_MIGRATED 11   /* token: the login in its new store; name: the store it came from */
 #define AQ_EVENT_LOGGED_OUT 12 /* token: the login that was removed, without its tokens */
+#define AQ_EVENT_VISIT 13      /* login: a page that a person has to open */
+#define AQ_EVENT_WAITING 14    /* text: what is waited for; delay_ms: at most so long */
+#define AQ_EVENT_PROFILES 15   /* login: answer with aq_op_give_profile(), or free the operation */
+#define AQ_EVENT_LOGGED_IN 16  /* token: the new login, which has been saved */
+#define AQ_EVENT_FINDING 17    /* kind, name, text, payload: what a check found (check.h) */
+#define AQ_EVENT_ACCESS_KEY 18 /* access_key: what a request can be signed with */
 
 /* Kinds of AQ_EVENT_MESSAGE, named as the service names them. */
 #define AQ_MESSAGE_UNKNOWN 0
@@ -108,6 +116,8 @@ struct aq_event {
     const struct aq_exchange_header *headers; /* names in lower case */
     uint32_t header_count;
     uint32_t header_stride; /* bytes from one header to the next */
+    const struct aq_login_step *login;
+    const struct aq_access_key *access_key;
 };
 
 /** One explicit setting, as on a command line. Keys: docs/settings.md. */
@@ -220,8 +230,9 @@ AQ_API aq_status aq_op_next(struct aq_op *op, const struct aq_event **ret, struc
 /**
  * Get the next event, waiting for it. Other operations of the client go on meanwhile.
  *
- * @return as aq_op_next, but never AQ_AGAIN; AQ_E_AUTH while AQ_EVENT_NEED_TOKEN is not answered
- * (the operation goes on after aq_op_give_token) Threads: the client's.  Since: 0.1
+ * @return as aq_op_next, but never AQ_AGAIN; AQ_E_AUTH while AQ_EVENT_NEED_TOKEN, AQ_E_STATE while
+ *         AQ_EVENT_PROFILES is not answered (the operation goes on after aq_op_give_...)
+ * Threads: the client's.  Since: 0.1
  */
 AQ_API aq_status aq_op_wait(struct aq_op *op, const struct aq_event **ret, struct aq_error *err);
 
@@ -231,7 +242,7 @@ AQ_API aq_status aq_op_wait(struct aq_op *op, const struct aq_event **ret, struc
  *
  * @param events   cap elements, stride bytes apart; views stay valid until the next call on this op
  * @param ret_len  number of events written, whatever is returned
- * @return AQ_OK (cap reached, or the batch ends with a token or a head), or as aq_op_next
+ * @return AQ_OK (cap reached, or the batch ends with a token, a head or a login), or as aq_op_next
  * Threads: the client's.  Since: 0.1
  */
 AQ_API aq_status aq_op_drain(struct aq_op *op, struct aq_event *events, uint32_t cap,
@@ -255,6 +266,16 @@ AQ_API int aq_op_may_block(const struct aq_op *op);
  */
 AQ_API aq_status aq_op_give_token(struct aq_op *op, struct aq_str access_token,
                                   struct aq_error *err);
+
+/**
+ * Answer AQ_EVENT_PROFILES.
+ *
+ * @param arn  copied: one of those that were listed; empty: none, to go on without
+ * @return AQ_OK, AQ_E_INVALID (not one of them: ask again), AQ_E_STATE (none was asked for),
+ *         AQ_E_NOMEM
+ * Threads: the client's.  Since: 0.1
+ */
+AQ_API aq_status aq_op_give_profile(struct aq_op *op, struct aq_str arn, struct aq_error *err);
 
 /** Attach a pointer of the caller's. Threads: the client's.  Since: 0.1 */
 AQ_API void aq_op_set_userdata(struct aq_op *op, void *userdata);

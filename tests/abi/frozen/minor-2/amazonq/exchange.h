@@ -58,6 +58,7 @@ struct aq_exchange_options {
     uint8_t seed[32];     /* random; makes ids and the jitter of delays */
     struct aq_str region; /* of the endpoint, if that is empty; empty: as profile_arn says */
     struct aq_str site;   /* to ask first, as AQ_EVENT_RESPONSE named it; empty: the usual one */
+    int64_t time_s;       /* seconds since 1970-01-01 UTC when it is made, for an access key */
 };
 
 /** A header of aq_exchange_request. */

@@ -10,6 +10,7 @@
  * token before it has answered.
  */
 
+#include <amazonq/access_key.h>
 #include <amazonq/client.h>
 
 #ifdef __cplusplus
@@ -43,12 +44,18 @@ struct aq_stream_options {
     struct aq_str prompt;          /* UTF-8 */
     struct aq_str conversation_id; /* UUID; empty: a new one is made */
     struct aq_str model_id;        /* empty: the service's default */
+
+    const struct aq_access_key *access_key; /* in place of access_token, for AQ_CALL_SEND_MESSAGE
+                                               alone (amazonq/access_key.h); NULL: none */
+
+    struct aq_str token_kind; /* aq_token.kind: the service wants to be told of some; may be empty.
+                                 aq_chat_start: the login's own, whatever is said here */
 };
 
 #define AQ_STREAM_OPTIONS_INIT \
     { \
         sizeof(struct aq_stream_options), 0, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, \
-            { NULL, 0 }, \
+            { NULL, 0 }, { NULL, 0 }, NULL, \
         { \
             NULL, 0 \
         } \

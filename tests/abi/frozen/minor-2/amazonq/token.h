@@ -59,8 +59,10 @@ struct aq_token {
     struct aq_str region;     /* of the sign-in service */
     struct aq_str start_url;
     struct aq_str profile_arn;
-    struct aq_str source; /* which login: "q-cli", "kiro-cli" */
+    struct aq_str source; /* whose login: "q-cli", "kiro-cli", ... (docs/sources.md) */
     struct aq_str store;  /* name of the store plugin */
+    struct aq_str login;  /* name of the login beside the usual ones; empty: the usual one */
+    struct aq_str kind;   /* "oidc", "social", "external-idp", "api-key"; empty: not known */
 };
 
 /**

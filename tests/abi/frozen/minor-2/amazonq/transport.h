@@ -44,6 +44,10 @@ struct aq_header {
 };
 
 /* Bits of aq_request.flags. */
+#define AQ_REQUEST_LINK_LOCAL \
+    0x2u /* plain http may also go to a link-local address (169.254.0.0/16, fd00:ec2::/32), where \
+            clouds hand out access keys; since minor 2. A transport that does not know it refuses \
+          */
 #define AQ_REQUEST_FACTS 0x1u /* facts will be asked for: note what costs something to look at */
 
 /** A request. Everything in it is borrowed for the duration of start. */

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operation that finds an AWS access key: environment and files first, then the network. */
+#include "client/access_key.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "host/aws.h"
+#include "wire/aws_config.h"
+
+enum access_key_state { ACCESS_KEY_LOCAL, ACCESS_KEY_REMOTE, ACCESS_KEY_TELL, ACCESS_KEY_TOLD };
+
+struct access_key_op {
+    struct aq_op op;
+    enum access_key_state state;
+    struct aws_profile profile;
+    struct access_key_remote remote;
+    struct aws_key key;
+    struct aq_str source;
+    struct aq_access_key view;
+};
+
+/* ---- the profile ---- */
+
+static aq_status read_file(const struct settings *settings, bool is_config, struct buf *path,
+                           struct buf *text, struct aq_error *err)
+{
+    aq_status st = aws_file_path(settings, is_config, path, err);
+    if (st == AQ_OK) {
+        st = aws_file_read((const char *)path->ptr, text, err);
+    }
+    return st == AQ_E_NOTFOUND ? AQ_OK : st;
+}
+
+aq_status aws_profile_read(struct aws_profile *p, const struct settings *settings,
+                           struct aq_error *err)
+{
+    p->name = aws_variable(settings, "AWS_PROFILE");
+    p->named = p->name.len > 0;
+    p->name = p->named ? p->name : AQ_STR("default");
+    aq_status st = read_file(settings, false, &p->credentials_path, &p->credentials, err);
+    if (st == AQ_OK) {
+        st = read_file(settings, true, &p->config_path, &p->config, err);
+    }
+    if (st == AQ_OK && p->named && !aws_config_has(buf_str(&p->credentials), false, p->name) &&
+        !aws_config_has(buf_str(&p->config), true, p->name)) {
+        return error_set(err, AQ_E_INVALID,
+                         "AWS_PROFILE: there is no profile '%.*s' in %s or %s, name another one",
+                         AQ_STR_ARG(p->name), (const char *)p->credentials_path.ptr,
+                         (const char *)p->config_path.ptr);
+    }
+    return st;
+}
+
+void aws_profile_done(struct aws_profile *p)
+{
+    buf_done(&p->credentials_path);
+    buf_done(&p->credentials);
+    buf_done(&p->config_path);
+    buf_done(&p->config);
+}
+
+struct aq_str aws_profile_value(const struct aws_profile *p, const char *key)
+{
+    const struct aq_str wanted = str_from(key);
+    struct aq_str value = aws_config_value(buf_str(&p->credentials), false, p->name, wanted);
+    return value.len ? value : aws_config_value(buf_str(&p->config), true, p->name, wanted);
+}
+
+/* ---- what needs no network ---- */
+
+/* Both parts of a key, or none: AQ_E_NOTFOUND. */
+static aq_status take_key(const char *object, struct aq_str id, struct aq_str secret,
+                          struct aq_str session_token, struct aws_key *ret, struct aq_error *err)
+{
+    if (id.len == 0 && secret.len == 0) {
+        return AQ_E_NOTFOUND;
+    }
+    if (id.len == 0 || secret.len == 0) {
+        return error_set(err, AQ_E_INVALID,
+                         "%s: has half of an access key, set both its id and its secret", object);
+    }
+    return aws_key_set(ret, id, secret, session_token, err);
+}
+
+static aq_status key_of_environment(const struct settings *settings, struct aws_key *ret,
+                                    struct aq_error *err)
+{
+    return take_key("environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)",
+                    aws_variable(settings, "AWS_ACCESS_KEY_ID"),
+                    aws_variable(settings, "AWS_SECRET_ACCESS_KEY"),
+                    aws_variable(settings, "AWS_SESSION_TOKEN"), ret, err);
+}
+
+static aq_status key_of_process(struct aq_str command, struct aws_key *ret, struct aq_error *err)
+{
+    AUTO(buf) struct buf text = BUF(AWS_FILE_MAX);
+    AUTO(buf) struct buf printed = BUF(AWS_FILE_MAX);
+    buf_add(&text, command);
+    if (buf_status(&text) != AQ_OK) {
+        return error_nomem(err, "credential_process");
+    }
+    aq_status st = aws_command((char *)text.ptr, &printed, err);
+    return st == AQ_OK ? aws_reply_json("credential_process", buf_str(&printed), true, ret, err)
+                       : st;
+}
+
+/* Roles and sign-ins are left to the tool that has them all. */
+static aq_status check_profile(const struct aws_profile *p, struct aq_error *err)
+{
+    static const char *const others[] = { "source_profile", "credential_source", "sso_session",
+                                          "sso_start_url" };
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (aws_profile_value(p, others[i]).len) {
+            return error_set(err, AQ_E_UNSUPPORTED,
+                             "profile '%.*s': has %s, which is not supported here; add to another "
+                             "profile credential_process = aws configure export-credentials "
+                             "--profile %.*s",
+                             AQ_STR_ARG(p->name), others[i], AQ_STR_ARG(p->name));
+        }
+    }
+    return AQ_E_NOTFOUND;
+}
+
+aq_status access_key_local(const struct settings *settings, const struct aws_profile *profile,
+                           struct aws_key *ret_key, struct aq_str *ret_source, struct aq_error *err)
+{
+    *ret_source = AQ_STR("environment");
+    aq_status st = key_of_environment(settings, ret_key, err);
+    if (st != AQ_E_NOTFOUND) {
+        return st;
+    }
+    *ret_source = AQ_STR("profile");
+    st = take_key("profile", aws_profile_value(profile, "aws_access_key_id"),
+                  aws_profile_value(profile, "aws_secret_access_key"),
+                  aws_profile_value(profile, "aws_session_token"), ret_key, err);
+    if (st != AQ_E_NOTFOUND) {
+        return st;
+    }
+    *ret_source = AQ_STR("process");
+    struct aq_str command = aws_profile_value(profile, "credential_process");
+    return command.len ? key_of_process(command, ret_key, err) : check_profile(profile, err);
+}
+
+/* ---- the operation ---- */
+
+static aq_status access_key_none(const struct access_key_op *a, struct aq_error *err)
+{
+    return error_set(err, AQ_E_NOT_LOGGED_IN,
+                     "access key: none in the environment, the profile '%.*s', a container or an "
+                     "instance; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or "
+                     "unset AMAZON_Q_SIGV4 to use a login",
+                     AQ_STR_ARG(a->profile.name));
+}
+
+static aq_status access_key_look(struct access_key_op *a, struct aq_error *err)
+{
+    const struct settings *settings = &a->op.client->settings;
+    aq_status st = aws_profile_read(&a->profile, settings, err);
+    if (st == AQ_OK) {
+        st = access_key_local(settings, &a->profile, &a->key, &a->source, err);
+    }
+    if (st == AQ_OK) {
+        a->state = ACCESS_KEY_TELL;
+    } else if (st == AQ_E_NOTFOUND) {
+        a->state = ACCESS_KEY_REMOTE;
+        st = access_key_ask(&a->remote, &a->op, &a->profile, err);
+    }
+    return st;
+}
+
+static aq_status access_key_wait(struct access_key_op *a, struct aq_error *err)
+{
+    aq_status st = access_key_answer(&a->remote, &a->op, &a->key, &a->source, err);
+    if (st == AQ_OK) {
+        a->state = ACCESS_KEY_TELL;
+    }
+    return st;
+}
+
+static const struct aq_event *access_key_event(struct access_key_op *a)
+{
+    struct aq_event *event = op_event(&a->op, AQ_EVENT_ACCESS_KEY);
+    aws_key_view(&a->key, a->source, &a->view);
+    event->access_key = &a->view;
+    a->state = ACCESS_KEY_TOLD;
+    return event;
+}
+
+static aq_status access_key_next(struct aq_op *op, const struct aq_event **ret,
+                                 struct aq_error *err)
+{
+    struct access_key_op *a = (struct access_key_op *)op;
+    aq_status st = AQ_OK;
+    while (st == AQ_OK) {
+        switch (a->state) {
+        case ACCESS_KEY_LOCAL:
+            st = access_key_look(a, err);
+            break;
+        case ACCESS_KEY_REMOTE:
+            st = access_key_wait(a, err);
+            break;
+        case ACCESS_KEY_TELL:
+            *ret = access_key_event(a);
+            return AQ_OK;
+        case ACCESS_KEY_TOLD:
+            st = AQ_END;
+            break;
+        }
+    }
+    if (st == AQ_AGAIN) {
+        return AQ_AGAIN;
+    }
+    return op_end(op, st == AQ_E_NOTFOUND ? access_key_none(a, err) : st, err);
+}
+
+static void access_key_done(struct aq_op *op, bool forked)
+{
+    struct access_key_op *a = (struct access_key_op *)op;
+    aws_profile_done(&a->profile);
+    access_key_remote_done(&a->remote, forked);
+    aws_key_done(&a->key);
+}
+
+static const struct op_class access_key_class = {
+    .may_block = true,
+    .next = access_key_next,
+    .done = access_key_done,
+    .size = sizeof(struct access_key_op),
+};
+
+aq_status access_key_start(struct aq_client *client, struct aq_op *parent, struct aq_op **ret,
+                           struct aq_error *err)
+{
+    *ret = op_new(client, &access_key_class, parent);
+    return *ret ? AQ_OK : error_nomem(err, "access key operation");
+}
+
+aq_status aq_access_key_start(struct aq_client *client, struct aq_op **ret, struct aq_error *err)
+{
+    aq_status st = client_check(client, err);
+    if (st == AQ_OK) {
+        st = access_key_start(client, NULL, ret, err);
+    }
+    if (st == AQ_OK) {
+        op_ready(*ret);
+    }
+    return st;
+}

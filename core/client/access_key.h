@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where an access key comes from: the search, and the requests that some places need. */
+#ifndef AQ_CLIENT_ACCESS_KEY_H
+#define AQ_CLIENT_ACCESS_KEY_H
+
+#include "client/client.h"
+#include "wire/aws_reply.h"
+
+#include <amazonq/access_key.h>
+
+/* As aq_access_key_start, as a part of another operation. */
+aq_status access_key_start(struct aq_client *client, struct aq_op *parent, struct aq_op **ret,
+                           struct aq_error *err);
+
+/* The profile that the user has chosen, and the files it may be in. */
+struct aws_profile {
+    struct aq_str name;
+    bool named; /* by AWS_PROFILE: it has to be there */
+    struct buf credentials_path, credentials;
+    struct buf config_path, config;
+};
+
+/* Read both files; those that are not there are empty. Zeroed before; aws_profile_done after. */
+aq_status aws_profile_read(struct aws_profile *p, const struct settings *settings,
+                           struct aq_error *err);
+void aws_profile_done(struct aws_profile *p);
+
+/* A value of the profile, from `credentials`, else from `config`. */
+struct aq_str aws_profile_value(const struct aws_profile *p, const char *key);
+
+/* AQ_OK: *ret_key and *ret_source are the key of the environment or the profile. AQ_E_NOTFOUND: it
+ * has none. */
+aq_status access_key_local(const struct settings *settings, const struct aws_profile *profile,
+                           struct aws_key *ret_key, struct aq_str *ret_source,
+                           struct aq_error *err);
+
+/* One request after another to a place that hands out keys. */
+enum access_key_place { PLACE_NONE, PLACE_STS, PLACE_CONTAINER, PLACE_INSTANCE };
+
+struct access_key_remote {
+    enum access_key_place place;
+    uint32_t step; /* of PLACE_INSTANCE: token, role, key */
+    struct buf url, body, token;
+    struct transport_call call;
+    int32_t http;
+    struct buf reply;
+    uint64_t until_us;
+};
+
+/* The first place that this user has, with its request sent. AQ_E_NOTFOUND: there is none. */
+aq_status access_key_ask(struct access_key_remote *r, struct aq_op *op,
+                         const struct aws_profile *profile, struct aq_error *err);
+
+/* AQ_OK: *ret_key is the key, *ret_source the place. AQ_AGAIN: op is woken. AQ_E_NOTFOUND: no such
+ * service is there after all. */
+aq_status access_key_answer(struct access_key_remote *r, struct aq_op *op, struct aws_key *ret_key,
+                            struct aq_str *ret_source, struct aq_error *err);
+void access_key_remote_done(struct access_key_remote *r, bool forked);
+
+#endif

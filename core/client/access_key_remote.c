@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "client/access_key.h"
+#include "host/aws.h"
+#include "host/paths.h"
+#include "wire/endpoint.h"
+#include "wire/percent.h"
+
+enum {
+    REPLY_MAX = 1 << 20,
+    TIMEOUT_MS = 12 * 1000,         /* of a request */
+    PATIENCE_US = 14 * 1000 * 1000, /* the same, if the transport forgets */
+    NEAR_MS = 1000,                 /* for a connection to a metadata service */
+};
+
+#define INSTANCE AQ_STR("http://169.254.169.254")
+#define CONTAINER AQ_STR("http://169.254.170.2")
+#define ROLES "/latest/meta-data/iam/security-credentials/"
+
+enum { INSTANCE_TOKEN, INSTANCE_ROLE, INSTANCE_KEY }; /* steps */
+
+/* ---- one request ---- */
+
+static aq_status send(struct access_key_remote *r, struct aq_op *op, const char *method,
+                      const struct aq_header *headers, uint32_t count, struct aq_error *err)
+{
+    const bool near = r->place != PLACE_STS;
+    const struct aq_request request = {
+        .method = str_from(method),
+        .url = buf_str(&r->url),
+        .headers = headers,
+        .header_count = count,
+        .flags = near ? AQ_REQUEST_LINK_LOCAL : 0,
+        .body = buf_bytes(&r->body),
+        .connect_timeout_ms = near ? NEAR_MS : 0,
+        .total_timeout_ms = TIMEOUT_MS,
+    };
+    r->http = 0;
+    buf_clear(&r->reply);
+    r->reply.max = REPLY_MAX;
+    r->until_us = clock_now_us() + PATIENCE_US;
+    op_wake_at(op, r->until_us);
+    if (buf_status(&r->url) != AQ_OK || buf_status(&r->body) != AQ_OK ||
+        buf_status(&r->token) != AQ_OK || !buf_reserve(&r->reply, REPLY_MAX)) {
+        return error_nomem(err, "access key");
+    }
+    return client_send(op, &request, &r->call, err);
+}
+
+/* AQ_OK: http and reply are all of the answer. */
+static aq_status receive(struct access_key_remote *r, struct aq_error *err)
+{
+    aq_status st;
+    if (r->http == 0) {
+        struct aq_response response;
+        st = transport_response(&r->call, &response, err);
+        if (st != AQ_OK) {
+            return st;
+        }
+        r->http = response.status;
+    }
+    do {
+        size_t len = 0, room = REPLY_MAX - r->reply.len;
+        if (room == 0) {
+            return error_set(err, AQ_E_LIMIT, "access key: was answered with more than 1 MiB");
+        }
+        st = transport_read(&r->call, r->reply.ptr + r->reply.len, room, &len, err);
+        r->reply.len += st == AQ_OK ? len : 0;
+    } while (st == AQ_OK);
+    if (st == AQ_END) {
+        transport_finish(&r->call);
+        return AQ_OK;
+    }
+    return st;
+}
+
+/* What a file holds is mostly one line. */
+static struct aq_str without_newline(struct aq_str s)
+{
+    while (str_ends(s, AQ_STR("\n")) || str_ends(s, AQ_STR("\r"))) {
+        s.len--;
+    }
+    return s;
+}
+
+/* ---- STS ---- */
+
+static void add_parameter(struct buf *body, const char *name, struct aq_str value)
+{
+    buf_add(body, str_from(name));
+    percent_encode(value, body);
+}
+
+static aq_status sts_url(const struct settings *settings, const struct aws_profile *profile,
+                         struct buf *ret, struct aq_error *err)
+{
+    struct aq_str named = aws_variable(settings, "AWS_ENDPOINT_URL_STS");
+    if (named.len) {
+        aq_status st = endpoint_check(AQ_STR("AWS_ENDPOINT_URL_STS"), named, true, ret, err);
+        buf_add_char(ret, '/');
+        return st;
+    }
+    struct aq_str region = aws_variable(settings, "AWS_REGION");
+    region = region.len ? region : aws_variable(settings, "AWS_DEFAULT_REGION");
+    region = region.len ? region : aws_profile_value(profile, "region");
+    region = region.len ? region : AQ_STR("us-east-1");
+    if (!endpoint_region_valid(region)) {
+        return error_set(err, AQ_E_INVALID, "AWS_REGION: '%.*s' is no region", AQ_STR_ARG(region));
+    }
+    buf_printf(ret, "https://sts.%.*s.amazonaws.com/", AQ_STR_ARG(region));
+    return AQ_OK;
+}
+
+static aq_status ask_sts(struct access_key_remote *r, struct aq_op *op,
+                         const struct aws_profile *profile, struct aq_error *err)
+{
+    static const struct aq_header headers[] = {
+        { AQ_STR_INIT("content-type"), AQ_STR_INIT("application/x-www-form-urlencoded") },
+    };
+    const struct settings *settings = &op->client->settings;
+    struct aq_str file = aws_variable(settings, "AWS_WEB_IDENTITY_TOKEN_FILE");
+    struct aq_str role = aws_variable(settings, "AWS_ROLE_ARN");
+    struct aq_str session = aws_variable(settings, "AWS_ROLE_SESSION_NAME");
+    file = file.len ? file : aws_profile_value(profile, "web_identity_token_file");
+    role = role.len ? role : aws_profile_value(profile, "role_arn");
+    session = session.len ? session : aws_profile_value(profile, "role_session_name");
+    if (file.len == 0) {
+        return AQ_E_NOTFOUND;
+    }
+    if (role.len == 0) {
+        return error_set(err, AQ_E_INVALID,
+                         "AWS_ROLE_ARN: not set, which role is the token in %.*s for?",
+                         AQ_STR_ARG(file));
+    }
+    AUTO(buf) struct buf path = BUF(REPLY_MAX);
+    AUTO(buf) struct buf token = BUF(REPLY_MAX);
+    r->place = PLACE_STS;
+    aq_status st = paths_expand(AQ_STR("AWS_WEB_IDENTITY_TOKEN_FILE"), file, &path, err);
+    if (st == AQ_OK) {
+        st = aws_file_read((const char *)path.ptr, &token, err);
+        st = st == AQ_E_NOTFOUND ? AQ_E_UNAVAILABLE : st;
+        err->status = st;
+    }
+    if (st == AQ_OK) {
+        st = sts_url(settings, profile, &r->url, err);
+    }
+    if (st != AQ_OK) {
+        return st;
+    }
+    buf_add(&r->body, AQ_STR("Action=AssumeRoleWithWebIdentity&Version=2011-06-15"));
+    add_parameter(&r->body, "&RoleArn=", role);
+    add_parameter(&r->body, "&RoleSessionName=", session.len ? session : AQ_STR("libamazonq"));
+    add_parameter(&r->body, "&WebIdentityToken=", without_newline(buf_str(&token)));
+    return send(r, op, "POST", headers, 1, err);
+}
+
+/* ---- containers ---- */
+
+/* Where an authorization may go over plain http. */
+static bool is_near(struct aq_str origin)
+{
+    static const struct aq_str hosts[] = { AQ_STR_INIT("http://169.254.170.2"),
+                                           AQ_STR_INIT("http://169.254.170.23"),
+                                           AQ_STR_INIT("http://[fd00:ec2::23]") };
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        struct aq_str rest = str_from_offset(origin, hosts[i].len);
+        if (str_starts(origin, hosts[i]) && (rest.len == 0 || str_starts(rest, AQ_STR(":")))) {
+            return !str_contains(rest, AQ_STR("@"));
+        }
+    }
+    return false;
+}
+
+static aq_status container_url(const struct settings *settings, struct buf *ret,
+                               struct aq_error *err)
+{
+    struct aq_str relative = aws_variable(settings, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+    struct aq_str full = aws_variable(settings, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
+    if (relative.len) {
+        buf_add(ret, CONTAINER);
+        buf_add(ret, str_starts(relative, AQ_STR("/")) ? AQ_STR("") : AQ_STR("/"));
+        buf_add(ret, relative);
+        return AQ_OK;
+    }
+    if (full.len == 0) {
+        return AQ_E_NOTFOUND;
+    }
+    struct aq_str rest = full;
+    for (int slashes = 0; slashes < 3 && rest.ptr; slashes++) {
+        str_cut(&rest, '/');
+    }
+    struct aq_str origin = { full.ptr, rest.ptr ? (size_t)(rest.ptr - full.ptr) - 1 : full.len };
+    if (!is_near(origin)) {
+        AUTO(buf) struct buf checked = BUF(REPLY_MAX);
+        aq_status st = endpoint_check(AQ_STR("AWS_CONTAINER_CREDENTIALS_FULL_URI"), origin, true,
+                                      &checked, err);
+        if (st != AQ_OK) {
+            return st;
+        }
+    }
+    buf_add(ret, full);
+    return AQ_OK;
+}
+
+static aq_status container_token(const struct settings *settings, struct buf *ret,
+                                 struct aq_error *err)
+{
+    struct aq_str file = aws_variable(settings, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+    if (file.len == 0) {
+        buf_add(ret, aws_variable(settings, "AWS_CONTAINER_AUTHORIZATION_TOKEN"));
+        return AQ_OK;
+    }
+    aq_status st = aws_file_read(file.ptr, ret, err);
+    ret->len = without_newline(buf_str(ret)).len;
+    err->status = st = st == AQ_E_NOTFOUND ? AQ_E_UNAVAILABLE : st;
+    return st;
+}
+
+static aq_status ask_container(struct access_key_remote *r, struct aq_op *op, struct aq_error *err)
+{
+    aq_status st = container_url(&op->client->settings, &r->url, err);
+    if (st == AQ_OK) {
+        r->place = PLACE_CONTAINER;
+        st = container_token(&op->client->settings, &r->token, err);
+    }
+    if (st != AQ_OK) {
+        return st;
+    }
+    const struct aq_header headers[] = { { AQ_STR_INIT("authorization"), buf_str(&r->token) } };
+    if (r->token.len && !str_is_token(buf_str(&r->token))) {
+        return error_set(err, AQ_E_INVALID,
+                         "AWS_CONTAINER_AUTHORIZATION_TOKEN: no header can carry it");
+    }
+    return send(r, op, "GET", headers, r->token.len ? 1 : 0, err);
+}
+
+/* ---- an instance ---- */
+
+static aq_status instance_url(const struct settings *settings, const char *path, struct buf *ret,
+                              struct aq_error *err)
+{
+    struct aq_str named = aws_variable(settings, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
+    aq_status st = AQ_OK;
+    buf_clear(ret);
+    if (named.len) {
+        st = endpoint_check(AQ_STR("AWS_EC2_METADATA_SERVICE_ENDPOINT"), named, true, ret, err);
+    } else {
+        buf_add(ret, INSTANCE);
+    }
+    buf_add(ret, str_from(path));
+    return st;
+}
+
+static aq_status ask_instance(struct access_key_remote *r, struct aq_op *op, struct aq_error *err)
+{
+    static const struct aq_header headers[] = {
+        { AQ_STR_INIT("x-aws-ec2-metadata-token-ttl-seconds"), AQ_STR_INIT("60") },
+    };
+    const struct settings *settings = &op->client->settings;
+    if (str_eq_nocase(aws_variable(settings, "AWS_EC2_METADATA_DISABLED"), AQ_STR("true"))) {
+        return AQ_E_NOTFOUND;
+    }
+    r->place = PLACE_INSTANCE;
+    r->step = INSTANCE_TOKEN;
+    aq_status st = instance_url(settings, "/latest/api/token", &r->url, err);
+    return st == AQ_OK ? send(r, op, "PUT", headers, 1, err) : st;
+}
+
+/* The next request, for the name of the role or its key. */
+static aq_status instance_next(struct access_key_remote *r, struct aq_op *op, struct aq_error *err)
+{
+    if (r->step == INSTANCE_TOKEN) {
+        buf_add(&r->token, buf_str(&r->reply));
+    }
+    if (!str_is_token(buf_str(&r->token))) {
+        return error_set(err, AQ_E_CORRUPT, "instance: its metadata service gave no token");
+    }
+    aq_status st = instance_url(&op->client->settings, ROLES, &r->url, err);
+    if (st == AQ_OK && r->step == INSTANCE_ROLE) {
+        struct aq_str role = buf_str(&r->reply);
+        role = str_cut(&role, '\n');
+        if (role.len == 0) {
+            return AQ_E_NOTFOUND; /* the instance has no role */
+        }
+        percent_encode(role, &r->url);
+    }
+    r->step++;
+    const struct aq_header headers[] = { { AQ_STR_INIT("x-aws-ec2-metadata-token"),
+                                           buf_str(&r->token) } };
+    return st == AQ_OK ? send(r, op, "GET", headers, 1, err) : st;
+}
+
+/* ---- the places ---- */
+
+aq_status access_key_ask(struct access_key_remote *r, struct aq_op *op,
+                         const struct aws_profile *profile, struct aq_error *err)
+{
+    aq_status st = ask_sts(r, op, profile, err);
+    if (st == AQ_E_NOTFOUND) {
+        st = ask_container(r, op, err);
+    }
+    return st == AQ_E_NOTFOUND ? ask_instance(r, op, err) : st;
+}
+
+static const char *place_name(const struct access_key_remote *r)
+{
+    return r->place == PLACE_STS ? "STS" : r->place == PLACE_CONTAINER ? "container" : "instance";
+}
+
+static aq_status refused(const struct access_key_remote *r, struct aq_error *err)
+{
+    AUTO(buf) struct buf problem = BUF(REPLY_MAX);
+    aws_reply_problem(buf_str(&r->reply), &problem);
+    if (r->place == PLACE_INSTANCE && r->http == 404) {
+        return AQ_E_NOTFOUND; /* no role, or none of this service */
+    }
+    err->http = r->http;
+    return error_set(err, AQ_E_ACCESS, "%s: gave no access key (HTTP %d%s%.*s), %s", place_name(r),
+                     (int)r->http, problem.len ? " " : "", AQ_STR_ARG(buf_str(&problem)),
+                     r->place == PLACE_STS ? "check the role, who it trusts, and the token"
+                                           : "check the role");
+}
+
+static aq_status read_key(const struct access_key_remote *r, struct aws_key *ret_key,
+                          struct aq_str *ret_source, struct aq_error *err)
+{
+    struct aq_str text = buf_str(&r->reply);
+    *ret_source = r->place == PLACE_STS         ? AQ_STR("web-identity")
+                  : r->place == PLACE_CONTAINER ? AQ_STR("container")
+                                                : AQ_STR("instance");
+    return r->place == PLACE_STS ? aws_reply_sts(text, ret_key, err)
+                                 : aws_reply_json(place_name(r), text, false, ret_key, err);
+}
+
+aq_status access_key_answer(struct access_key_remote *r, struct aq_op *op, struct aws_key *ret_key,
+                            struct aq_str *ret_source, struct aq_error *err)
+{
+    for (;;) {
+        aq_status st = receive(r, err);
+        if (st == AQ_AGAIN && clock_now_us() >= r->until_us) {
+            return error_set(err, AQ_E_TIMEOUT, "%s: did not answer in time, try again",
+                             place_name(r));
+        }
+        if (st == AQ_AGAIN) {
+            op_wake_at(op, r->until_us);
+            return st;
+        }
+        if (st != AQ_OK && r->place == PLACE_INSTANCE && r->step == INSTANCE_TOKEN) {
+            return AQ_E_NOTFOUND; /* mostly: this is no instance */
+        }
+        if (st != AQ_OK) {
+            return st;
+        }
+        if (r->http != 200) {
+            return refused(r, err);
+        }
+        if (r->place != PLACE_INSTANCE || r->step == INSTANCE_KEY) {
+            return read_key(r, ret_key, ret_source, err);
+        }
+        st = instance_next(r, op, err);
+        if (st != AQ_OK) {
+            return st;
+        }
+    }
+}
+
+void access_key_remote_done(struct access_key_remote *r, bool forked)
+{
+    if (forked) {
+        transport_forget(&r->call);
+    }
+    transport_finish(&r->call);
+    buf_done(&r->url);
+    buf_done(&r->body);
+    buf_done(&r->token);
+    buf_done(&r->reply);
+}

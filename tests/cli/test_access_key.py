@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""AMAZON_Q_SIGV4: chat without a login, signed with an AWS access key from wherever there is one."""
+
+import http.server
+import json
+import os
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+CHAT = ("chat", "--no-interactive", "hello")
+KEY, SECRET = "AKIDSTANDIN", "canary/secret+0123456789abcdefghijklmn"
+SESSION = "canary//session==0123456789"
+EXPIRES = "2099-01-01T00:00:00Z"
+
+
+@pytest.fixture
+def signed(online, service):
+    """The command where AMAZON_Q_SIGV4 is set and no key is; the service takes the key above."""
+    service.settings(access_keys={KEY: {"secret": SECRET}})
+    online.env["AMAZON_Q_SIGV4"] = "1"
+    online.env["AWS_EC2_METADATA_DISABLED"] = "true"
+    return online
+
+
+def with_session(service):
+    service.settings(access_keys={KEY: {"secret": SECRET, "session_token": SESSION}})
+
+
+def aws_file(command, name, text):
+    path = command.home / ".aws" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    command.asked.append(path)
+    return path
+
+
+def assert_answered(result):
+    assert result.code == 0, result
+    assert result.out.startswith("You asked: hello\n")
+
+
+@contextmanager
+def serving(answers):
+    """An HTTP server on this machine: answers by (method, path); what it was asked."""
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self):
+            body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
+            asked.append((self.command, self.path, dict(self.headers.items()), body))
+            status, text = answers.get((self.command, self.path), (404, ""))
+            self.send_response(status)
+            self.send_header("content-length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        do_GET = do_POST = do_PUT = answer
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def document(**more):
+    return json.dumps({"AccessKeyId": KEY, "SecretAccessKey": SECRET, "Token": SESSION, "Expiration": EXPIRES, **more})
+
+
+STS = f"""<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>
+<AccessKeyId>{KEY}</AccessKeyId><SecretAccessKey>{SECRET}</SecretAccessKey>
+<SessionToken>{SESSION}</SessionToken><Expiration>{EXPIRES}</Expiration>
+</Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"""
+
+
+# ---- the request ----
+
+
+def test_a_key_of_the_environment_signs_send_message_and_no_login_is_needed(signed, service):
+    signed.env.update(AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET)
+    assert_answered(signed.run(*CHAT))
+    (request,) = service.requests("SendMessage")
+    assert request["body"]["source"] == "CLI" and "profileArn" not in request["body"]
+    assert service.requests("CreateToken:refresh_token") == []
+    assert not signed.db.exists()
+
+
+def test_a_session_token_is_sent_and_signed(signed, service):
+    with_session(service)
+    signed.env.update(AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET, AWS_SESSION_TOKEN=SESSION)
+    assert_answered(signed.run(*CHAT))
+
+
+def test_a_login_is_left_alone(signed, service, login):
+    signed.env.update(AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET)
+    assert_answered(signed.run(*CHAT))
+    assert service.requests("GenerateAssistantResponse") == []
+
+
+def test_without_the_variable_the_login_is_used(signed, service, login):
+    signed.env.update(AMAZON_Q_SIGV4="", AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET)
+    assert_answered(signed.run(*CHAT))
+    assert len(service.requests("GenerateAssistantResponse")) == 1
+
+
+def test_a_key_that_the_service_refuses_is_said_to_be_that(signed):
+    signed.env.update(AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY="canary-another-secret")
+    result = signed.run(*CHAT)
+    assert result.code == 6, result
+    assert "access key was rejected" in result.err and "clock" in result.err
+
+
+# ---- files and programs ----
+
+
+def test_the_default_profile_of_the_credentials_file_is_read(signed):
+    aws_file(signed, "credentials", f"[default]\naws_access_key_id={KEY}\naws_secret_access_key = {SECRET}\n")
+    assert_answered(signed.run(*CHAT))
+
+
+def test_a_named_profile_may_be_in_the_config_file(signed):
+    aws_file(signed, "config", f"[profile work]\naws_access_key_id={KEY}\naws_secret_access_key={SECRET}\n")
+    signed.env["AWS_PROFILE"] = "work"
+    assert_answered(signed.run(*CHAT))
+
+
+def test_the_environment_is_looked_at_before_the_profile(signed):
+    aws_file(signed, "credentials", "[default]\naws_access_key_id=AKIDOTHER\naws_secret_access_key=canary-o\n")
+    signed.env.update(AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET)
+    assert_answered(signed.run(*CHAT))
+
+
+def test_a_credential_process_is_run(signed, service):
+    with_session(service)
+    printed = json.loads(document(Version=1))
+    printed["SessionToken"] = printed.pop("Token")
+    answer = aws_file(signed, "answer", json.dumps(printed))
+    aws_file(signed, "config", f"[default]\ncredential_process = cat {answer}\n")
+    assert_answered(signed.run(*CHAT))
+
+
+@pytest.mark.parametrize(
+    "program, said",
+    [
+        ("exit 3", "credential_process: failed"),
+        ("echo canary", "did not answer with one JSON object"),
+        ('echo {"Version":2}', "JSON object"),
+        ("echo '{\"Version\":1}'", "gave no access key"),
+    ],
+)
+def test_a_credential_process_that_gives_no_key_ends_the_search(signed, program, said):
+    aws_file(signed, "config", f"[default]\ncredential_process = {program}\n")
+    result = signed.run(*CHAT)
+    assert result.code not in (0, 4) and said in result.err, result
+
+
+def test_a_profile_that_is_not_there_is_named_with_the_files(signed):
+    signed.env["AWS_PROFILE"] = "nobody"
+    result = signed.run(*CHAT)
+    assert result.code == 2 or result.code == 1, result
+    assert "'nobody'" in result.err and ".aws/credentials" in result.err and ".aws/config" in result.err
+
+
+@pytest.mark.parametrize("key", ["source_profile", "credential_source", "sso_session", "sso_start_url"])
+def test_what_is_not_supported_is_said_with_the_way_out(signed, key):
+    aws_file(signed, "config", f"[default]\nrole_arn=arn:aws:iam::1:role/r\n{key}=x\n")
+    result = signed.run(*CHAT)
+    assert result.code == 1, result
+    assert f"has {key}" in result.err and "credential_process" in result.err
+
+
+def test_half_a_key_is_an_error_and_not_skipped(signed):
+    signed.env["AWS_ACCESS_KEY_ID"] = KEY
+    result = signed.run(*CHAT)
+    assert result.code != 0 and "half of an access key" in result.err, result
+
+
+# ---- the network ----
+
+
+def test_a_web_identity_is_exchanged_for_a_key(signed, service):
+    with_session(service)
+    token = aws_file(signed, "token", "canary-identity-0123456789\n")
+    with serving({("POST", "/"): (200, STS)}) as (url, asked):
+        signed.env.update(AWS_WEB_IDENTITY_TOKEN_FILE=str(token), AWS_ENDPOINT_URL_STS=url)
+        signed.env.update(AWS_ROLE_ARN="arn:aws:iam::1:role/q")
+        assert_answered(signed.run(*CHAT))
+    ((_, _, _, body),) = asked
+    assert "Action=AssumeRoleWithWebIdentity" in body and "RoleArn=arn%3Aaws%3Aiam" in body
+    assert body.endswith("0123456789")
+
+
+def test_what_sts_refuses_it_for_is_said(signed):
+    token = aws_file(signed, "token", "canary-identity-0123456789")
+    refusal = "<Error><Code>InvalidIdentityToken</Code><Message>canary-identity-0123456789</Message></Error>"
+    with serving({("POST", "/"): (400, refusal)}) as (url, _):
+        signed.env.update(AWS_WEB_IDENTITY_TOKEN_FILE=str(token), AWS_ENDPOINT_URL_STS=url)
+        signed.env.update(AWS_ROLE_ARN="arn:aws:iam::1:role/q")
+        result = signed.run(*CHAT)
+    assert result.code == 7 and "STS" in result.err and "InvalidIdentityToken" in result.err, result
+
+
+def test_a_container_hands_out_a_key(signed, service):
+    with_session(service)
+    with serving({("GET", "/v1/key"): (200, document())}) as (url, asked):
+        signed.env.update(AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{url}/v1/key")
+        signed.env.update(AWS_CONTAINER_AUTHORIZATION_TOKEN="Basic-canary-0123456789")
+        assert_answered(signed.run(*CHAT))
+    ((_, _, headers, _),) = asked
+    assert {k.lower(): v for k, v in headers.items()}["authorization"] == "Basic-canary-0123456789"
+
+
+@pytest.mark.parametrize("uri", ["http://example.com/key", "ftp://127.0.0.1/key", "http://169.254.170.2.example.com/",
+                                 "http://169.254.170.2:80@127.0.0.1/"])
+def test_a_container_elsewhere_over_plain_http_is_refused(signed, uri):
+    signed.env.update(AWS_CONTAINER_CREDENTIALS_FULL_URI=uri)
+    signed.env.update(AWS_CONTAINER_AUTHORIZATION_TOKEN="Basic-canary-0123456789")
+    result = signed.run(*CHAT)
+    assert result.code in (1, 2) and "AWS_CONTAINER_CREDENTIALS_FULL_URI" in result.err, result
+
+
+def test_an_instance_is_asked_with_a_token(signed, service):
+    with_session(service)
+    roles = "/latest/meta-data/iam/security-credentials/"
+    answers = {
+        ("PUT", "/latest/api/token"): (200, "canary-imds-0123456789"),
+        ("GET", roles): (200, "worker"),
+        ("GET", roles + "worker"): (200, document(Code="Success")),
+    }
+    del signed.env["AWS_EC2_METADATA_DISABLED"]
+    with serving(answers) as (url, asked):
+        signed.env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = url
+        assert_answered(signed.run(*CHAT))
+    put, *gets = asked
+    assert "ttl-seconds" in " ".join(put[2]).lower()
+    tokens = [{k.lower(): v for k, v in headers.items()} for _, _, headers, _ in gets]
+    assert [one["x-aws-ec2-metadata-token"] for one in tokens] == ["canary-imds-0123456789"] * 2
+
+
+def test_an_instance_without_a_role_has_no_key(signed):
+    del signed.env["AWS_EC2_METADATA_DISABLED"]
+    with serving({("PUT", "/latest/api/token"): (200, "canary-imds-0123456789")}) as (url, _):
+        signed.env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = url
+        result = signed.run(*CHAT)
+    assert result.code == 4, result
+
+
+def test_with_no_key_anywhere_all_places_are_named_and_nothing_waits(signed, service):
+    result = signed.run(*CHAT)
+    assert result.code == 4, result
+    for word in ("environment", "profile 'default'", "container", "instance", "unset AMAZON_Q_SIGV4"):
+        assert word in result.err
+    assert service.requests("SendMessage") == []
+
+
+def test_nothing_of_a_key_is_shown(signed, service):
+    """Beyond what every test of the command looks for: with all there is to log."""
+    with_session(service)
+    signed.env.update(AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET, AWS_SESSION_TOKEN=SESSION)
+    result = signed.run("-vv", *CHAT)
+    assert_answered(result)
+    assert SECRET not in result.err and SESSION not in result.err
+    assert os.path.basename(SECRET) not in result.err
