@@ -208,9 +208,10 @@ static PyObject *event_object(const struct aq_event *event)
     case AQ_EVENT_MESSAGE:
         Py_DecRef(items[0]);
         return message_object(event);
-    case AQ_EVENT_RESPONSE: /* status, request id */
+    case AQ_EVENT_RESPONSE: /* status, request id, site */
         items[count++] = PyLong_FromLong(event->http);
         items[count++] = text_object(event->request_id);
+        items[count++] = text_object(event->name);
         break;
     case AQ_EVENT_RETRY: /* attempt, milliseconds, status */
         items[count++] = PyLong_FromLong((long)event->attempt);

@@ -92,6 +92,8 @@ class Transaction:
                 elif kind == ffi.EVENT_RESPONSE:
                     self.answering = True
                     self.request_id = event[2] or None
+                    if event[3]:
+                        exchange.accepted(event[3])
                     log.debug("answer: HTTP %d, request id %s", event[1], event[2])
                 elif kind == ffi.EVENT_RETRY:
                     log.info("attempt %d failed (HTTP %d), next in %d ms", event[1], event[3], event[2])

@@ -185,6 +185,7 @@ class Event(Structure):
         ("header_count", c_uint32),
         ("header_stride", c_uint32),
         ("login", POINTER(LoginStep)),
+        ("access_key", c_void_p),
     ]
 
 
@@ -393,6 +394,9 @@ exchange_fail = _bind(
     _quick, "aq_exchange_fail", _status, _handle, POINTER(Error), POINTER(Error)
 )
 exchange_fault = _bind(_quick, "aq_exchange_fault", _status, _handle, POINTER(ExchangeFault))
+exchange_remember = _bind(
+    _quick, "aq_exchange_remember", _status, _handle, Str, Str, POINTER(Error)
+)
 exchange_give_token = _bind(
     _quick, "aq_exchange_give_token", _status, _handle, Str, POINTER(Error)
 )

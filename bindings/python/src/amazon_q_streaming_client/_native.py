@@ -11,7 +11,7 @@ import logging
 import os
 import select
 import threading
-from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Iterable, Mapping, NamedTuple, Optional, Sequence
 
 from . import _ffi as ffi
 from ._version import __version__
@@ -215,6 +215,11 @@ class Client(_Handle):
             self._log()
         return ready
 
+    def remember(self, profile_arn: str, site: str) -> None:
+        """This site of the service takes the login: it is asked first from now on."""
+        arn, name = profile_arn.encode(), site.encode()
+        ffi.exchange_remember(self._live, ffi.borrowed(arn), ffi.borrowed(name), self._error)
+
     def _log(self) -> None:
         level, line = ffi.c_int32(), ffi.Str()
         while (
@@ -372,7 +377,7 @@ class ExchangeOperation(Operation):
 class Exchange(_Handle):
     """One request to the service and its answer, without I/O: an aq_exchange."""
 
-    __slots__ = ("_client", "_chunk", "_abandoned", "carrier")
+    __slots__ = ("_client", "_chunk", "_abandoned", "accepted", "carrier")
 
     def __init__(
         self,
@@ -390,6 +395,8 @@ class Exchange(_Handle):
         self._client = client
         self._chunk = b""
         self._abandoned = False
+        self.accepted: Callable[[str], None] = lambda site: None
+        """Told which site of the service took the login, if the library chose it."""
         self.carrier: Optional[Client] = None
         """Over which it is sent, unless by httpx itself."""
         parts = (access_token, profile_arn, region, token_kind)

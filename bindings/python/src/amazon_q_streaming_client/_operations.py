@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import threading
+from functools import partial
 from typing import Any, Iterator, Mapping, NamedTuple, Optional
 
 from . import _ffi as ffi
@@ -130,7 +131,7 @@ class Options:
             try:
                 if self._client is None:
                     self._client = Client(self.settings, user_agent=self._user_agent)
-                return Exchange(
+                exchange = Exchange(
                     self._client,
                     request.call,
                     access_token=token,
@@ -140,8 +141,15 @@ class Options:
                     region=self._region,
                     max_attempts=request.max_attempts,
                 )
+                exchange.accepted = partial(self._remember, profile_arn)
+                return exchange
             except Failure as failure:
                 raise error_from(failure) from None
+
+    def _remember(self, profile_arn: str, site: str) -> None:
+        with self._lock:
+            if self._client is not None and not self._closed:
+                self._client.remember(profile_arn, site)
 
     def close(self) -> None:
         with self._lock:
