@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,7 +21,10 @@
 enum {
     JOBS_MAX = 16,
     LIMIT_S = 30,
-    LOOK_MS = 20,   /* between two looks at who is late */
+    LOOK_MS = 20, /* between two looks at who is late */
+    ORPHANS_MS = 500,
+    ORPHANS_MAX = 64,
+    ROUNDS_MAX = 100,
     FRAMES_MAX = 4, /* of a sanitizer's report */
 };
 
@@ -372,6 +376,20 @@ static void runner_end_late(struct child *c)
     }
 }
 
+/* True if it has ended, whoever else has its pipe still open; then all it said has been taken. */
+static bool runner_has_ended(struct runner *r, struct child *c)
+{
+    siginfo_t ended = { 0 };
+    if (waitid(P_PID, (id_t)c->pid, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+        ended.si_pid == 0) {
+        return false;
+    }
+    struct pollfd more = { .fd = c->results, .events = POLLIN };
+    while (poll(&more, 1, 0) > 0 && (more.revents & POLLIN) && runner_read(r, c)) {
+    }
+    return true;
+}
+
 /* Wait for something to happen to the children; how many there are. */
 static unsigned runner_watch(struct runner *r)
 {
@@ -386,11 +404,10 @@ static unsigned runner_watch(struct runner *r)
             fds[count++] = (struct pollfd){ .fd = c->results, .events = POLLIN };
         }
     }
-    if (count && poll(fds, count, LOOK_MS) > 0) {
-        for (unsigned i = 0; i < count; i++) {
-            if (fds[i].revents && !runner_read(r, of[i])) {
-                runner_reap(r, of[i]);
-            }
+    const int ready = count ? poll(fds, count, LOOK_MS) : 0;
+    for (unsigned i = 0; i < count; i++) {
+        if ((ready > 0 && fds[i].revents && !runner_read(r, of[i])) || runner_has_ended(r, of[i])) {
+            runner_reap(r, of[i]);
         }
     }
     return count;
@@ -449,6 +466,46 @@ static void runner_add_suite(struct run *run)
     }
 }
 
+/* The processes that have become ours: they had left the session of their trial. */
+static size_t runner_orphans(pid_t *pids, size_t max)
+{
+    char path[64];
+    size_t count = 0;
+    long pid;
+    while (waitpid(-1, NULL, WNOHANG) > 0) {
+    }
+    snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+    FILE *f = fopen(path, "re");
+    while (f && count < max && fscanf(f, "%ld", &pid) == 1) {
+        pids[count++] = (pid_t)pid;
+    }
+    if (f) {
+        fclose(f);
+    }
+    return count;
+}
+
+/* End them. False if there was none but those on their way out. */
+static bool runner_end_orphans(void)
+{
+    pid_t pids[ORPHANS_MAX];
+    size_t count;
+    for (int ms = 0; ms < ORPHANS_MS; ms += LOOK_MS) {
+        if (runner_orphans(pids, ORPHANS_MAX) == 0) {
+            return false;
+        }
+        poll(NULL, 0, LOOK_MS);
+    }
+    for (int round = 0; round < ROUNDS_MAX && (count = runner_orphans(pids, ORPHANS_MAX));
+         round++) {
+        for (size_t i = 0; i < count; i++) {
+            kill(pids[i], SIGKILL);
+        }
+        poll(NULL, 0, LOOK_MS);
+    }
+    return true;
+}
+
 static bool runner_run_all(struct runner *r)
 {
     struct run *run = r->run;
@@ -467,6 +524,12 @@ static bool runner_run_all(struct runner *r)
         }
     }
     while (runner_watch(r)) {
+    }
+    if (runner_end_orphans()) {
+        runner_set(
+            runner_find(run, "plugin.processes"), OUTCOME_FAILED,
+            "a process that it had started was still there when the trial had ended; what it "
+            "starts ends with it, at the latest with close");
     }
     for (size_t i = 0; i < run->count; i++) {
         struct result *result = &run->results[i];
@@ -492,6 +555,7 @@ bool runner_run(struct run *run, char *ret_why, size_t size)
     static struct runner r;
     const char *top = getenv("TMPDIR");
     r = (struct runner){ .run = run };
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     runner_heed_signals(); /* nothing is left behind then, either */
     snprintf(r.dir, sizeof(r.dir), "%s/q-plugin-check-XXXXXX", top && *top == '/' ? top : "/tmp");
     const bool is_made = mkdtemp(r.dir) != NULL;

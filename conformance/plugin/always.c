@@ -66,6 +66,7 @@ const struct clause plugin_clauses[] = {
     { "plugin.threads", "The host is called inside a call, on the thread that made it.", NULL, 0,
       0 },
     { "plugin.after-close", "The host is not called for an instance that was closed.", NULL, 0, 0 },
+    { "plugin.processes", "No process that it has started is left behind.", NULL, 0, 0 },
     { "plugin.streams", "Nothing is written to standard output or standard error.", NULL, 0, 0 },
     { "plugin.sanitizers", "Sanitizers that it was built with have nothing to report.", NULL, 0,
       0 },

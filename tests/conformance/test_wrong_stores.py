@@ -36,6 +36,7 @@ DEEDS = {
     "thread": {"plugin.threads"},
     "calls-after-close": {"plugin.after-close"},
     "prints": {"plugin.streams"},
+    "leaves-process": {"plugin.processes"},
     "logs-lines": {"plugin.log"},
     # what it says
     "status-positive": {"plugin.status"},
@@ -82,8 +83,8 @@ DEEDS = {
 # `q` is one process with the plugin, and waits for it: docs/plugins.md says what it cannot survive.
 ENDS_ITS_PROCESS = {"abort", "exit", "longjmp", "commit-crashes", "blocks"}
 
-# What cannot be saved is tried for 15 s; tests/client sees to that.
-WAITS_TO_SAVE = {"read-only"}
+# What cannot be saved is tried for 15 s, tests/client sees to that; and nobody would end the process.
+WAITS_TO_SAVE = {"read-only", "leaves-process"}
 
 # LeakSanitizer finds it at the end of every trial, not by counting in one.
 if SANITIZED:
