@@ -221,8 +221,7 @@ void trial_look_for_secrets(struct trial *t, const char *where, struct aq_str te
 {
     for (size_t i = 0; i < t->secret_count; i++) {
         if (text.len && memmem(text.ptr, text.len, t->secrets[i], strlen(t->secrets[i]))) {
-            trial_breach(t, "plugin.secrets",
-                         "%s shows a secret that the plugin was given", where);
+            trial_breach(t, "plugin.secrets", "%s shows a secret that the plugin was given", where);
             return;
         }
     }
