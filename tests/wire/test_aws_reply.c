@@ -75,8 +75,7 @@ static void an_answer_that_is_no_key_is_damaged_and_not_shown(void **state)
         "{\"Version\":1,\"AccessKeyId\":\"canary\"}",
         "{\"Version\":1,\"AccessKeyId\":\"\",\"SecretAccessKey\":\"canary\"}",
         "{\"Version\":1,\"AccessKeyId\":\"canary\",\"SecretAccessKey\":[\"canary\"]}",
-        "{\"Version\":1,\"AccessKeyId\":\"canary\",\"SecretAccessKey\":\"canary\","
-        "\"Expiration\":\"canary\"}",
+        "{\"Version\":1,\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"s\",\"Expiration\":\"canary\"}",
         "{\"Version\":1,\"AccessKeyId\":\"canary\",\"SecretAccessKey\":\"canary\"} canary",
     };
     (void)state;
