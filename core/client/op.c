@@ -182,7 +182,9 @@ void op_work(struct aq_client *client)
         next = op->next;
         if (op->workable) {
             op->workable = false;
-            op->class->work(op);
+            if (op->class->must_finish(op)) { /* whoever asks for events may have done it */
+                op->class->work(op);
+            }
         }
         if (op->detached && !op->class->must_finish(op)) {
             op_destroy(op, false);
