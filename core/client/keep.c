@@ -5,16 +5,17 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "client/place.h"
 #include "host/spill.h"
+
+#include <limits.h>
 
 enum {
     LOCK_POLL_US = 50 * 1000,  /* how often a held lock is tried again */
     SAVE_POLL_US = 250 * 1000, /* the same for a failed save */
     ROWS_MAX = 8,              /* of one login */
+    BOUND_TO_MAX = PATH_MAX + 256,
 };
-
-/* No refresh token is replaced by a new login: the file is found by what it is. */
-#define SPILL_BOUND_TO AQ_STR("a new login")
 
 /* ---- life ---- */
 
@@ -173,20 +174,83 @@ static bool keep_is_saved(struct keep *k)
            str_eq_secret(buf_str(&row), token);
 }
 
-/* ---- saving ---- */
+/* ---- the file ---- */
+
+/* No refresh token is replaced by a new login: its file is found by where the login shall be. */
+static aq_status keep_bind(struct aq_client *client, const struct source *source, struct buf *out,
+                           struct aq_error *err)
+{
+    const struct plugin *plugin;
+    AUTO(place) struct place place = { 0 };
+    aq_status st = client_store_plugin(client, &plugin, err);
+    if (st == AQ_OK) {
+        st = place_find(client, plugin, source->app, &place, err);
+    }
+    if (st != AQ_OK) {
+        return st;
+    }
+    buf_printf(out, "a new login\n%s\n%.*s\n%.*s", plugin->info.name, AQ_STR_ARG(place.path.text),
+               AQ_STR_ARG(place.login.text));
+    return buf_status(out) == AQ_OK ? AQ_OK : error_nomem(err, "login");
+}
 
 static void keep_spill(struct keep *k)
 {
+    AUTO(buf) struct buf bound_to = BUF(BOUND_TO_MAX);
     struct aq_error why;
-    if (k->spill.len == 0 && spill_write(k->source->token_key, SPILL_BOUND_TO, buf_str(&k->rows),
-                                         &k->spill, &why) != AQ_OK) {
+    if (k->spill.len) {
+        return;
+    }
+    aq_status st = keep_bind(k->op->client, k->source, &bound_to, &why);
+    if (st == AQ_OK) {
+        st = spill_write(k->source->token_key, buf_str(&bound_to), buf_str(&k->rows), &k->spill,
+                         &why);
+    }
+    if (st != AQ_OK) {
         log_add(&k->op->client->log, LOG_ERROR, str_from(why.text));
     }
 }
 
+static aq_status keep_read_file(const struct keep *k, struct buf *out, struct aq_error *err)
+{
+    AUTO(buf) struct buf bound_to = BUF(BOUND_TO_MAX);
+    aq_status st = keep_bind(k->op->client, k->source, &bound_to, err);
+    return st == AQ_OK ? spill_read(k->source->token_key, buf_str(&bound_to), out, err) : st;
+}
+
+/* Another login in this place may have replaced or removed the file meanwhile. */
+static void keep_spill_again(struct keep *k)
+{
+    AUTO(buf) struct buf rows = BUF(AQ_STORE_VALUE_MAX);
+    struct aq_error ignored;
+    if (keep_read_file(k, &rows, &ignored) != AQ_OK ||
+        !str_eq_secret(buf_str(&rows), buf_str(&k->rows))) {
+        buf_clear(&k->spill);
+        keep_spill(k);
+    }
+}
+
+void keep_forget(struct aq_client *client, const struct source *source)
+{
+    AUTO(buf) struct buf bound_to = BUF(BOUND_TO_MAX);
+    struct aq_error ignored;
+    if (keep_bind(client, source, &bound_to, &ignored) == AQ_OK) {
+        spill_remove(source->token_key, buf_str(&bound_to));
+    }
+}
+
+aq_status keep_recover(struct keep *k, struct aq_error *err)
+{
+    aq_status st = keep_read_file(k, &k->rows, err);
+    return st == AQ_OK && !json_valid(buf_str(&k->rows)) ? AQ_E_NOTFOUND : st;
+}
+
+/* ---- saving ---- */
+
 static aq_status keep_give_up(struct keep *k, struct aq_error *err)
 {
     const struct aq_error why = *err;
+    keep_spill_again(k);
     return k->spill.len
                ? error_set(err, why.status,
                            "login: made, but kept in %s because it cannot be saved, %s; log in "
@@ -209,18 +273,13 @@ static aq_status keep_save(struct keep *k, struct aq_error *err)
     return st != AQ_OK && keep_is_saved(k) ? AQ_OK : st;
 }
 
-void keep_forget(const struct source *source)
-{
-    spill_remove(source->token_key, SPILL_BOUND_TO);
-}
-
 aq_status keep_run(struct keep *k, bool spills, struct aq_error *err)
 {
     aq_status st = keep_save(k, err);
     if (st == AQ_OK) {
         keep_unlock(k, false);
         if (spills) {
-            keep_forget(k->source);
+            keep_forget(k->op->client, k->source);
         }
         return AQ_OK;
     }
@@ -236,10 +295,4 @@ aq_status keep_run(struct keep *k, bool spills, struct aq_error *err)
         keep_unlock(k, false);
     }
     return st;
-}
-
-aq_status keep_recover(struct keep *k, struct aq_error *err)
-{
-    aq_status st = spill_read(k->source->token_key, SPILL_BOUND_TO, &k->rows, err);
-    return st == AQ_OK && !json_valid(buf_str(&k->rows)) ? AQ_E_NOTFOUND : st;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Keeping a new login: all its rows in one commit, under the store's lock; and, for as long as the
- * store does not take them, in a private file (host/spill.h), from where the next login of the same
- * account gets them.
+ * store does not take them, in a private file (host/spill.h), from where the next login in the same
+ * place gets them. A place (a store, and a database or a name in it) has one login, so it has one
+ * such file.
  */
 #ifndef AQ_CLIENT_KEEP_H
 #define AQ_CLIENT_KEEP_H
@@ -46,8 +47,8 @@ aq_status keep_run(struct keep *k, bool spills, struct aq_error *err);
 /* The rows that an earlier process could not save become ours. AQ_E_NOTFOUND: there are none. */
 aq_status keep_recover(struct keep *k, struct aq_error *err);
 
-/* After a logout: what could not be saved is not saved any more. */
-void keep_forget(const struct source *source);
+/* After a logout: what could not be saved here is not saved any more. */
+void keep_forget(struct aq_client *client, const struct source *source);
 
 /* One of the rows; empty if it is not there. */
 struct aq_str keep_row(const struct keep *k, struct aq_str key);

@@ -268,7 +268,7 @@ static aq_status logout_remove(struct logout_op *l, struct aq_error *err)
     }
     if (st == AQ_OK) {
         spill_remove(l->source->token_key, l->token.refresh_token);
-        keep_forget(l->source);
+        keep_forget(l->op.client, l->source);
         l->next = logout_find_next(l);
     }
     logout_unlock(l, false);

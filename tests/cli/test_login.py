@@ -158,6 +158,47 @@ def test_a_login_with_a_name_is_beside_the_others(here):
     assert (here.run("whoami").code, here.run("whoami", *work).code) == (0, 4)
 
 
+# ---- a store that does not take it ----
+
+
+def kept(q):
+    return list(q.home.glob(".local/state/amazonq/*.json"))
+
+
+def keep_one(q, service, db, *args):
+    """A login that is in a file, because its database was locked until its process died."""
+    settings = q.data / "amazon-q" / "settings.json"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text('{"store.sqlite.busy_timeout_ms": 20}')
+    settings.chmod(0o600)
+    assert confirmed(q, service, "--license", "free", *args).code == 0
+    assert q.run("logout", *args).code == 0
+    process = q.start("login", "--license", "free", "--use-device-flow", *args)
+    _, code = shown_code(process)
+    holder = sqlite3.connect(db, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    service.control("approve", user_code=code)
+    while not kept(q):
+        assert process.poll() is None
+    process.kill()
+    process.communicate()
+    holder.execute("ROLLBACK")
+    holder.close()
+
+
+def test_what_was_kept_for_one_login_is_not_given_to_another(online, service):
+    q = online
+    logins = q.data / "amazonq" / "logins"
+    keep_one(q, service, logins / "work" / "data.sqlite3", "--login", "work")
+    asked = service.calls("StartDeviceAuthorization")
+    assert confirmed(q, service, "--license", "free", "--login", "home").code == 0
+    assert service.calls("StartDeviceAuthorization") == asked + 1
+    assert len(kept(q)) == 1
+    result = q.run("login", "--license", "free", "--login", "work")
+    assert (result.code, service.calls("StartDeviceAuthorization")) == (0, asked + 1)
+    assert kept(q) == []
+
+
 # ---- where there is no browser ----
 
 

@@ -238,9 +238,11 @@ static const struct aq_store_ops ops = {
     .unlock = fake_unlock, .can_save = fake_can_save,
 };
 
-/* Nobody needs it: a store with a setting that is not a path. */
+/* Nobody needs the first: a store with a setting that is not a path. The second is only for
+ * fake_store_name. */
 static const struct aq_setting settings[] = {
     { .key = "rows", .type = AQ_SETTING_INTEGER, .default_value = "8" },
+    { .key = "login", .type = AQ_SETTING_STRING },
 };
 
 static const struct aq_plugin plugin = {
@@ -254,7 +256,13 @@ void fake_store_install(struct aq_client *client)
     struct aq_error err;
     assert_int_equal(loader_adopt("fake", &plugin, AQ_PLUGIN_STORE, &client->store_plugin, &err),
                      AQ_OK);
+    client->store_plugin.info.setting_count = 1;
     client->has_store_plugin = true;
+}
+
+void fake_store_name(struct aq_client *client)
+{
+    client->store_plugin.info.setting_count = 2;
 }
 
 void fake_store_serve(struct aq_client *client)
