@@ -138,6 +138,8 @@ static const struct {
     [LOGIN_REFRESH] = { "the sign-in service, to refresh the login that is there",
                         LOGIN_ASK_US / 1000 },
     [LOGIN_PREPARE] = { "the store", KEEP_LOCK_US / 1000 },
+    [LOGIN_RECOVER] = { "the sign-in service, for the login that could not be saved",
+                        LOGIN_ASK_US / 1000 },
     [LOGIN_REGISTER] = { "the sign-in service, to register", LOGIN_ASK_US / 1000 },
     [LOGIN_DEVICE] = { "the sign-in service, for a code", LOGIN_ASK_US / 1000 },
     [LOGIN_POLL] = { "the code to be confirmed in a browser", 0 },
@@ -177,6 +179,8 @@ static aq_status login_step(struct login_op *l, const struct aq_event **ret, str
         return login_refresh(l, err);
     case LOGIN_PREPARE:
         return login_prepare(l, err);
+    case LOGIN_RECOVER:
+        return login_recover(l, err);
     case LOGIN_REGISTER:
         return login_register(l, err);
     case LOGIN_DEVICE:

@@ -29,6 +29,7 @@ enum login_state {
     LOGIN_CHECK,    /* is somebody logged in? */
     LOGIN_REFRESH,  /* somebody is, if this works */
     LOGIN_PREPARE,  /* prove that a login can be saved */
+    LOGIN_RECOVER,  /* one that could not be saved, if it can be refreshed */
     LOGIN_REGISTER, /* get a client registration, or go on with the one that is stored */
     LOGIN_DEVICE,   /* get a code */
     LOGIN_VISIT,    /* send a person to a browser */
@@ -82,6 +83,9 @@ aq_status login_sleep(struct login_op *l, uint64_t until_us);
 /* A Builder ID, not the login of an organisation. */
 bool login_is_free(const struct login_op *l);
 
+/* Begin with the client registration: nothing that is there already is of use. */
+aq_status login_begin_anew(struct login_op *l, struct aq_error *err);
+
 /* Read what keep has to save: what is told about the login, and used of it. */
 aq_status login_read_back(struct login_op *l, struct aq_error *err);
 
@@ -92,6 +96,7 @@ aq_status login_check(struct login_op *l, struct aq_error *err);
 aq_status login_refresh(struct login_op *l, struct aq_error *err);
 aq_status login_prepare(struct login_op *l, struct aq_error *err);
 
+aq_status login_recover(struct login_op *l, struct aq_error *err);
 aq_status login_register(struct login_op *l, struct aq_error *err);
 aq_status login_device(struct login_op *l, struct aq_error *err);
 aq_status login_visit(struct login_op *l, const struct aq_event **ret, struct aq_error *err);

@@ -116,21 +116,18 @@ static aq_status login_fill_in(struct login_op *l, struct aq_error *err)
 }
 
 /* An earlier login of this account could not be saved: it need not be made again. */
-static bool login_recover(struct login_op *l)
+static bool login_find_kept(struct login_op *l)
 {
-    struct aq_error why;
-    aq_status st = keep_recover(&l->keep, &why);
-    if (st == AQ_OK) {
-        st = login_read_back(l, &why);
-    }
-    if (st != AQ_OK) {
-        keep_clear(&l->keep);
+    struct aq_error ignored;
+    struct aq_str key = l->keep.source->registration_key;
+    registration_done(&l->registration);
+    if (keep_recover(&l->keep, &ignored) != AQ_OK || login_read_back(l, &ignored) != AQ_OK ||
+        registration_parse(key, keep_row(&l->keep, key), &l->registration, &ignored) != AQ_OK) {
         return false;
     }
     struct aq_str url = l->token.start_url.len ? l->token.start_url : AQ_STR(SIGNIN_BUILDER_ID_URL);
     return str_eq(url, buf_str(&l->start_url)) && str_eq(l->token.region, buf_str(&l->region)) &&
-           (l->token.refresh_token.len ||
-            l->token.expires_at_s > clock_wall_s() + LOGIN_MIN_VALID_S);
+           l->token.refresh_token.len;
 }
 
 static aq_status login_random(struct login_op *l, struct aq_error *err)
@@ -148,6 +145,14 @@ static aq_status login_listen_first(struct login_op *l, struct aq_error *err)
     return st == AQ_OK && l->flow == TOKEN_FLOW_PKCE ? login_random(l, err) : st;
 }
 
+aq_status login_begin_anew(struct login_op *l, struct aq_error *err)
+{
+    registration_done(&l->registration);
+    keep_clear(&l->keep);
+    login_enter(l, LOGIN_REGISTER);
+    return login_listen_first(l, err);
+}
+
 aq_status login_prepare(struct login_op *l, struct aq_error *err)
 {
     aq_status st = keep_prove(&l->keep, err);
@@ -157,15 +162,9 @@ aq_status login_prepare(struct login_op *l, struct aq_error *err)
     if (st == AQ_OK && l->url.len == 0) {
         st = login_fill_in(l, err);
     }
-    if (st == AQ_OK && login_recover(l)) {
-        log_add(&l->op.client->log, LOG_INFO, AQ_STR("login: saving what could not be saved"));
-        l->keep.until_us = clock_now_us() + LOGIN_SAVE_US;
-        login_enter(l, LOGIN_SAVE);
+    if (st == AQ_OK && login_find_kept(l)) {
+        login_enter(l, LOGIN_RECOVER);
         return AQ_OK;
     }
-    if (st == AQ_OK) {
-        st = login_listen_first(l, err);
-    }
-    login_enter(l, LOGIN_REGISTER);
-    return st;
+    return st == AQ_OK ? login_begin_anew(l, err) : st;
 }

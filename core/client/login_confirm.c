@@ -84,7 +84,20 @@ static uint64_t login_backoff(const struct login_op *l, uint64_t first_us)
     return pause_us < RETRY_MAX_US ? pause_us : RETRY_MAX_US;
 }
 
-/* The whole of it, for everything but polling. */
+/* What may pass is asked again, a few times. */
+static bool login_asks_again(struct login_op *l, enum signin_outcome outcome,
+                             const struct aq_error *why)
+{
+    bool again = outcome == SIGNIN_TEMPORARY || outcome == SIGNIN_SLOW_DOWN;
+    if (!again || ++l->tries >= TRIES) {
+        return false;
+    }
+    log_printf(&l->op.client->log, LOG_INFO, "login: trying again, %s", why->text);
+    l->again_us = clock_now_us() + login_backoff(l, RETRY_US);
+    return true;
+}
+
+/* The whole of it, for what a login cannot do without. */
 static aq_status login_ask(struct login_op *l, const struct login_request *r, enum login_state next,
                            struct aq_error *err)
 {
@@ -102,13 +115,7 @@ static aq_status login_ask(struct login_op *l, const struct login_request *r, en
         login_enter(l, LOGIN_REGISTER);
         return AQ_OK;
     }
-    bool again = outcome == SIGNIN_TEMPORARY || outcome == SIGNIN_SLOW_DOWN;
-    if (!again || ++l->tries >= TRIES) {
-        return err->status;
-    }
-    log_printf(&l->op.client->log, LOG_INFO, "login: trying again, %s", err->text);
-    l->again_us = clock_now_us() + login_backoff(l, RETRY_US);
-    return AQ_OK;
+    return login_asks_again(l, outcome, err) ? AQ_OK : err->status;
 }
 
 /* ---- the client registration ---- */
@@ -241,10 +248,11 @@ static aq_status login_rows(struct login_op *l, const struct oidc_tokens *tokens
     AUTO(buf) struct buf token = BUF(AQ_STORE_VALUE_MAX);
     AUTO(buf) struct buf registration = BUF(AQ_STORE_VALUE_MAX);
     const struct source *source = l->keep.source;
-    bool unnamed = login_is_free(l) && l->flow == TOKEN_FLOW_DEVICE_CODE; /* as the existing CLI */
+    enum token_flow flow = l->registration.flow;
+    bool unnamed = login_is_free(l) && flow == TOKEN_FLOW_DEVICE_CODE; /* as the existing CLI */
     aq_status st =
         signin_token_row(tokens, clock_wall_s() + tokens->expires_in_s, buf_str(&l->region),
-                         unnamed ? AQ_STR("") : buf_str(&l->start_url), l->flow, &token, err);
+                         unnamed ? AQ_STR("") : buf_str(&l->start_url), flow, &token, err);
     if (st == AQ_OK) {
         st = signin_registration_row(&l->registration, &registration, err);
     }
@@ -350,4 +358,49 @@ static const struct login_request code_request = { AQ_STR_INIT(OIDC_TOKEN_PATH),
 aq_status login_exchange(struct login_op *l, struct aq_error *err)
 {
     return login_ask(l, &code_request, LOGIN_SAVE, err);
+}
+
+/* ---- an earlier one that could not be saved ---- */
+
+static aq_status kept_body(struct login_op *l, struct buf *out, struct aq_error *err)
+{
+    return oidc_refresh_body(&l->registration, l->token.refresh_token, out, err);
+}
+
+static enum signin_outcome kept_judge(struct login_op *l, const struct signin_answer *answer,
+                                      struct aq_error *err)
+{
+    AUTO(oidc_tokens) struct oidc_tokens tokens = { 0 };
+    enum signin_outcome outcome = signin_granted(answer, &tokens, err);
+    if (outcome != SIGNIN_OK) {
+        return outcome;
+    }
+    if (tokens.refresh_token.len == 0) {
+        tokens.refresh_token = l->token.refresh_token;
+    }
+    return login_rows(l, &tokens, err) == AQ_OK ? SIGNIN_OK : SIGNIN_REFUSED;
+}
+
+static const struct login_request kept_request = { AQ_STR_INIT(OIDC_TOKEN_PATH), kept_body,
+                                                   kept_judge };
+
+/* Only the service knows whether it is still good for anything. If not, a new one is made. */
+aq_status login_recover(struct login_op *l, struct aq_error *err)
+{
+    enum signin_outcome outcome = SIGNIN_OK;
+    aq_status st = login_exchange_once(l, &kept_request, &outcome, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    if (outcome == SIGNIN_OK) {
+        log_add(&l->op.client->log, LOG_INFO, AQ_STR("login: saving what could not be saved"));
+        login_enter(l, LOGIN_SAVE);
+        return AQ_OK;
+    }
+    if (login_asks_again(l, outcome, err)) {
+        return AQ_OK;
+    }
+    log_printf(&l->op.client->log, LOG_INFO, "login: the one that was kept is of no use: %s",
+               err->text);
+    return login_begin_anew(l, err);
 }

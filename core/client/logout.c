@@ -84,6 +84,17 @@ static bool logout_finds_login(const struct rows *rows)
     return rows->present[ROW_TOKEN] || rows->present[ROW_REGISTRATION];
 }
 
+/* What could not be saved is no login yet, and shall not become one by itself. */
+static void logout_forget_kept(struct aq_client *client)
+{
+    const struct source *source;
+    for (size_t i = 0; (source = source_at(i)); i++) {
+        if (source->takes_login && source_is_wanted(client, source)) {
+            keep_forget(client, source);
+        }
+    }
+}
+
 /* No login can be used. Of one that cannot be read, or that somebody has removed one half of,
  * something may be there all the same. */
 static aq_status logout_load_rest(struct logout_op *l, struct aq_error *err)
@@ -106,6 +117,7 @@ static aq_status logout_load_rest(struct logout_op *l, struct aq_error *err)
             return st;
         }
     }
+    logout_forget_kept(l->op.client);
     return error_copy(err, &why);
 }
 

@@ -199,6 +199,14 @@ def test_what_was_kept_for_one_login_is_not_given_to_another(online, service):
     assert kept(q) == []
 
 
+def test_what_was_kept_does_not_come_back_after_a_logout(online, service):
+    keep_one(online, service, online.db)
+    assert online.run("logout").code == 0
+    assert kept(online) == []
+    result = confirmed(online, service, "--license", "free")
+    assert (result.code, kept(online)) == (0, [])
+
+
 # ---- where there is no browser ----
 
 

@@ -3,7 +3,9 @@
 #include "client/fake_store.h"
 #include "client/login_support.h"
 
+#include <amazonq/logout.h>
 #include <dirent.h>
+#include <stdio.h>
 #include <unistd.h>
 
 static struct aq_login_options organisation(void)
@@ -73,7 +75,7 @@ static void it_is_kept_for_the_place_where_it_was_made(void **state)
     fixture_play(f, REGISTERED DEVICE("600") TOKENS);
     make_next(f, &seen, "home");
     assert_string_equal(seen.kinds, "VWL"); /* somebody had to confirm it */
-    fixture_play(f, "");
+    fixture_play(f, REFRESH_OK);
     make_next(f, &seen, "work"); /* it is still there */
     assert_string_equal(seen.kinds, "L");
 }
@@ -106,6 +108,67 @@ static void the_file_that_is_named_is_there(void **state)
     assert_int_equal(access(kept_in(f), R_OK), 0);
 }
 
+/* ---- the next login ---- */
+
+static void where_the_refresh_token_stays_the_same_it_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen;
+    keep_one(f, "work");
+    fixture_play(f, ANSWER("200", "{\"accessToken\":\"access-2\",\"expiresIn\":3600}"));
+    make_next(f, &seen, "work");
+    assert_string_equal(seen.access, "access-2");
+    assert_contains(fake_store_row(TOKEN_KEY), "\"refresh_token\":\"refresh-9\"");
+    assert_contains(fake_store_row(REGISTRATION_KEY), "new-id");
+}
+
+static void one_that_cannot_be_refreshed_is_made_anew(void **state)
+{
+    static const char *const problems[] = {
+        REFRESH_REFUSED,
+        ANSWER("401", "{\"error\":\"invalid_client\"}"),
+        ANSWER("200", "{}"),
+        "error NETWORK\n---\nstatus 503\nbody -\n---\nerror TIMEOUT\n---\n",
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof(problems) / sizeof(problems[0]); i++) {
+        struct seen seen;
+        char script[2048];
+        keep_one(f, "work");
+        snprintf(script, sizeof(script), "%s" REGISTERED DEVICE("600") TOKENS, problems[i]);
+        fixture_play(f, script);
+        make_next(f, &seen, "work");
+        assert_non_null(strchr(seen.kinds, 'V'));
+        assert_string_equal(seen.access, "access-9");
+        fake_store_remove(TOKEN_KEY);
+        fake_store_remove(REGISTRATION_KEY);
+        login_support_assert_nothing();
+    }
+}
+
+static void it_is_made_anew_in_a_browser_for_who_wants_one(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen;
+    struct aq_login_options options = AQ_LOGIN_OPTIONS_INIT;
+    options.flow = AQ_LOGIN_BROWSER;
+    keep_one(f, "default");
+    fixture_play(f, REFRESH_REFUSED REGISTERED);
+    login_support_start(f, &seen, &options);
+    login_support_visit(f, &seen);
+    assert_contains(seen.callback_url, "http://127.0.0.1:");
+}
+
+static void after_a_logout_it_is_not_found_any_more(void **state)
+{
+    struct fixture *f = *state;
+    keep_one(f, "default");
+    fixture_drop(f);
+    assert_int_equal(aq_logout_start(f->client, NULL, &f->op, &f->err), AQ_OK);
+    assert_int_equal(aq_op_wait(f->op, &f->event, &f->err), AQ_E_NOT_LOGGED_IN);
+    login_support_assert_nothing();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +176,10 @@ int main(void)
         FAKE_CASE(after_a_second_try_to_lock_the_login_goes_on),
         FAKE_CASE(it_is_kept_for_the_place_where_it_was_made),
         FAKE_CASE(the_file_that_is_named_is_there),
+        FAKE_CASE(where_the_refresh_token_stays_the_same_it_is_kept),
+        FAKE_CASE(one_that_cannot_be_refreshed_is_made_anew),
+        FAKE_CASE(it_is_made_anew_in_a_browser_for_who_wants_one),
+        FAKE_CASE(after_a_logout_it_is_not_found_any_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -407,12 +407,12 @@ static void what_the_store_does_not_take_is_kept_and_the_next_login_saves_it(voi
     assert_null(fake_store_row(TOKEN_KEY));
 
     fake_store_fail(FAKE_COMMIT, 0, 0, AQ_OK);
-    fixture_play(f, "");
+    fixture_play(f, REFRESH_OK);
     assert_int_equal(login_support_make(f, &seen, NULL), AQ_END);
     assert_string_equal(seen.kinds, "L"); /* without a browser */
-    assert_string_equal(seen.access, "access-9");
-    assert_int_equal(support_requests(), 0);
-    assert_contains(fake_store_row(TOKEN_KEY), "access-9");
+    assert_string_equal(seen.access, "access-2");
+    assert_int_equal(support_requests(), 1);
+    assert_contains(fake_store_row(TOKEN_KEY), "refresh-2");
     assert_contains(fake_store_row(REGISTRATION_KEY), "new-id");
     fake_store_remove(TOKEN_KEY);
     fake_store_remove(REGISTRATION_KEY);
