@@ -115,7 +115,12 @@ static aq_status login_profile(struct login_op *l, const struct aq_event **ret,
 
 static aq_status login_give_profile(struct aq_op *op, struct aq_str arn, struct aq_error *err)
 {
-    return aq_op_give_profile(((struct login_op *)op)->profiles, arn, err);
+    struct login_op *l = (struct login_op *)op;
+    aq_status st = aq_op_give_profile(l->profiles, arn, err);
+    if (st == AQ_OK) {
+        l->until_us = clock_now_us() + KEEP_LOCK_US; /* the choice is still to be saved */
+    }
+    return st;
 }
 
 static aq_status login_tell(struct login_op *l, const struct aq_event **ret)

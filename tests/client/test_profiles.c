@@ -222,6 +222,22 @@ static void several_are_asked_about_and_the_login_goes_on_with_one(void **state)
     login_support_assert_row(PROFILE_KEY, "{\"arn\":\"" ARN("B") "\",\"profile_name\":\"B\"}");
 }
 
+static void a_late_choice_is_saved_although_the_store_is_locked_for_an_instant(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen;
+    const struct aq_login_options options = organisation();
+    fixture_play(f, REGISTERED DEVICE("600") TOKENS PAGE(PROFILE("A") "," PROFILE("B"), "null")
+                        NO_PROFILES);
+    assert_int_equal(login_support_make(f, &seen, &options), AQ_AGAIN);
+    fixture_pass(f, 300);
+    fake_store_fail(FAKE_LOCK, 0, 1, AQ_AGAIN);
+    assert_int_equal(aq_op_give_profile(f->op, AQ_STR(ARN("B")), &f->err), AQ_OK);
+    assert_int_equal(login_support_finish(f, &seen), AQ_END);
+    assert_string_equal(seen.profile_arn, ARN("B"));
+    assert_string_equal(f->warning, "");
+}
+
 static void a_login_may_go_on_without_one(void **state)
 {
     struct fixture *f = *state;
@@ -325,6 +341,7 @@ int main(void)
         FAKE_CASE(a_lock_that_is_held_is_waited_for),
         FAKE_CASE(only_who_asks_is_given_one),
         CASE(several_are_asked_about_and_the_login_goes_on_with_one),
+        FAKE_CASE(a_late_choice_is_saved_although_the_store_is_locked_for_an_instant),
         CASE(a_login_may_go_on_without_one),
         FAKE_CASE(the_one_that_was_named_is_taken_without_a_question),
         FAKE_CASE(one_that_the_account_does_not_have_is_an_error_and_the_login_is_kept),
