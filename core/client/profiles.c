@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
-#include "client/keep.h"
+#include "client/selection.h"
 #include "client/stream.h"
 #include "client/token.h"
 #include "wire/profiles.h"
@@ -22,6 +22,7 @@ enum { REGION_COUNT = sizeof(regions) / sizeof(regions[0]) };
 
 enum profiles_state {
     PROFILES_TOKEN, /* find the login */
+    PROFILES_BEGIN, /* see whose profiles they will be */
     PROFILES_ASK,   /* start to get the next page */
     PROFILES_WAIT,  /* for the page */
     PROFILES_LISTED,
@@ -41,8 +42,9 @@ struct profiles_op {
     size_t region;
     uint32_t pages;
     struct aq_error problem; /* of the first region that could not be asked */
-    struct keep keep;
-    struct buf chosen;
+    struct selection selection;
+    const struct aq_profile *profile; /* of the list: the one to be saved */
+    struct buf chosen;                /* its ARN */
     struct aq_login_step step;
 };
 
@@ -77,7 +79,7 @@ static aq_status profiles_take_login(struct profiles_op *p, const struct aq_toke
     if (buf_status(&p->access_token) != AQ_OK || buf_status(&p->current) != AQ_OK) {
         return error_nomem(err, "profiles");
     }
-    p->state = PROFILES_ASK;
+    p->state = PROFILES_BEGIN;
     return AQ_OK;
 }
 
@@ -100,6 +102,12 @@ static aq_status profiles_token(struct profiles_op *p, const struct aq_event **r
         *ret = event;
     }
     return st;
+}
+
+static aq_status profiles_begin(struct profiles_op *p, struct aq_error *err)
+{
+    p->state = PROFILES_ASK;
+    return selection_begin(&p->selection, p->wish.source, p->wish.store, err);
 }
 
 /* ---- the lists ---- */
@@ -199,18 +207,11 @@ static aq_status profiles_wait(struct profiles_op *p, const struct aq_event **re
 static aq_status profiles_choose(struct profiles_op *p, const struct aq_profile *profile,
                                  struct aq_error *err)
 {
-    struct buf row = BUF(AQ_STORE_VALUE_MAX);
-    keep_begin(&p->keep, &p->op, p->wish.source, p->wish.store);
-    keep_clear(&p->keep);
-    profiles_row(profile, &row);
-    keep_add(&p->keep, p->wish.source->profile_key, buf_str(&row));
-    keep_add(&p->keep, AQ_STR("api.selectedCustomization"), AQ_STR("")); /* of another profile */
     buf_clear(&p->chosen);
     buf_add(&p->chosen, profile->arn);
-    bool ok = buf_status(&row) == AQ_OK && buf_status(&p->chosen) == AQ_OK;
-    buf_done(&row);
+    p->profile = profile;
     p->state = PROFILES_SAVE;
-    return ok ? AQ_OK : error_nomem(err, "profile");
+    return buf_status(&p->chosen) == AQ_OK ? AQ_OK : error_nomem(err, "profile");
 }
 
 static aq_status profiles_unknown(struct aq_str arn, struct aq_error *err)
@@ -279,13 +280,8 @@ static bool profiles_wants(const struct aq_op *op)
 
 static aq_status profiles_save(struct profiles_op *p, struct aq_error *err)
 {
-    aq_status st = keep_run(&p->keep, false, err);
-    if (st == AQ_AGAIN) {
-        op_wake_at(&p->op, p->keep.again_us);
-    } else if (st == AQ_OK) {
-        p->state = PROFILES_SAVED;
-    }
-    return st;
+    p->state = PROFILES_SAVED;
+    return selection_save(&p->selection, p->profile, err);
 }
 
 /* ---- the operation ---- */
@@ -296,6 +292,8 @@ static aq_status profiles_step(struct profiles_op *p, const struct aq_event **re
     switch (p->state) {
     case PROFILES_TOKEN:
         return profiles_token(p, ret, err);
+    case PROFILES_BEGIN:
+        return profiles_begin(p, err);
     case PROFILES_ASK:
         return profiles_ask(p, err);
     case PROFILES_WAIT:
@@ -330,7 +328,7 @@ static void profiles_op_done(struct aq_op *op, bool forked)
     struct profiles_op *p = (struct profiles_op *)op;
     profiles_end_token(p, forked);
     profiles_end_stream(p, forked);
-    keep_done(&p->keep, forked);
+    selection_done(&p->selection);
     profiles_done(&p->profiles);
     buf_done(&p->access_token);
     buf_done(&p->current);
@@ -359,7 +357,7 @@ aq_status profiles_start(struct aq_client *client, const struct profiles_wish *w
         return error_nomem(err, "profiles operation");
     }
     p->wish = *wish;
-    p->state = wish->source ? PROFILES_ASK : PROFILES_TOKEN;
+    p->state = wish->source ? PROFILES_BEGIN : PROFILES_TOKEN;
     buf_add(&p->access_token, wish->access_token);
     if (buf_status(&p->access_token) != AQ_OK) {
         op_destroy(&p->op, false);

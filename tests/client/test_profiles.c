@@ -182,16 +182,75 @@ static void a_choice_that_cannot_be_saved_is_an_error(void **state)
     assert_null(fake_store_row(PROFILE_KEY));
 }
 
-static void a_lock_that_is_held_is_waited_for(void **state)
+/* List, let somebody do something, choose. */
+static void choose(struct fixture *f, void (*somebody)(void), aq_status want)
 {
-    struct fixture *f = *state;
     struct seen seen;
     organisation_login();
     assert_int_equal(list(f, &seen, PAGE(PROFILE("A"), "null") NO_PROFILES), AQ_AGAIN);
-    fake_store_fail(FAKE_LOCK, 0, 3, AQ_AGAIN);
+    if (somebody) {
+        somebody();
+    }
     assert_int_equal(aq_op_give_profile(f->op, AQ_STR(ARN("A")), &f->err), AQ_OK);
-    assert_int_equal(login_support_finish(f, &seen), AQ_END);
-    assert_non_null(fake_store_row(PROFILE_KEY));
+    assert_int_equal(login_support_finish(f, &seen), want);
+    assert_true(!fake_store_row(PROFILE_KEY) == (want != AQ_END));
+    fake_store_remove(PROFILE_KEY);
+}
+
+static void a_refresh_that_holds_the_lock_is_not_waited_for(void **state)
+{
+    fake_store_fail(FAKE_LOCK, 0, FAKE_FOR_EVER, AQ_AGAIN);
+    choose(*state, NULL, AQ_END);
+}
+
+static void the_login_is_refreshed(void)
+{
+    fake_store_put(TOKEN_KEY, "{\"access_token\":\"access-2\",\"expires_at\":"
+                              "\"2099-02-02T00:00:00Z\",\"refresh_token\":\"refresh-2\","
+                              "\"region\":\"us-east-1\",\"start_url\":\"" START_URL
+                              "\",\"oauth_flow\":\"DeviceCode\"}");
+}
+
+static void the_login_is_removed(void)
+{
+    fake_store_remove(TOKEN_KEY);
+    fake_store_remove(REGISTRATION_KEY);
+}
+
+static void somebody_else_signs_in(void)
+{
+    fake_store_put(REGISTRATION_KEY, "{\"client_id\":\"other\",\"client_secret\":\"secret\","
+                                     "\"client_secret_expires_at\":\"2099-01-01T00:00:00Z\","
+                                     "\"region\":\"us-east-1\",\"oauth_flow\":\"DeviceCode\"}");
+    the_login_is_refreshed();
+}
+
+static void somebody_signs_in_elsewhere_with_the_same_registration(void)
+{
+    fixture_put_token("access-3", "refresh-3", 3600); /* a Builder ID */
+}
+
+/* Between the list and the choice, and again between the last look and the commit. */
+static void it_is_saved_beside_the_login_it_was_listed_for_or_not_at_all(void **state)
+{
+    static const struct {
+        void (*somebody)(void);
+        aq_status want;
+    } cases[] = {
+        { the_login_is_refreshed, AQ_END },
+        { the_login_is_removed, AQ_E_CHANGED },
+        { somebody_else_signs_in, AQ_E_CHANGED },
+        { somebody_signs_in_elsewhere_with_the_same_registration, AQ_E_CHANGED },
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        choose(f, cases[i].somebody, cases[i].want);
+        if (cases[i].want != AQ_END) {
+            assert_contains(f->err.text, "choose again");
+        }
+        fake_store_meet(FAKE_COMMIT, 0, cases[i].somebody);
+        choose(f, NULL, cases[i].want);
+    }
 }
 
 static void only_who_asks_is_given_one(void **state)
@@ -236,6 +295,22 @@ static void a_late_choice_is_saved_although_the_store_is_locked_for_an_instant(v
     assert_int_equal(login_support_finish(f, &seen), AQ_END);
     assert_string_equal(seen.profile_arn, ARN("B"));
     assert_string_equal(f->warning, "");
+}
+
+static void another_login_that_was_made_meanwhile_gets_no_profile_of_this_one(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen;
+    const struct aq_login_options options = organisation();
+    fixture_play(f, REGISTERED DEVICE("600") TOKENS PAGE(PROFILE("A") "," PROFILE("B"), "null")
+                        NO_PROFILES);
+    assert_int_equal(login_support_make(f, &seen, &options), AQ_AGAIN);
+    somebody_else_signs_in();
+    assert_int_equal(aq_op_give_profile(f->op, AQ_STR(ARN("B")), &f->err), AQ_OK);
+    assert_int_equal(login_support_finish(f, &seen), AQ_END);
+    assert_contains(f->warning, "changed meanwhile");
+    assert_string_equal(seen.profile_arn, "");
+    assert_null(fake_store_row(PROFILE_KEY));
 }
 
 static void a_login_may_go_on_without_one(void **state)
@@ -338,10 +413,12 @@ int main(void)
         CASE(the_one_that_is_given_is_remembered_as_the_existing_cli_does),
         CASE(freed_instead_nothing_is_changed),
         FAKE_CASE(a_choice_that_cannot_be_saved_is_an_error),
-        FAKE_CASE(a_lock_that_is_held_is_waited_for),
+        FAKE_CASE(a_refresh_that_holds_the_lock_is_not_waited_for),
+        FAKE_CASE(it_is_saved_beside_the_login_it_was_listed_for_or_not_at_all),
         FAKE_CASE(only_who_asks_is_given_one),
         CASE(several_are_asked_about_and_the_login_goes_on_with_one),
         FAKE_CASE(a_late_choice_is_saved_although_the_store_is_locked_for_an_instant),
+        FAKE_CASE(another_login_that_was_made_meanwhile_gets_no_profile_of_this_one),
         CASE(a_login_may_go_on_without_one),
         FAKE_CASE(the_one_that_was_named_is_taken_without_a_question),
         FAKE_CASE(one_that_the_account_does_not_have_is_an_error_and_the_login_is_kept),

@@ -119,8 +119,9 @@ AQ_API aq_status aq_login_start(struct aq_client *client, const struct aq_login_
  * when there are none; and AQ_END once the one that was given is saved. Free the operation to
  * change nothing. May block, see aq_op_may_block.
  *
- * The operation fails as the token operation does, with the service's and the store's errors, or
- * with AQ_E_STATE: a Builder ID has no profiles.
+ * The operation fails as the token operation does, with the service's and the store's errors, with
+ * AQ_E_STATE: a Builder ID has no profiles; or with AQ_E_CHANGED: since the list somebody has logged
+ * out, or in anew, and nothing was saved.
  *
  * @return AQ_OK, AQ_E_NOMEM, AQ_E_FORKED
  * Threads: the client's.  Since: 0.1
