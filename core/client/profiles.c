@@ -37,7 +37,8 @@ struct profiles_op {
     enum profiles_state state;
     struct aq_op *token, *stream;
     struct buf access_token;
-    struct buf current; /* the ARN that is in use */
+    enum token_kind kind; /* of it; the service wants to be told */
+    struct buf current;   /* the ARN that is in use */
     struct profiles profiles;
     size_t region;
     uint32_t pages;
@@ -63,14 +64,35 @@ static void profiles_end_token(struct profiles_op *p, bool forked)
     }
 }
 
+/* Whose login it is, if such a one has no profiles; else NULL. A token that was handed in may be
+ * anybody's, so the service decides. */
+static const char *profiles_who_has_none(enum token_kind kind, const struct aq_token *token)
+{
+    struct aq_str url = token->start_url;
+    bool is_builder_id = url.len == 0 || str_eq(url, AQ_STR(SIGNIN_BUILDER_ID_URL));
+    switch (kind) {
+    case TOKEN_SOCIAL:
+        return "a social account";
+    case TOKEN_API_KEY:
+        return "an API key";
+    case TOKEN_OIDC:
+        return is_builder_id ? "a Builder ID" : NULL;
+    default:
+        return NULL;
+    }
+}
+
 static aq_status profiles_take_login(struct profiles_op *p, const struct aq_token *token,
                                      struct aq_error *err)
 {
     const struct source_login *login = token_login(p->token);
-    struct aq_str url = token->start_url;
-    if (url.len == 0 || str_eq(url, AQ_STR(SIGNIN_BUILDER_ID_URL))) {
+    p->kind = token_kind_find(token->kind);
+    const char *without = profiles_who_has_none(p->kind, token);
+    if (without) {
         return error_set(err, AQ_E_STATE,
-                         "profile: a Builder ID has none, log in with your organisation's account");
+                         "profile: %s has none to choose from, log in with your organisation's "
+                         "account",
+                         without);
     }
     p->wish.source = login->source;
     p->wish.store = login->store;
@@ -128,6 +150,7 @@ static aq_status profiles_ask(struct profiles_op *p, struct aq_error *err)
     profiles_body(&p->profiles, &body);
     options.call = AQ_CALL_LIST_AVAILABLE_PROFILES;
     options.access_token = buf_str(&p->access_token);
+    options.token_kind = token_kind_name(p->kind);
     options.body = buf_bytes(&body);
     aq_status st = buf_status(&body) == AQ_OK
                        ? stream_start(p->op.client, &options, NULL, regions[p->region], &p->op,
@@ -358,6 +381,7 @@ aq_status profiles_start(struct aq_client *client, const struct profiles_wish *w
     }
     p->wish = *wish;
     p->state = wish->source ? PROFILES_BEGIN : PROFILES_TOKEN;
+    p->kind = wish->source ? wish->source->kind : TOKEN_KIND_UNKNOWN;
     buf_add(&p->access_token, wish->access_token);
     if (buf_status(&p->access_token) != AQ_OK) {
         op_destroy(&p->op, false);

@@ -148,6 +148,26 @@ def test_a_chat_goes_with_each_kind(kiro, service, kind):
     assert asked["body"].get("profileArn") == (PROFILE if kind == "social" else None)
 
 
+def test_an_organisations_own_provider_has_profiles_and_the_service_is_told_whose(kiro, service):
+    seed(service, kiro, "external-idp")
+    result = kiro.run("profile", "list")
+    assert (result.code, result.err) == (0, "")
+    assert PROFILE in result.out
+    asked = service.requests("ListAvailableProfiles")
+    assert asked and all(r["headers"]["tokentype"] == "EXTERNAL_IDP" for r in asked)
+    assert kiro.run("models").code == 0
+    (asked,) = service.requests("ListAvailableModels")
+    assert asked["headers"]["tokentype"] == "EXTERNAL_IDP"
+
+
+def test_a_social_account_has_no_profiles_and_is_not_called_a_builder_id(kiro, service):
+    seed(service, kiro, "social")
+    result = kiro.run("profile", "list")
+    assert (result.code, result.out) == (1, "")
+    assert "a social account has none" in result.err
+    assert service.calls("ListAvailableProfiles") == 0
+
+
 def test_a_chat_goes_on_with_a_refreshed_token_of_its_kind_when_one_is_rejected(kiro, service):
     login = seed(service, kiro, "external-idp")
     service.control("revoke", access_token=login["access_token"])
