@@ -61,6 +61,7 @@ static aq_status idp_url(struct aq_str key, const struct token *token, struct bu
                          struct aq_error *err)
 {
     AUTO(buf) struct buf issuer = BUF(URL_MAX);
+    AUTO(buf) struct buf checked = BUF(URL_MAX);
     if (!token->client_id.len || !token->issuer_url.len || !token->token_endpoint.len) {
         return error_set(err, AQ_E_LOGIN_NEEDED,
                          "login: cannot be refreshed, '%.*s' does not say where and as whom, sign "
@@ -69,12 +70,13 @@ static aq_status idp_url(struct aq_str key, const struct token *token, struct bu
     }
     aq_status st = endpoint_check(key, token->issuer_url, true, &issuer, err);
     if (st == AQ_OK) {
-        st = endpoint_check(key, token->token_endpoint, true, url, err);
+        st = endpoint_check(key, token->token_endpoint, true, &checked, err);
     }
     if (st != AQ_OK) {
         return st;
     }
-    struct aq_str host = https_host(buf_str(url));
+    buf_add(url, token->token_endpoint); /* as it is: a slash at its end is a part of it */
+    struct aq_str host = https_host(token->token_endpoint);
     return host.len && str_eq_nocase(host, https_host(buf_str(&issuer)))
                ? AQ_OK
                : error_set(err, AQ_E_INVALID,

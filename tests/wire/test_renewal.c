@@ -86,6 +86,25 @@ static void an_identity_provider_is_asked_with_a_form_as_a_public_client(void **
                                   "a%20b%26c%3Dd%2F%C3%A9~");
 }
 
+static void an_identity_provider_is_asked_at_its_endpoint_to_the_last_byte(void **state)
+{
+    static const char *const endpoints[] = {
+        "https://idp.test/application/o/token/",
+        "https://idp.test//token//",
+        "https://idp.test/",
+        "https://idp.test",
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(endpoints); i++) {
+        AUTO(renewal) struct renewal r = { 0 };
+        struct token token = idp_token;
+        token.token_endpoint = str_from(endpoints[i]);
+        assert_int_equal(
+            renewal_write(KEY, TOKEN_EXTERNAL_IDP, &token, NULL, NO_ENDPOINT, &r, NULL), AQ_OK);
+        assert_text(buf_str(&r.url), endpoints[i]);
+    }
+}
+
 static void an_identity_provider_is_not_asked_elsewhere_than_at_its_issuer(void **state)
 {
     (void)state;
@@ -261,6 +280,7 @@ int main(void)
         cmocka_unit_test(oidc_asks_the_host_of_its_region_with_the_registration),
         cmocka_unit_test(social_asks_kiros_own_service_with_the_refresh_token_alone),
         cmocka_unit_test(an_identity_provider_is_asked_with_a_form_as_a_public_client),
+        cmocka_unit_test(an_identity_provider_is_asked_at_its_endpoint_to_the_last_byte),
         cmocka_unit_test(an_identity_provider_is_not_asked_elsewhere_than_at_its_issuer),
         cmocka_unit_test(an_identity_provider_needs_to_know_its_client),
         cmocka_unit_test(no_endpoint_of_the_user_takes_a_login_from_its_identity_provider),
