@@ -386,8 +386,16 @@ enum signin_outcome signin_device_granted(const struct signin_answer *answer,
     return SIGNIN_OK;
 }
 
-enum signin_outcome signin_granted(const struct signin_answer *answer, struct oidc_tokens *ret,
-                                   struct aq_error *err)
+/* What something on the way has put in the answer's place, and may not put there again. */
+static bool is_of_another(const struct signin_answer *answer)
+{
+    struct json_reader r = json_reader(answer->body);
+    bool object = json_object(&r) && json_valid(answer->body);
+    return !object && answer->http != 407 && !refusal_find(answer);
+}
+
+static enum signin_outcome read_granted(const struct signin_answer *answer, struct oidc_tokens *ret,
+                                        struct aq_error *err)
 {
     AUTO(oidc_tokens) struct oidc_tokens t = { 0 };
     enum signin_outcome outcome = begin_answer(answer, err);
@@ -404,6 +412,14 @@ enum signin_outcome signin_granted(const struct signin_answer *answer, struct oi
     *ret = t;
     t = (struct oidc_tokens){ 0 };
     return SIGNIN_OK;
+}
+
+/* A person is on the way by now: a page does not end it. */
+enum signin_outcome signin_granted(const struct signin_answer *answer, struct oidc_tokens *ret,
+                                   struct aq_error *err)
+{
+    enum signin_outcome outcome = read_granted(answer, ret, err);
+    return outcome == SIGNIN_REFUSED && is_of_another(answer) ? SIGNIN_TEMPORARY : outcome;
 }
 
 /* ---- rows ---- */

@@ -28,7 +28,8 @@ enum signin_outcome {
     SIGNIN_OK,
     SIGNIN_PENDING,        /* nobody has approved it yet */
     SIGNIN_SLOW_DOWN,      /* the same, and the pause between two polls must grow */
-    SIGNIN_TEMPORARY,      /* 429, 5xx, no JSON: the same request may be sent again */
+    SIGNIN_TEMPORARY,      /* 429, 5xx, and no JSON object where tokens are awaited: the same
+                              request may be sent again */
     SIGNIN_CLIENT_UNKNOWN, /* this registration is not accepted (any more): register again */
     SIGNIN_REFUSED,        /* it ends here */
 };

@@ -156,6 +156,17 @@ static void what_breaks_between_is_asked_again_after_a_longer_pause(void **state
     assert_in_range(login_support_clock_s() - begin_s, 1 + 1 + 2 + 4 + 8, 1 + 1 + 2 + 4 + 8 + 3);
 }
 
+static void a_page_that_a_network_on_the_way_shows_does_not_end_it(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen;
+    fixture_play(f,
+                 REGISTERED DEVICE("600") PENDING ANSWER("200", "<html>sign in to the net</html>")
+                     ANSWER("302", "<html>") ANSWER("403", "<html>blocked</html>") TOKENS);
+    assert_int_equal(login_support_make(f, &seen, NULL), AQ_END);
+    assert_string_equal(seen.access, "access-9");
+}
+
 static void it_ends_when_the_code_has_expired(void **state)
 {
     struct fixture *f = *state;
@@ -552,6 +563,7 @@ int main(void)
         FAKE_CASE(all_rows_are_saved_by_one_commit),
         FAKE_CASE(it_asks_no_more_often_than_it_was_told),
         FAKE_CASE(what_breaks_between_is_asked_again_after_a_longer_pause),
+        FAKE_CASE(a_page_that_a_network_on_the_way_shows_does_not_end_it),
         FAKE_CASE(it_ends_when_the_code_has_expired),
         FAKE_CASE(a_refusal_ends_it_and_leaves_nothing),
         FAKE_CASE(a_service_that_never_answers_is_given_up),

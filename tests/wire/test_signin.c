@@ -207,12 +207,7 @@ static void tokens_are_read_and_a_missing_refresh_token_is_none(void **state)
 static void an_answer_that_is_not_complete_ends_it(void **state)
 {
     static const char *const bodies[] = {
-        "",
         "{}",
-        "null",
-        "[]",
-        "<html>",
-        "{\"clientId\":\"id\"",
         "{\"clientId\":7}",
         "{\"clientId\":\"id\",\"clientSecret\":\"s\"}",
         "{\"clientId\":\"i d\",\"clientSecret\":\"s\",\"clientSecretExpiresAt\":4070908800}",
@@ -237,6 +232,29 @@ static void an_answer_that_is_not_complete_ends_it(void **state)
         assert_int_equal(err.status, AQ_E_PROTOCOL);
         assert_int_equal(signin_granted(&a, &t, &err), SIGNIN_REFUSED);
         assert_int_equal(err.status, AQ_E_PROTOCOL);
+    }
+}
+
+static void what_is_no_answer_at_all_ends_it_unless_a_person_is_on_the_way(void **state)
+{
+    static const char *const bodies[] = {
+        "", "null", "[]", "[{}]", "<html>", "{\"accessToken\":\"a\"", "{} {}",
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(bodies); i++) {
+        AUTO(registration) struct registration r = { 0 };
+        AUTO(signin_device) struct signin_device d = { 0 };
+        AUTO(oidc_tokens) struct oidc_tokens t = { 0 };
+        struct aq_error err;
+        struct signin_answer a = answer(200, bodies[i]);
+        assert_int_equal(signin_registered(&a, &r, &err), SIGNIN_REFUSED);
+        assert_int_equal(signin_device_granted(&a, &d, &err), SIGNIN_REFUSED);
+        assert_int_equal(signin_granted(&a, &t, &err), SIGNIN_TEMPORARY);
+        assert_int_equal(err.status, AQ_E_PROTOCOL);
+        a.http = 400;
+        assert_int_equal(signin_granted(&a, &t, &err), SIGNIN_TEMPORARY);
+        a.error_type = AQ_STR("AccessDeniedException");
+        assert_int_equal(signin_granted(&a, &t, &err), SIGNIN_REFUSED);
     }
 }
 
@@ -291,11 +309,11 @@ static void what_is_between_us_and_the_service_is_told_apart(void **state)
         enum signin_outcome outcome;
         aq_status status;
     } cases[] = {
-        { 302, SIGNIN_REFUSED, AQ_E_PROTOCOL },    { 403, SIGNIN_REFUSED, AQ_E_SERVICE },
-        { 404, SIGNIN_REFUSED, AQ_E_SERVICE },     { 407, SIGNIN_REFUSED, AQ_E_NETWORK },
+        { 302, SIGNIN_TEMPORARY, AQ_E_PROTOCOL },  { 403, SIGNIN_TEMPORARY, AQ_E_SERVICE },
+        { 404, SIGNIN_TEMPORARY, AQ_E_SERVICE },   { 407, SIGNIN_REFUSED, AQ_E_NETWORK },
         { 429, SIGNIN_TEMPORARY, AQ_E_THROTTLED }, { 500, SIGNIN_TEMPORARY, AQ_E_SERVICE },
         { 502, SIGNIN_TEMPORARY, AQ_E_SERVICE },   { 503, SIGNIN_TEMPORARY, AQ_E_SERVICE },
-        { 100, SIGNIN_REFUSED, AQ_E_SERVICE },
+        { 100, SIGNIN_TEMPORARY, AQ_E_SERVICE },
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -432,6 +450,7 @@ int main(void)
         cmocka_unit_test(nobody_is_sent_to_a_page_that_is_none),
         cmocka_unit_test(tokens_are_read_and_a_missing_refresh_token_is_none),
         cmocka_unit_test(an_answer_that_is_not_complete_ends_it),
+        cmocka_unit_test(what_is_no_answer_at_all_ends_it_unless_a_person_is_on_the_way),
         cmocka_unit_test(every_error_of_the_service_has_its_meaning),
         cmocka_unit_test(what_is_between_us_and_the_service_is_told_apart),
         cmocka_unit_test(without_memory_an_answer_is_not_believed),
