@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "base/str.h"
+#include "client/copies.h"
 #include "client/keep.h"
 #include "client/rows.h"
 #include "host/spill.h"
@@ -215,7 +216,7 @@ static aq_status logout_note_token(struct logout_op *l, const struct rows *found
 
 /* In a store that is no file another program's login may be beside this one; then the profile is
  * its by now. */
-static enum row logout_end(struct logout_op *l)
+static enum row logout_end(struct logout_op *l, const struct copies *copies)
 {
     AUTO(buf) struct buf ignored = BUF(AQ_STORE_VALUE_MAX);
     struct aq_error err;
@@ -223,12 +224,22 @@ static enum row logout_end(struct logout_op *l)
     for (size_t i = 0; (other = source_at(i)); i++) {
         struct store *store = NULL;
         if (!str_eq(other->token_key, l->source->token_key) && !source_is_borrowed(other) &&
+            !copies_have(copies, other) &&
             source_store(l->op.client, other, true, &store, &err) == AQ_OK && store == l->store &&
             store_get(store, other->token_key, &ignored, &err) == AQ_OK) {
             return ROW_PROFILE;
         }
     }
     return ROW_COUNT;
+}
+
+static aq_status logout_commit(struct logout_op *l, const struct rows *found, struct aq_error *err)
+{
+    AUTO(copies) struct copies copies = { 0 };
+    aq_status st = copies_find(l->op.client, l->source, l->store, found, &copies, err);
+    return st == AQ_OK
+               ? copies_remove(&copies, l->store, l->source, found, logout_end(l, &copies), err)
+               : st;
 }
 
 /* AQ_AGAIN: it is not what was read any more. */
@@ -249,7 +260,7 @@ static aq_status logout_round(struct logout_op *l, struct aq_error *err)
     if (st != AQ_OK) {
         return st;
     }
-    st = rows_remove(l->store, l->source, &found, logout_end(l), err);
+    st = logout_commit(l, &found, err);
     if (st == AQ_OK || st == AQ_E_CHANGED) {
         return st == AQ_OK ? AQ_OK : AQ_AGAIN;
     }

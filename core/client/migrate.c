@@ -261,7 +261,7 @@ static aq_status migrate_purge(struct migrate_op *m, struct aq_error *err)
 {
     aq_status st = store_can_save(m->from.store, err);
     if (st == AQ_OK) {
-        st = rows_remove(m->from.store, m->login.source, &m->rows, ROW_COUNT, err);
+        st = rows_remove(m->from.store, m->login.source, &m->rows, err);
     }
     return st == AQ_E_CHANGED ? AQ_AGAIN : st;
 }

@@ -92,15 +92,21 @@ aq_status rows_replace(struct store *store, const struct source *source, const s
     return store_commit(store, changes, count, err);
 }
 
-aq_status rows_remove(struct store *store, const struct source *source, const struct rows *found,
-                      enum row end, struct aq_error *err)
+uint32_t rows_removal(const struct source *source, const struct rows *found, enum row end,
+                      struct aq_change ret[ROW_COUNT])
 {
-    struct aq_change changes[ROW_COUNT];
     uint32_t count = 0;
     for (enum row i = 0; i < end; i++) {
         if (rows_key(source, i).len) {
-            changes[count++] = rows_change(source, found, i);
+            ret[count++] = rows_change(source, found, i);
         }
     }
-    return store_commit(store, changes, count, err);
+    return count;
+}
+
+aq_status rows_remove(struct store *store, const struct source *source, const struct rows *found,
+                      struct aq_error *err)
+{
+    struct aq_change changes[ROW_COUNT];
+    return store_commit(store, changes, rows_removal(source, found, ROW_COUNT, changes), err);
 }

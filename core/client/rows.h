@@ -34,8 +34,12 @@ bool rows_are_one_login(const struct source *source, const struct rows *a, const
 aq_status rows_replace(struct store *store, const struct source *source, const struct rows *found,
                        const struct rows *wanted, struct aq_error *err);
 
-/* Remove the rows before `end` that were found. All of them, or AQ_E_CHANGED. */
+/* What removes the rows before `end` that were found; how many changes that are. */
+uint32_t rows_removal(const struct source *source, const struct rows *found, enum row end,
+                      struct aq_change ret[ROW_COUNT]);
+
+/* Remove the rows that were found. All of them, or AQ_E_CHANGED. */
 aq_status rows_remove(struct store *store, const struct source *source, const struct rows *found,
-                      enum row end, struct aq_error *err);
+                      struct aq_error *err);
 
 #endif

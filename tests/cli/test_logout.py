@@ -120,6 +120,25 @@ def test_of_two_logins_the_one_in_use_goes_and_the_other_is_named(online, servic
     assert online.run("whoami").code == 4
 
 
+@pytest.mark.parametrize("expires_in", [3600, -60])
+def test_copies_under_names_of_old_go_too(online, service, expires_in):
+    kiro = online.data / "kiro-cli" / "data.sqlite3"
+    service.seed_kiro(kiro, expires_in=expires_in)
+    connection = sqlite3.connect(kiro)
+    for old in ("kirocli:oidc:", "codewhisperer:odic:"):
+        connection.execute(
+            "INSERT INTO auth_kv SELECT replace(key, 'kirocli:odic:', ?), value FROM auth_kv"
+            " WHERE key LIKE 'kirocli:odic:%'",
+            [old],
+        )
+    connection.commit()
+    assert online.run(*EXPORT).code == 0  # with -60 the copies are of the token before
+    assert online.run("logout").code == 0
+    assert connection.execute("SELECT key FROM auth_kv").fetchall() == []
+    connection.close()
+    assert online.run("whoami").code == 4
+
+
 @pytest.mark.parametrize("kind", ["oidc", "social", "external-idp"])
 def test_every_kind_of_login_of_the_kiro_cli_goes(online, service, kind):
     kiro = online.data / "kiro-cli" / "data.sqlite3"

@@ -13,6 +13,8 @@
 
 #define CUSTOMIZATION_KEY "api.selectedCustomization"
 #define KIRO_TOKEN_KEY "kirocli:odic:token"
+#define KIRO_OLD_TOKEN_KEY "kirocli:oidc:token"
+#define KIRO_OLD_REGISTRATION_KEY "kirocli:oidc:device-registration"
 #define PROFILE "{\"arn\":\"arn:aws:codewhisperer:us-east-1:1:profile/A\",\"profile_name\":\"a\"}"
 #define OTHER_REGISTRATION \
     "{\"client_id\":\"other\",\"client_secret\":\"secret\",\"client_secret_expires_at\":" \
@@ -172,6 +174,55 @@ static void of_two_logins_the_one_in_use_goes_and_a_warning_names_the_other(void
     assert_int_equal(log_out(f), AQ_END);
     assert_string_equal(f->access, "q-cli");
     assert_string_equal(f->warning, "");
+}
+
+static void put_copy(const char *token, const char *registration)
+{
+    fixture_put(KIRO_OLD_TOKEN_KEY, token);
+    fixture_put(KIRO_OLD_REGISTRATION_KEY, registration);
+}
+
+/* The Kiro CLI of old had other names, and what was under them may still be there. */
+static void copies_that_the_program_has_kept_go_in_the_same_commit(void **state)
+{
+    static const char old[] = "{\"access_token\":\"old\",\"expires_at\":\"2001-01-01T00:00:00Z\"}";
+    static const char same[] =
+        "{\"access_token\":\"kiro\",\"expires_at\":\"2099-01-01T00:00:00Z\"}";
+    static const char *const copies[][2] = {
+        { same, OTHER_REGISTRATION },
+        { old, SUPPORT_REGISTRATION },
+        { "broken", SUPPORT_REGISTRATION },
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof(copies) / sizeof(copies[0]); i++) {
+        int commits = fake_store_calls(FAKE_COMMIT);
+        put_kiro_login("2099-01-01T00:00:00Z");
+        fixture_put("kirocli:odic:device-registration", SUPPORT_REGISTRATION);
+        fixture_put(PROFILE_KEY, PROFILE);
+        put_copy(copies[i][0], copies[i][1]);
+        assert_int_equal(log_out(f), AQ_END);
+        assert_string_equal(f->warning, "");
+        assert_int_equal(fake_store_calls(FAKE_COMMIT), commits + 1);
+        assert_null(fake_store_row(KIRO_OLD_TOKEN_KEY));
+        assert_null(fake_store_row(KIRO_OLD_REGISTRATION_KEY));
+        assert_null(fake_store_row(PROFILE_KEY));
+        assert_int_equal(log_out(f), AQ_E_NOT_LOGGED_IN);
+    }
+}
+
+static void another_login_of_the_same_program_is_no_copy(void **state)
+{
+    struct fixture *f = *state;
+    put_kiro_login("2099-01-01T00:00:00Z");
+    fixture_put("kirocli:odic:device-registration", SUPPORT_REGISTRATION);
+    fixture_put(PROFILE_KEY, PROFILE);
+    put_copy("{\"access_token\":\"old\",\"expires_at\":\"2098-01-01T00:00:00Z\"}",
+             OTHER_REGISTRATION);
+    assert_int_equal(log_out(f), AQ_END);
+    assert_contains(f->warning, "'kiro-cli' is there, too");
+    assert_non_null(fake_store_row(KIRO_OLD_TOKEN_KEY));
+    assert_non_null(fake_store_row(KIRO_OLD_REGISTRATION_KEY));
+    assert_non_null(fake_store_row(PROFILE_KEY));
 }
 
 static void the_rest_of_one_login_goes_when_no_other_can_be_used(void **state)
@@ -526,6 +577,8 @@ int main(void)
         FAKE_CASE(what_is_left_of_a_login_goes_whatever_it_is),
         CASE(without_a_login_it_says_so_and_makes_none),
         FAKE_CASE(of_two_logins_the_one_in_use_goes_and_a_warning_names_the_other),
+        FAKE_CASE(copies_that_the_program_has_kept_go_in_the_same_commit),
+        FAKE_CASE(another_login_of_the_same_program_is_no_copy),
         FAKE_CASE(the_rest_of_one_login_goes_when_no_other_can_be_used),
         FAKE_CASE(only_the_login_that_is_named_is_looked_at),
         FAKE_CASE(where_others_keep_the_tokens_nobody_can_log_out),
