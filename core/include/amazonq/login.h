@@ -120,8 +120,8 @@ AQ_API aq_status aq_login_start(struct aq_client *client, const struct aq_login_
  * change nothing. May block, see aq_op_may_block.
  *
  * The operation fails as the token operation does, with the service's and the store's errors, with
- * AQ_E_STATE: a Builder ID, a social account and an API key have no profiles to choose from; or with
- * AQ_E_CHANGED: since the list somebody has logged out, or in anew, and nothing was saved.
+ * AQ_E_STATE: a Builder ID, a social account and an API key have no profiles to choose from; or
+ * with AQ_E_CHANGED: since the list somebody has logged out, or in anew, and nothing was saved.
  *
  * @return AQ_OK, AQ_E_NOMEM, AQ_E_FORKED
  * Threads: the client's.  Since: 0.1

@@ -39,8 +39,8 @@ struct aq_logout_options {
  * AQ_EVENT_LOGGED_OUT; and AQ_END. May block, see aq_op_may_block; somebody who refreshes the login
  * is waited for 1 s.
  *
- * Copies that the same program keeps in the same store under other names (the same token or the same
- * client registration) are the same login, and go with it.
+ * Copies that the same program keeps in the same store under other names (the same token or the
+ * same client registration) are the same login, and go with it.
  *
  * Only the login is removed that was there when the operation began, also if it is refreshed
  * meanwhile. One that was made meanwhile, with another client registration, stays: AQ_E_CHANGED.
