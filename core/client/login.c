@@ -6,7 +6,6 @@
 #include "base/options.h"
 #include "base/str.h"
 #include "client/profiles.h"
-#include "wire/endpoint.h"
 
 enum { PROFILES_US = 60 * 1000 * 1000 }; /* until the profiles are listed */
 
@@ -292,15 +291,9 @@ static aq_status login_check_options(const struct aq_login_options *o, struct aq
     if (o->flow != AQ_LOGIN_DEVICE && o->flow != AQ_LOGIN_BROWSER) {
         return error_set(err, AQ_E_INVALID, "login options: there is no flow %d", (int)o->flow);
     }
-    if (o->start_url.len && (o->start_url.len > SIGNIN_URL_MAX || !str_is_token(o->start_url) ||
-                             !str_starts(o->start_url, AQ_STR("https://")))) {
-        return error_set(err, AQ_E_INVALID,
-                         "start URL: is not one, write it as https://NAME.awsapps.com/start");
-    }
-    if (o->region.len && !endpoint_region_valid(o->region)) {
-        return error_set(err, AQ_E_INVALID,
-                         "region '%.*s': is not a name such as us-east-1, compare it",
-                         o->region.len < 40 ? (int)o->region.len : 40, o->region.ptr);
+    aq_status st = login_check_place(o->start_url, o->region, err);
+    if (st != AQ_OK) {
+        return st;
     }
     if (o->profile_arn.len && builder_id && !(o->flags & AQ_LOGIN_ORGANISATION)) {
         return error_set(err, AQ_E_INVALID,

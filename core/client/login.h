@@ -83,6 +83,9 @@ aq_status login_sleep(struct login_op *l, uint64_t until_us);
 /* A Builder ID, not the login of an organisation. */
 bool login_is_free(const struct login_op *l);
 
+/* AQ_E_INVALID unless a login can be made there. Empty: not known yet. */
+aq_status login_check_place(struct aq_str start_url, struct aq_str region, struct aq_error *err);
+
 /* Begin with the client registration: nothing that is there already is of use. */
 aq_status login_begin_anew(struct login_op *l, struct aq_error *err);
 

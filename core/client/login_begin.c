@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "wire/endpoint.h"
 
 #include <errno.h>
 #include <sys/random.h>
@@ -83,6 +84,21 @@ static aq_status login_remember(struct login_op *l, struct aq_str key, struct bu
                                                                     : error_nomem(err, "login");
 }
 
+aq_status login_check_place(struct aq_str start_url, struct aq_str region, struct aq_error *err)
+{
+    if (start_url.len && (start_url.len > SIGNIN_URL_MAX || !str_is_token(start_url) ||
+                          !str_starts(start_url, AQ_STR("https://")))) {
+        return error_set(err, AQ_E_INVALID,
+                         "start URL: is not one, write it as https://NAME.awsapps.com/start");
+    }
+    if (region.len && !endpoint_region_valid(region)) {
+        return error_set(err, AQ_E_INVALID,
+                         "region '%.*s': is not a name such as us-east-1, compare it",
+                         region.len < 40 ? (int)region.len : 40, region.ptr);
+    }
+    return AQ_OK;
+}
+
 /* What the caller left open. */
 static aq_status login_fill_in(struct login_op *l, struct aq_error *err)
 {
@@ -104,8 +120,8 @@ static aq_status login_fill_in(struct login_op *l, struct aq_error *err)
     if (l->region.len == 0) {
         buf_add(&l->region, AQ_STR("us-east-1"));
     }
-    if (st == AQ_OK && !str_starts(buf_str(&l->start_url), AQ_STR("https://"))) {
-        st = error_set(err, AQ_E_INVALID, "start URL: does not begin with https://, compare it");
+    if (st == AQ_OK) { /* others may have written what is remembered */
+        st = login_check_place(buf_str(&l->start_url), buf_str(&l->region), err);
     }
     if (st == AQ_OK) {
         st = buf_status(&l->start_url) == AQ_OK && buf_status(&l->region) == AQ_OK

@@ -314,6 +314,7 @@ enum signin_outcome signin_registered(const struct signin_answer *answer, struct
                                       struct aq_error *err)
 {
     AUTO(registration) struct registration r = { 0 };
+    char ignored[TIMESTAMP_TEXT_MAX];
     enum signin_outcome outcome = begin_answer(answer, err);
     if (outcome != SIGNIN_OK) {
         return outcome;
@@ -330,6 +331,10 @@ enum signin_outcome signin_registered(const struct signin_answer *answer, struct
         !is_plain(r.client_id, CLIENT_ID_MAX) || !is_plain(r.client_secret, CLIENT_SECRET_MAX) ||
         r.expires_at_s <= 0) {
         return incomplete(answer, err);
+    }
+    if (!timestamp_format(r.expires_at_s, ignored)) { /* its row could not be written later */
+        return judge(SIGNIN_REFUSED, AQ_E_PROTOCOL, answer->http,
+                     "an expiry after the year 9999, check the endpoint", err);
     }
     *ret = registration_take(&r);
     return SIGNIN_OK;

@@ -113,6 +113,39 @@ static void an_organisation_that_nobody_has_named_is_asked_for(void **state)
     assert_int_equal(support_requests(), 0);
 }
 
+static void an_organisation_that_is_not_remembered_well_is_refused_first(void **state)
+{
+    static const struct {
+        const char *url, *region, *says;
+    } rows[] = {
+        { "\"" START_URL " \"", "\"eu-west-1\"", "start URL" },
+        { "\"http://example.awsapps.com/start\"", "\"eu-west-1\"", "start URL" },
+        { "\"" START_URL "\"", "\"eu-west-1 \"", "region 'eu-west-1 '" },
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct seen seen;
+        struct aq_login_options options = organisation();
+        options.start_url = options.region = AQ_STR("");
+        fixture_put(ORGANISATION_URL_KEY, rows[i].url);
+        fixture_put(ORGANISATION_REGION_KEY, rows[i].region);
+        fixture_play(f, REGISTERED DEVICE("600") TOKENS);
+        assert_int_equal(login_support_make(f, &seen, &options), AQ_E_INVALID);
+        assert_contains(f->err.text, rows[i].says);
+        assert_int_equal(support_requests(), 0);
+    }
+}
+
+static void a_client_without_a_possible_expiry_is_refused_before_the_visit(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen;
+    fixture_play(f, ANSWER("200", "{\"clientId\":\"new-id\",\"clientSecret\":\"new-secret\","
+                                  "\"clientSecretExpiresAt\":4070908800000}") DEVICE("600") TOKENS);
+    assert_int_equal(login_support_make(f, &seen, NULL), AQ_E_PROTOCOL);
+    assert_string_equal(seen.kinds, "");
+}
+
 static void all_rows_are_saved_by_one_commit(void **state)
 {
     struct fixture *f = *state;
@@ -560,6 +593,8 @@ int main(void)
         CASE(an_organisations_login_goes_to_its_region_and_is_remembered),
         CASE(what_is_not_said_of_an_organisation_is_as_last_time),
         FAKE_CASE(an_organisation_that_nobody_has_named_is_asked_for),
+        CASE(an_organisation_that_is_not_remembered_well_is_refused_first),
+        FAKE_CASE(a_client_without_a_possible_expiry_is_refused_before_the_visit),
         FAKE_CASE(all_rows_are_saved_by_one_commit),
         FAKE_CASE(it_asks_no_more_often_than_it_was_told),
         FAKE_CASE(what_breaks_between_is_asked_again_after_a_longer_pause),

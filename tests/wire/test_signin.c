@@ -211,6 +211,7 @@ static void an_answer_that_is_not_complete_ends_it(void **state)
         "{\"clientId\":7}",
         "{\"clientId\":\"id\",\"clientSecret\":\"s\"}",
         "{\"clientId\":\"i d\",\"clientSecret\":\"s\",\"clientSecretExpiresAt\":4070908800}",
+        "{\"clientId\":\"id\",\"clientSecret\":\"s\",\"clientSecretExpiresAt\":4070908800000}",
         "{\"deviceCode\":\"d\",\"userCode\":\"u\",\"verificationUri\":\"https://a/\"}",
         "{\"deviceCode\":\"d\",\"userCode\":\"u u\",\"verificationUri\":\"https://a/\","
         "\"expiresIn\":600}",
