@@ -339,7 +339,8 @@ aq_status login_listen(struct login_op *l, struct aq_error *err)
         uint64_t next_us = loopback_deadline(&l->loopback);
         return login_sleep(l, next_us < l->until_us ? next_us : l->until_us);
     }
-    client_unwatch(&l->op, false); /* one is enough */
+    client_unwatch(&l->op, false);
+    loopback_close(&l->loopback); /* one is enough, and it has its answer */
     if (st == AQ_OK) {
         login_enter(l, LOGIN_EXCHANGE);
     }

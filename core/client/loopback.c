@@ -233,7 +233,7 @@ uint64_t loopback_deadline(const struct loopback *l)
     return first_us;
 }
 
-void loopback_done(struct loopback *l)
+void loopback_close(struct loopback *l)
 {
     if (!l->is_open) {
         return;
@@ -247,6 +247,12 @@ void loopback_done(struct loopback *l)
     if (l->epoll_fd >= 0) {
         close(l->epoll_fd);
     }
+    l->is_open = false;
+}
+
+void loopback_done(struct loopback *l)
+{
+    loopback_close(l);
     buf_done(&l->redirect_uri);
     *l = (struct loopback){ 0 };
 }

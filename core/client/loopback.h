@@ -23,7 +23,7 @@ struct loopback {
     int listen_fd;
     int epoll_fd; /* readable when there is something to serve */
     struct loopback_peer peers[LOOPBACK_PEERS];
-    struct buf redirect_uri; /* "http://127.0.0.1:PORT/oauth/callback" */
+    struct buf redirect_uri; /* "http://127.0.0.1:PORT/oauth/callback"; until loopback_done */
 };
 
 aq_status loopback_open(struct loopback *l, struct aq_error *err);
@@ -45,6 +45,9 @@ aq_status loopback_run(struct loopback *l, struct aq_str state, struct buf *ret_
 
 /* When somebody's time is over; CLOCK_NEVER if nobody is there. */
 uint64_t loopback_deadline(const struct loopback *l);
+
+/* Nobody is let in any more, and who is there is cut off. */
+void loopback_close(struct loopback *l);
 
 void loopback_done(struct loopback *l);
 

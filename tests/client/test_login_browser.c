@@ -395,6 +395,27 @@ static void a_code_that_cannot_be_exchanged_is_given_up_in_time(void **state)
     }
 }
 
+static void with_the_right_request_the_port_is_closed(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen;
+    char request[1024], answer[ANSWER_SIZE];
+    begin(f, &seen, REGISTERED NEVER TOKENS);
+    int idle = browser_connect(&seen);
+    serve(f, &seen);
+    int fd = browser_connect(&seen);
+    right_request(&seen, request, sizeof(request));
+    browser_send(fd, request);
+    answer_to(f, &seen, fd, answer); /* while the tokens are waited for */
+    assert_contains(answer, "HTTP/1.1 200 OK\r\n");
+    assert_contains(answer, "</html>");
+    assert_true(browser_connect(&seen) < 0);
+    assert_true(recv(idle, answer, sizeof(answer), MSG_DONTWAIT) == 0);
+    close(idle);
+    close(fd);
+    it_ends_well(f, &seen);
+}
+
 static void freed_while_it_listens_it_leaves_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -423,6 +444,7 @@ int main(void)
         FAKE_CASE(an_error_that_the_browser_brings_ends_it),
         FAKE_CASE(a_browser_that_never_comes_is_waited_for_ten_minutes),
         FAKE_CASE(a_code_that_cannot_be_exchanged_is_given_up_in_time),
+        FAKE_CASE(with_the_right_request_the_port_is_closed),
         FAKE_CASE(freed_while_it_listens_it_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
