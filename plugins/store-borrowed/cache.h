@@ -17,7 +17,7 @@ aq_status cache_read(const char *dir, const char *name, struct intake *ret, stru
  * Read the token of a session.
  *
  * session  its name, or for older configurations its start URL; empty: the only one that has a
- *          token there
+ *          token there, for which all files together are looked at again for 0.5 s, if none has one
  *
  * As cache_read; AQ_E_INVALID: none was named and there are several.
  */

@@ -209,6 +209,47 @@ static void a_file_that_stays_half_is_handed_on_for_its_reader_to_judge(void **s
     assert_value(IDE_KEY, "");
 }
 
+/* Counted on the way to the system: how often the plugin waits, not how long that takes. */
+static int pauses;
+
+__attribute__((visibility("default"))) int nanosleep(const struct timespec *time,
+                                                     struct timespec *left)
+{
+    pauses++;
+    return clock_nanosleep(CLOCK_MONOTONIC, 0, time, left) ? -1 : 0;
+}
+
+static void files_that_stay_empty_cost_no_more_waiting_together_than_one(void **state)
+{
+    char name[64];
+    (void)state;
+    open_store(NULL, NULL);
+    write_file(IDE_FILE, "");
+    pauses = 0;
+    assert_value(IDE_KEY, "");
+    int of_one = pauses;
+    assert_true(of_one > 0);
+    for (int i = 0; i < 40; i++) {
+        snprintf(name, sizeof(name), "%040x.json", (unsigned)i);
+        write_file(name, "");
+    }
+    pauses = 0;
+    assert_int_equal(instance_get(&store, CACHE_KEY), AQ_E_NOTFOUND);
+    assert_int_equal(pauses, of_one);
+    write_file(name_of("one"), TOKEN);
+    pauses = 0;
+    assert_value(CACHE_KEY, TOKEN);
+    assert_int_equal(pauses, 0);
+}
+
+static void half_a_token_is_handed_on_if_there_is_no_other(void **state)
+{
+    (void)state;
+    open_store(NULL, NULL);
+    write_file(name_of("one"), "{\"accessToken\":\"hal");
+    assert_value(CACHE_KEY, "{\"accessToken\":\"hal");
+}
+
 static void what_is_no_file_is_an_error_that_names_it(void **state)
 {
     char path[600];
@@ -276,6 +317,8 @@ int main(void)
         CASE(what_is_no_api_key_is_refused_and_not_repeated),
         CASE(a_file_that_is_being_written_is_waited_for),
         CASE(a_file_that_stays_half_is_handed_on_for_its_reader_to_judge),
+        CASE(files_that_stay_empty_cost_no_more_waiting_together_than_one),
+        CASE(half_a_token_is_handed_on_if_there_is_no_other),
         CASE(what_is_no_file_is_an_error_that_names_it),
         CASE(nothing_is_written_and_the_text_says_who_refreshes_what_was_read),
         CASE(what_is_there_is_listed_and_nothing_else),
