@@ -160,13 +160,15 @@ static aq_status describe(struct session *s, uint32_t flags, const char *format,
     return st;
 }
 
-/* As it is stored, without a question to anybody. What has expired at a token server the server
- * renews; and where nothing can, the library knows why, and what to do. */
+/* As it is stored, without a question to anybody, or a wait. What has expired at a token server the
+ * server renews; and where nothing can, the library knows why, and what to do. */
 static aq_status find_out(struct session *s, const char *format, struct text *out)
 {
     bool over = false;
     aq_status st = describe(s, AQ_TOKEN_AS_STORED, format, out, &over);
-    return st == AQ_E_EXPIRED || (st == AQ_END && over) ? describe(s, 0, format, out, &over) : st;
+    return st == AQ_E_EXPIRED     ? describe(s, 0, format, out, &over)
+           : st == AQ_END && over ? describe(s, AQ_TOKEN_NO_REFRESH, format, out, &over)
+                                  : st;
 }
 
 int cmd_whoami(const struct options *o)

@@ -181,7 +181,7 @@ static aq_status refresh_look_again(struct refresh *r, bool *ret_good, struct aq
     return st == AQ_E_NOTFOUND ? save_removed(err) : st;
 }
 
-static aq_status refresh_needs_login(struct aq_error *err, const char *why)
+aq_status refresh_needs_login(struct aq_error *err, const char *why)
 {
     return error_set(err, AQ_E_LOGIN_NEEDED, "login: cannot be refreshed, %s, sign in again", why);
 }
@@ -227,7 +227,7 @@ static aq_status refresh_load_registration(struct refresh *r, struct aq_error *e
     bool registered = r->login->source->registration_key.len;
     aq_status st = registered ? refresh_read_registration(r, err) : AQ_OK;
     if (st == AQ_OK && r->login->token.refresh_token.len == 0) {
-        return refresh_needs_login(err, "it has no refresh token");
+        return refresh_needs_login(err, REFRESH_WITHOUT_TOKEN);
     }
     return st == AQ_OK && registered ? refresh_check_registration(r, err) : st;
 }

@@ -64,6 +64,11 @@ bool refresh_must_finish(const struct refresh *r);
 /* True while there is something to run. */
 bool refresh_is_active(const struct refresh *r);
 
+/* Say that it takes a new login, and why: AQ_E_LOGIN_NEEDED. */
+aq_status refresh_needs_login(struct aq_error *err, const char *why);
+
+#define REFRESH_WITHOUT_TOKEN "it has no refresh token"
+
 /* End it, release the lock, wipe everything. */
 void refresh_done(struct refresh *r, bool forked);
 

@@ -144,6 +144,10 @@ static aq_status token_is_left_alone(struct token_op *t, struct aq_error *err)
         t->state = TOKEN_READY;
         return AQ_OK;
     }
+    bool over = token_expiry_is_known(t) && source_remaining_s(&t->login) <= 0;
+    if (over && !store_grants(t->login.store) && t->login.token.refresh_token.len == 0) {
+        return refresh_needs_login(err, REFRESH_WITHOUT_TOKEN);
+    }
     token_shortfall(t, why);
     return error_set(err, AQ_E_EXPIRED,
                      "token: %s and refreshing was forbidden, allow it or ask for less", why);

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
+import fcntl
 import json
+import struct
 
 import pytest
 
 PROFILE = "arn:aws:codewhisperer:us-east-1:111122223333:profile/STANDIN0001"
+
+F_OFD_SETLK = 37  # of Linux; the module does not name it everywhere
+WHOEVER_REFRESHES = struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0x6000000000000000, 1, 0)
 
 
 def test_a_builder_id_by_name(online, login):
@@ -157,6 +162,15 @@ def test_an_expired_login_that_nothing_can_renew_is_described_and_exit_code_6(on
     assert "it has no refresh token, sign in again" in plain.err
     said = online.run("whoami", "-f", "json")
     assert (said.code, said.json["expired"]) == (6, True)
+
+
+def test_that_nothing_can_renew_it_is_known_without_the_lock_of_those_who_refresh(online, service):
+    service.seed(online.db, expires_in=-60, refresh_token=False)
+    with online.db.open("r+b") as database:
+        fcntl.fcntl(database, F_OFD_SETLK, WHOEVER_REFRESHES)
+        result = online.run("whoami")
+    assert result.code == 6
+    assert "it has no refresh token, sign in again" in result.err
 
 
 def test_no_secret_is_ever_shown(online, login):

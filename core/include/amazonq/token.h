@@ -18,7 +18,9 @@ extern "C" {
 
 /* Bits of aq_token_options.flags. */
 #define AQ_TOKEN_FORCE_REFRESH 0x1u /* refresh even if valid */
-#define AQ_TOKEN_NO_REFRESH 0x2u    /* never ask the service: AQ_E_EXPIRED instead */
+#define AQ_TOKEN_NO_REFRESH \
+    0x2u /* never ask the service: AQ_E_EXPIRED instead; AQ_E_LOGIN_NEEDED for a token that has \
+            expired and has no refresh token */
 #define AQ_TOKEN_AS_STORED \
     0x4u /* the login as it is in the store, also if it has expired, to be described rather than \
             used: nothing is asked, locked or saved. A token server is asked as with \
