@@ -2,12 +2,62 @@
 /* What every plugin has to hold, a store or a transport. */
 #include "witness.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-/* That it could be loaded was seen on the way here. */
+/* load-plugin, beside this program. */
+static bool find_load_plugin(char *path, size_t size)
+{
+    static const char name[] = "load-plugin";
+    ssize_t len = readlink("/proc/self/exe", path, size - sizeof(name));
+    while (len > 0 && path[len - 1] != '/') {
+        len--;
+    }
+    if (len <= 0) {
+        return false;
+    }
+    memcpy(path + len, name, sizeof(name));
+    return access(path, X_OK) == 0;
+}
+
+/* That it could be loaded here was seen on the way. Here are libraries that a host need not have:
+ * once more without them. */
 static void plugin_loads(struct trial *t)
 {
-    (void)t;
+    char program[PATH_MAX], how[128], said[512];
+    int ends[2], status = 0;
+    if (!find_load_plugin(program, sizeof(program)) || pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+        trial_skip(t, "load-plugin, which belongs beside check-plugin, cannot be run: %s",
+                   strerror(errno));
+    }
+    const pid_t pid = fork();
+    if (pid == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        execl(program, program, t->path, (char *)NULL);
+        _exit(127);
+    }
+    if (pid < 0) {
+        trial_skip(t, "no other process could be started: %s", strerror(errno));
+    }
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    const ssize_t len = read(ends[0], said, sizeof(said) - 1);
+    said[len > 0 ? len : 0] = '\0';
+    said[strcspn(said, "\n")] = '\0';
+    close(ends[0]);
+    close(ends[1]);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 1 && *said) {
+        trial_fail(t, "without the libraries of check-plugin: %s; link it with what it uses", said);
+    }
+    if (status != 0) {
+        trial_describe_end(status, how, sizeof(how));
+        trial_fail(t, "loaded without the libraries of check-plugin, the process %s", how);
+    }
 }
 
 static void plugin_descriptor(struct trial *t)
@@ -44,8 +94,10 @@ static void plugin_settings(struct trial *t)
 }
 
 const struct clause plugin_clauses[] = {
-    { "plugin.loads", "It can be loaded, and its constructors come to an end.", plugin_loads,
-      CLAUSE_GATE, 0 },
+    { "plugin.loads",
+      "It can be loaded with the libraries that it names alone, and its constructors come to an "
+      "end.",
+      plugin_loads, CLAUSE_GATE, 0 },
     { "plugin.descriptor", "The descriptor has a version and a summary of one line.",
       plugin_descriptor, 0, 0 },
     { "plugin.settings", "Every setting has a key of its own and a help of one line.",

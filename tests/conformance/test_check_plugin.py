@@ -74,6 +74,8 @@ def test_a_wrong_command_line_is_exit_code_2(args, said):
         (HOSTILE / "store-null.so", "descriptor"),
         (FAKES / "store-short.so", "too short"),
         (FAKES / "store-nolist.so", "no function 'list'"),
+        (FAKES / "store-unlinked.so", "undefined symbol: SHA256"),
+        (FAKES / "store-inner.so", "undefined symbol: aq_status_name"),
         ("/bin/sh", "no plugin of q"),
     ],
 )

@@ -45,6 +45,10 @@ static aq_status broken_list(void *self, void *sink, struct aq_error *err)
 }
 #endif
 
+#ifdef BROKEN_UNLINKED
+void BROKEN_UNLINKED(void); /* of a library that it is not linked with */
+#endif
+
 static aq_status broken_commit(void *self, const struct aq_change *changes, uint32_t count,
                                uint32_t stride, struct aq_error *err)
 {
@@ -53,6 +57,9 @@ static aq_status broken_commit(void *self, const struct aq_change *changes, uint
     (void)count;
     (void)stride;
     (void)err;
+#ifdef BROKEN_UNLINKED
+    BROKEN_UNLINKED();
+#endif
     return AQ_E_IO; /* failed, and does not say why */
 }
 
