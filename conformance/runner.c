@@ -96,8 +96,11 @@ bool runner_is_asked(const struct run *run, const char *id)
 
 static void runner_set(struct result *r, enum outcome outcome, const char *text)
 {
-    if (r->outcome == OUTCOME_FAILED || r->outcome == OUTCOME_NOT_ASKED) {
+    if (r->outcome == OUTCOME_FAILED) {
         return; /* the first failure is the cause */
+    }
+    if (r->outcome == OUTCOME_NOT_ASKED && outcome != OUTCOME_FAILED) {
+        return; /* what is broken counts, whoever asked */
     }
     r->outcome = outcome;
     snprintf(r->text, sizeof(r->text), "%s", text);
@@ -445,14 +448,37 @@ static bool runner_run_clause(struct runner *r, struct result *result)
 
 /* ---- a suite ---- */
 
+/* True if one is asked for that all trials watch over. */
+static bool runner_wants_watch(const struct run *run, const struct clause *clauses)
+{
+    while (clauses->id && (clauses->run || !runner_is_asked(run, clauses->id))) {
+        clauses++;
+    }
+    return clauses->id != NULL;
+}
+
+/* The same, of all clauses: then all have to be tried. */
+static bool runner_wants_all(const struct run *run)
+{
+    bool wants = runner_wants_watch(run, plugin_clauses);
+    for (const struct suite *const *s = suites; *s; s++) {
+        for (size_t i = 0; (*s)->parts[i]; i++) {
+            wants = wants || runner_wants_watch(run, (*s)->parts[i]);
+        }
+    }
+    return wants;
+}
+
 static void runner_add(struct run *run, const struct clause *clauses)
 {
+    const bool all = runner_wants_all(run);
     for (; clauses->id && run->count < RUN_CLAUSES_MAX; clauses++) {
         const bool is_gate = (clauses->flags & CLAUSE_GATE) && clauses->run;
+        const bool is_asked = is_gate || runner_is_asked(run, clauses->id);
         run->results[run->count++] = (struct result){
             .clause = clauses,
-            .outcome =
-                runner_is_asked(run, clauses->id) || is_gate ? OUTCOME_WAITING : OUTCOME_NOT_ASKED,
+            .is_asked = is_asked,
+            .outcome = is_asked || all ? OUTCOME_WAITING : OUTCOME_NOT_ASKED,
         };
     }
 }
@@ -535,6 +561,9 @@ static bool runner_run_all(struct runner *r)
         struct result *result = &run->results[i];
         if (result->outcome == OUTCOME_WAITING) { /* kept, as far as all trials have seen */
             result->outcome = r->is_over ? OUTCOME_NOT_TRIED : OUTCOME_KEPT;
+        }
+        if (!result->is_asked && result->outcome != OUTCOME_FAILED) {
+            result->outcome = OUTCOME_NOT_ASKED; /* it was tried for what all watch over */
         }
     }
     return true;

@@ -22,6 +22,7 @@ enum outcome {
 struct result {
     const struct clause *clause;
     enum outcome outcome;
+    bool is_asked;           /* if not, it is shown only when it is broken */
     char text[RUN_TEXT_MAX]; /* why it failed, or was skipped */
     char note[RUN_TEXT_MAX]; /* empty: none */
     unsigned ms;

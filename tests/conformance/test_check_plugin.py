@@ -51,6 +51,14 @@ def test_only_what_was_asked_for_is_tried():
     assert all(id == "store.commit.saves" or id.startswith("store.lock.") for id in tried)
 
 
+@pytest.mark.parametrize("only", ["store.commit", "plugin.returns"])
+def test_what_is_seen_to_be_broken_counts_whatever_was_asked_for(only):
+    report = Report(FAKES / "store-wrong.so", "--setting", "deed=commit-crashes", "--only", only)
+    assert report.code == 1 and report.ids("failed") == {"plugin.returns"}, report
+    asked = {"plugin.loads", "plugin.returns", "store.usable"}
+    assert all(id in asked or id.startswith(only + ".") for id in report.clauses), report
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
