@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "instance.h"
 
+#include "exact.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,12 +25,13 @@ static const struct call call_grant = { "grant",  1000,           IN_TIME,
 
 static struct aq_str str_of(const char *text)
 {
-    return (struct aq_str){ text, text ? strlen(text) : 0 };
+    return exact_str(text, text ? strlen(text) : 0);
 }
 
 static struct aq_bytes bytes_of(const char *text)
 {
-    return (struct aq_bytes){ (const uint8_t *)text, text ? strlen(text) : 0 };
+    const size_t len = text ? strlen(text) : 0;
+    return (struct aq_bytes){ exact_copy(text, len), len };
 }
 
 /* ---- what is handed over ---- */

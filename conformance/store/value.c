@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which keys and values a store has to take, and who can read them. */
+#include "exact.h"
 #include "store/instance.h"
 #include "store/parts.h"
 #include "tree.h"
@@ -11,7 +12,7 @@
 static struct aq_change put_bytes(const char *key, struct aq_bytes value)
 {
     struct aq_change change = change_put(key, NULL);
-    change.value = value;
+    change.value = (struct aq_bytes){ exact_copy(value.ptr, value.len), value.len };
     return change;
 }
 

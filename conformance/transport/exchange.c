@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange.h"
 
+#include "exact.h"
+
 #include <stdio.h>
 #include <stdnoreturn.h>
 #include <string.h>
@@ -37,8 +39,8 @@ static uint32_t read_fields(const char *fields, struct aq_header *headers)
         const size_t len = strcspn(fields, "\n");
         const char *colon = memchr(fields, ':', len);
         const char *value = colon + 1 + (colon[1] == ' ');
-        headers[count].name = (struct aq_str){ fields, (size_t)(colon - fields) };
-        headers[count].value = (struct aq_str){ value, (size_t)(fields + len - value) };
+        headers[count].name = exact_str(fields, (size_t)(colon - fields));
+        headers[count].value = exact_str(value, (size_t)(fields + len - value));
         count++;
         fields += len + (fields[len] == '\n');
     }
@@ -55,13 +57,13 @@ aq_status exchange_try_start(struct exchange *e, struct client *c, const char *u
     e->seen_before = atomic_load(&c->scene->lab.record->count);
     snprintf(e->url, sizeof(e->url), "%s", url);
     ask = ask ? ask : &plain;
-    request.method.ptr = ask->method ? ask->method : "GET";
-    request.method.len = strlen(request.method.ptr);
-    request.url = (struct aq_str){ url, strlen(url) };
+    const char *method = ask->method ? ask->method : "GET";
+    request.method = exact_str(method, strlen(method));
+    request.url = exact_str(url, strlen(url));
     request.header_count = read_fields(ask->fields, headers);
     request.header_stride = sizeof(headers[0]);
     request.headers = headers;
-    request.body = (struct aq_bytes){ ask->body, ask->body_len };
+    request.body = (struct aq_bytes){ exact_copy(ask->body, ask->body_len), ask->body_len };
     request.connect_timeout_ms = ask->connect_ms;
     request.first_byte_timeout_ms = ask->first_byte_ms;
     request.idle_timeout_ms = ask->idle_ms;

@@ -63,6 +63,7 @@ DEEDS = {
     "stride-ignored": {"store.commit.stride"},
     "read-only": {"store.commit.read-only"},
     "cuts-values": {"store.value.sizes"},
+    "key-by-strlen": {"store.commit.saves"},
     "keys-without-case": {"store.value.keys"},
     "world-readable": {"store.value.private"},
     "can-save-lies": {"store.can-save.truth"},
@@ -88,6 +89,8 @@ WAITS_TO_SAVE = {"read-only", "leaves-process"}
 
 # LeakSanitizer finds it at the end of every trial, not by counting in one.
 if SANITIZED:
+    DEEDS["key-by-strlen"] = {"plugin.sanitizers"}
+    ENDS_ITS_PROCESS.add("key-by-strlen")
     DEEDS["leaks-memory"] = {"plugin.sanitizers"}
     ENDS_ITS_PROCESS.add("leaks-memory")  # with the exit code of a leak
     del DEEDS["longjmp"]  # which goes wherever a frame of a sanitizer happens to be

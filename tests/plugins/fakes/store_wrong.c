@@ -315,7 +315,8 @@ static aq_status wrong_get(void *self, struct aq_str key, void *sink, struct aq_
     if (st != AQ_OK) {
         return st;
     }
-    const struct entry *e = *find(s, &entries, key);
+    const struct aq_str wanted = { key.ptr, does(s, "key-by-strlen") ? strlen(key.ptr) : key.len };
+    const struct entry *e = *find(s, &entries, wanted);
     if (e) {
         struct aq_bytes value = e->value;
         value.len = does(s, "cuts-values") && value.len > 65535 ? 65535 : value.len;
