@@ -50,6 +50,8 @@ DEEDS = {
     # opening and reading
     "open-nothing": {"store.usable"},
     "open-creates": {"store.open.creates-nothing"},
+    "get-chmods": {"store.open.creates-nothing"},
+    "get-creates": {"store.open.creates-nothing"},
     "leaks-descriptor": {"store.close.gives-back"},
     "leaks-memory": {"store.close.gives-back"},
     "absent-is-io": {"store.get.absent"},

@@ -157,6 +157,13 @@ static aq_status save(const struct store *s, const struct entry *entries, struct
     return AQ_OK;
 }
 
+static int open_beside(const struct store *s, const char *suffix, int flags)
+{
+    char path[700];
+    snprintf(path, sizeof(path), "%s.%s", s->path.ptr, suffix);
+    return open(path, O_RDWR | O_CREAT | O_CLOEXEC | flags, 0600);
+}
+
 /* ---- opening ---- */
 
 static void *call_host(void *arg)
@@ -248,6 +255,11 @@ static aq_status hand_over(const struct store *s, struct aq_str key, void *sink,
 {
     const struct aq_host *host = s->host;
     aq_status st = AQ_OK;
+    if (does(s, "get-chmods")) {
+        chmod(s->path.ptr, 0400);
+    } else if (does(s, "get-creates")) {
+        close(open_beside(s, "seen", 0));
+    }
     if (does(s, "get-nothing")) {
         return AQ_OK;
     }
@@ -420,13 +432,6 @@ static aq_status apply(const struct store *s, struct entry **entries,
     return st;
 }
 
-static int open_lock(const struct store *s, const char *suffix, int flags)
-{
-    char path[700];
-    snprintf(path, sizeof(path), "%s.%s", s->path.ptr, suffix);
-    return open(path, O_RDWR | O_CREAT | O_CLOEXEC | flags, 0600);
-}
-
 static aq_status wrong_commit(void *self, const struct aq_change *changes, uint32_t count,
                               uint32_t stride, struct aq_error *err)
 {
@@ -441,7 +446,7 @@ static aq_status wrong_commit(void *self, const struct aq_change *changes, uint3
     if (does(s, "commit-puts")) {
         s->host->put(s->host->ctx, old_sink, changes->key, changes->value);
     }
-    int fd = open_lock(s, "lock", 0);
+    int fd = open_beside(s, "lock", 0);
     if (fd < 0) {
         return fail(err, AQ_E_IO, "no lock can be made beside it");
     }
@@ -501,7 +506,7 @@ static aq_status wrong_lock(void *self, struct aq_error *err)
         s->lock_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         return AQ_OK;
     }
-    int fd = open_lock(s, "held", does(s, "lock-outlives") ? O_EXCL : 0);
+    int fd = open_beside(s, "held", does(s, "lock-outlives") ? O_EXCL : 0);
     if (fd < 0) {
         return errno == EEXIST ? AQ_AGAIN : fail(err, AQ_E_IO, "no lock can be made beside it");
     }
