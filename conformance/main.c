@@ -31,7 +31,7 @@ static const char usage[] =
     "  --setting KEY=VALUE    of the plugin; may be repeated\n"
     "  --backend PID          of a process that serves the store: it is stopped, and killed at the "
     "end\n"
-    "  --jobs N               processes at once\n"
+    "  --jobs N               processes at once, 1 to 16\n"
     "  --list                 print all clauses, and try nothing\n"
     "\n"
     "Exit codes: 0 all clauses hold, 1 one is broken, 2 usage, 3 the plugin cannot be loaded or\n"
@@ -57,6 +57,14 @@ static bool add_setting(struct run *run, char *text)
     *equals = '\0';
     run->settings[run->setting_count++] = (struct trial_setting){ text, equals + 1 };
     return true;
+}
+
+static bool take_jobs(const char *text, unsigned *ret)
+{
+    char *end;
+    const unsigned long jobs = strtoul(text, &end, 10);
+    *ret = (unsigned)jobs;
+    return end != text && *end == '\0' && jobs >= 1 && jobs <= RUN_JOBS_MAX;
 }
 
 /* 0, or an exit code. */
@@ -86,7 +94,10 @@ static int take_options(int argc, char **argv, struct run *run, const char **for
             }
             break;
         case 'j':
-            run->jobs = (unsigned)strtoul(optarg, NULL, 10);
+            if (!take_jobs(optarg, &run->jobs)) {
+                return fail(EXIT_USAGE, "--jobs '%s': give a number from 1 to %d", optarg,
+                            RUN_JOBS_MAX);
+            }
             break;
         case 'b':
             run->backend = (pid_t)strtol(optarg, NULL, 10);

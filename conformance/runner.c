@@ -19,9 +19,9 @@
 #include <unistd.h>
 
 enum {
-    JOBS_MAX = 16,
     LIMIT_S = 30,
     LOOK_MS = 20, /* between two looks at who is late */
+    END_MS = 1,   /* between two looks at who says nothing more, and is about to end */
     ORPHANS_MS = 500,
     ORPHANS_MAX = 64,
     ROUNDS_MAX = 100,
@@ -32,7 +32,7 @@ enum {
 struct child {
     struct result *result; /* of the clause it is about; NULL: nobody */
     pid_t pid;
-    int results; /* what it reports comes from here */
+    int results; /* what it reports comes from here; -1: it says nothing more */
     struct trial_watch *watch;
     char output[560]; /* file of its standard output and error */
     uint64_t since_us;
@@ -46,7 +46,7 @@ struct child {
 struct runner {
     struct run *run;
     char dir[512];
-    struct child children[JOBS_MAX];
+    struct child children[RUN_JOBS_MAX];
     unsigned started;
     bool is_over; /* a gate was not kept: nothing is started any more */
 };
@@ -294,13 +294,22 @@ static void runner_judge_late(struct runner *r, struct child *c)
     }
 }
 
-/* Its reports have come to an end: reap it, and judge how it ended. */
+/* It says nothing more: wait for its end as long as it has time, it may hang all the same. */
+static void runner_close(struct child *c)
+{
+    if (c->results >= 0) {
+        close(c->results);
+        c->results = -1;
+    }
+}
+
+/* It has ended: reap it, and judge how. */
 static void runner_reap(struct runner *r, struct child *c)
 {
     int status = 0;
     char said[640] = "";
     bool is_sanitizer;
-    close(c->results);
+    runner_close(c);
     while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR) {
     }
     kill(-c->pid, SIGKILL); /* whoever it left behind */
@@ -396,20 +405,25 @@ static bool runner_has_ended(struct runner *r, struct child *c)
 /* Wait for something to happen to the children; how many there are. */
 static unsigned runner_watch(struct runner *r)
 {
-    struct pollfd fds[JOBS_MAX];
-    struct child *of[JOBS_MAX];
+    struct pollfd fds[RUN_JOBS_MAX];
+    struct child *of[RUN_JOBS_MAX];
     unsigned count = 0;
-    for (size_t i = 0; i < JOBS_MAX; i++) {
+    int look_ms = LOOK_MS;
+    for (size_t i = 0; i < RUN_JOBS_MAX; i++) {
         struct child *c = &r->children[i];
         if (c->result) {
             runner_end_late(c);
+            look_ms = c->results < 0 ? END_MS : look_ms;
             of[count] = c;
             fds[count++] = (struct pollfd){ .fd = c->results, .events = POLLIN };
         }
     }
-    const int ready = count ? poll(fds, count, LOOK_MS) : 0;
+    const int ready = count ? poll(fds, count, look_ms) : 0;
     for (unsigned i = 0; i < count; i++) {
-        if ((ready > 0 && fds[i].revents && !runner_read(r, of[i])) || runner_has_ended(r, of[i])) {
+        if (ready > 0 && fds[i].revents && !runner_read(r, of[i])) {
+            runner_close(of[i]);
+        }
+        if (runner_has_ended(r, of[i])) {
             runner_reap(r, of[i]);
         }
     }
@@ -418,7 +432,7 @@ static unsigned runner_watch(struct runner *r)
 
 static struct child *runner_free_child(struct runner *r)
 {
-    for (unsigned i = 0; i < r->run->jobs && i < JOBS_MAX; i++) {
+    for (unsigned i = 0; i < r->run->jobs && i < RUN_JOBS_MAX; i++) {
         if (!r->children[i].result) {
             return &r->children[i];
         }
@@ -432,7 +446,7 @@ static bool runner_run_clause(struct runner *r, struct result *result)
     struct child *c;
     while (is_alone && runner_watch(r)) {
     }
-    while (!(c = runner_free_child(r))) {
+    while (!(c = runner_free_child(r)) && !stopped) {
         runner_watch(r);
     }
     if (r->is_over || stopped) {

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-enum { RUN_CLAUSES_MAX = 192, RUN_ONLY_MAX = 64, RUN_TEXT_MAX = 1024 };
+enum { RUN_CLAUSES_MAX = 192, RUN_ONLY_MAX = 64, RUN_TEXT_MAX = 1024, RUN_JOBS_MAX = 16 };
 
 enum outcome {
     OUTCOME_NOT_ASKED, /* --only names others */
@@ -35,7 +35,7 @@ struct run {
     size_t setting_count;
     const char *only[RUN_ONLY_MAX]; /* ids, or their first words; none: all */
     size_t only_count;
-    unsigned jobs;
+    unsigned jobs; /* 1..RUN_JOBS_MAX */
     pid_t backend; /* 0: none */
 
     int32_t kind; /* of the plugin; 0 until it was loaded */

@@ -67,6 +67,9 @@ def test_what_is_seen_to_be_broken_counts_whatever_was_asked_for(only):
         (["--setting", "pth=/x", MEMORY], "setting 'pth': store 'memory' has no such setting"),
         (["--format", "xml", MEMORY], "format 'xml': unknown, use plain, json or json-pretty"),
         (["--backend", "me", MEMORY], "--backend 'me': give the number of a process"),
+        (["--jobs", "0", MEMORY], "--jobs '0': give a number from 1 to 16"),
+        (["--jobs", "17", MEMORY], "--jobs '17': give a number from 1 to 16"),
+        (["--jobs", "x", MEMORY], "--jobs 'x': give a number from 1 to 16"),
         ([], "usage: "),
     ],
 )

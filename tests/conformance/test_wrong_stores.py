@@ -24,6 +24,7 @@ DEEDS = {
     "longjmp": {"plugin.returns"},
     "commit-crashes": {"plugin.returns"},
     "blocks": {"store.in-time"},
+    "closes-and-blocks": {"store.in-time"},
     # what it calls, and how
     "get-nothing": {"store.put"},
     "get-null": {"store.put"},
@@ -84,7 +85,7 @@ DEEDS = {
 }
 
 # `q` is one process with the plugin, and waits for it: docs/plugins.md says what it cannot survive.
-ENDS_ITS_PROCESS = {"abort", "exit", "longjmp", "commit-crashes", "blocks"}
+ENDS_ITS_PROCESS = {"abort", "exit", "longjmp", "commit-crashes", "blocks", "closes-and-blocks"}
 
 # What cannot be saved is tried for 15 s, tests/client sees to that; and nobody would end the process.
 WAITS_TO_SAVE = {"read-only", "leaves-process"}

@@ -295,6 +295,11 @@ static void begin_get(struct store *s)
         longjmp(way_out, 1);
     } else if (does(s, "blocks")) {
         wait_ms(10000);
+    } else if (does(s, "closes-and-blocks")) {
+        for (int fd = STDERR_FILENO + 1; fd < 256; fd++) {
+            close(fd);
+        }
+        pause();
     } else if (does(s, "prints")) {
         printf("found it\n");
         fflush(stdout);
