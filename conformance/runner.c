@@ -136,6 +136,7 @@ static void runner_note_plugin(struct run *run, const char *text)
         run->kind = (int32_t)kind;
         snprintf(run->name, sizeof(run->name), "%.*s", (int)len, name + 1);
         snprintf(run->version, sizeof(run->version), "%s", name + 1 + len + 1);
+        trial_clean(run->version); /* it may have been cut */
     }
 }
 
@@ -210,14 +211,6 @@ static bool runner_read(struct runner *r, struct child *c)
 
 /* ---- the end of a child ---- */
 
-/* A line of text without what a terminal could obey. */
-static void runner_clean(char *line)
-{
-    for (char *p = line; *p; p++) {
-        *p = (unsigned char)*p < ' ' || (unsigned char)*p >= 0x7f ? '?' : *p;
-    }
-}
-
 /* Of what it wrote the first line that says something: a sanitizer's, with where that was, or any.
  * False if it wrote nothing. */
 static bool runner_output(const struct child *c, char *said, size_t size, bool *ret_sanitizer)
@@ -243,7 +236,7 @@ static bool runner_output(const struct child *c, char *said, size_t size, bool *
     if (f) {
         fclose(f);
     }
-    runner_clean(said);
+    trial_clean(said);
     return *said != '\0';
 }
 

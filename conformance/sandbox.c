@@ -76,8 +76,7 @@ static bool sandbox_enter(const char *dir, const char *output, char *work, size_
 static void sandbox_say_what_it_is(struct trial *t)
 {
     const struct aq_plugin *p = &t->plugin->info;
-    dprintf(t->results, "%c %d %s %s\n", VERDICT_PLUGIN, (int)p->kind, p->name,
-            p->version ? p->version : "");
+    trial_say(t, VERDICT_PLUGIN, "%d %s %s", (int)p->kind, p->name, p->version ? p->version : "");
 }
 
 /* The command line's settings are those of this plugin. */
@@ -85,9 +84,9 @@ static void sandbox_check_settings(struct trial *t)
 {
     for (size_t i = 0; i < t->setting_count; i++) {
         if (!trial_declares(t, t->settings[i].key)) {
-            dprintf(t->results, "%c setting '%s': %s '%s' has no such setting\n", VERDICT_USAGE,
-                    t->settings[i].key, loader_kind_name(t->plugin->info.kind),
-                    t->plugin->info.name);
+            trial_say(t, VERDICT_USAGE, "setting '%s': %s '%s' has no such setting",
+                      t->settings[i].key, loader_kind_name(t->plugin->info.kind),
+                      t->plugin->info.name);
         }
     }
 }

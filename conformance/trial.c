@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trial.h"
 
+#include "base/utf8.h"
 #include "verdict.h"
 
 #include <errno.h>
@@ -24,6 +25,19 @@ uint64_t trial_now_us(void)
     return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
 }
 
+void trial_clean(char *text)
+{
+    uint8_t *p = (uint8_t *)text;
+    for (size_t left = strlen(text), len; left; p += len, left -= len) {
+        len = utf8_sequence(p, left);
+        const bool is_c1 = len == 2 && p[0] == 0xc2 && p[1] < 0xa0;
+        if (len == 0 || is_c1 || *p < ' ' || *p == 0x7f) {
+            len = len ? len : 1;
+            memset(p, '?', len);
+        }
+    }
+}
+
 /* One message, in one write: other processes of the trial have the same pipe. */
 __attribute__((format(printf, 4, 0))) static void
 trial_tell(struct trial *t, char what, const char *id, const char *format, va_list args)
@@ -31,9 +45,7 @@ trial_tell(struct trial *t, char what, const char *id, const char *format, va_li
     char message[VERDICT_MAX];
     int head = snprintf(message, sizeof(message), "%c%s ", what, id);
     vsnprintf(message + head, sizeof(message) - (size_t)head - 1, format, args);
-    for (char *p = message; *p; p++) {
-        *p = (unsigned char)*p < ' ' || *p == 0x7f ? '?' : *p;
-    }
+    trial_clean(message);
     size_t len = strlen(message);
     message[len++] = '\n';
     while (write(t->results, message, len) < 0 && errno == EINTR) {
@@ -51,6 +63,11 @@ trial_tell(struct trial *t, char what, const char *id, const char *format, va_li
 static noreturn void trial_end(const struct trial *t)
 {
     _exit(t->is_helper ? HELPER_JUDGED : 0);
+}
+
+void trial_say(struct trial *t, char what, const char *format, ...)
+{
+    TELL(what, "");
 }
 
 void trial_fail(struct trial *t, const char *format, ...)

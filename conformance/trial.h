@@ -58,6 +58,14 @@ struct trial {
     int results; /* the pipe to the runner */
 };
 
+/* Make a line of what a plugin has said: what a terminal could obey, and what is no UTF-8, becomes
+ * '?'. */
+void trial_clean(char *text);
+
+/* A message to the runner, clean: VERDICT_... */
+void trial_say(struct trial *t, char what, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* The clause is broken: what the plugin did, and what it has to do. Ends the trial. */
 noreturn void trial_fail(struct trial *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

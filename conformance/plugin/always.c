@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every plugin has to hold, a store or a transport. */
+#include "base/utf8.h"
 #include "witness.h"
 
 #include <errno.h>
@@ -60,6 +61,16 @@ static void plugin_loads(struct trial *t)
     }
 }
 
+static bool is_line(const char *text)
+{
+    const size_t len = strlen(text);
+    bool is_clean = utf8_valid((const uint8_t *)text, len);
+    for (size_t i = 0; i < len; i++) {
+        is_clean = is_clean && (unsigned char)text[i] >= ' ' && text[i] != 0x7f;
+    }
+    return is_clean;
+}
+
 static void plugin_descriptor(struct trial *t)
 {
     const struct aq_plugin *p = &t->plugin->info;
@@ -67,8 +78,8 @@ static void plugin_descriptor(struct trial *t)
         trial_fail(t, "its descriptor has no %s; a user sees both in `q plugin list`",
                    p->version && *p->version ? "summary" : "version");
     }
-    if (strchr(p->summary, '\n') || strchr(p->version, '\n')) {
-        trial_fail(t, "its version or summary has more than one line");
+    if (!is_line(p->summary) || !is_line(p->version)) {
+        trial_fail(t, "its version or summary is more than one line of text in UTF-8");
     }
     if (p->flags) {
         trial_fail(t, "its descriptor has flags %#x, there are none", p->flags);

@@ -96,6 +96,14 @@ def test_what_is_no_plugin_is_exit_code_3(plugin, said):
     assert said in report.text("plugin.loads")
 
 
+def test_what_a_plugin_says_is_shown_as_a_line_of_text():
+    report = Report(FAKES / "store-raw.so")
+    assert report.json["version"] == "1?[2J?F forged?"
+    assert report.ids("failed") == {"plugin.descriptor", "plugin.error-text"}, report
+    assert "does not want to be opened??" in report.text("store.usable")
+    assert "\033" not in run(FAKES / "store-raw.so").stdout
+
+
 def test_a_file_that_is_not_there_is_exit_code_3():
     done = run("/nowhere/store-x.so")
     assert done.returncode == 3 and "/nowhere/store-x.so" in done.stderr

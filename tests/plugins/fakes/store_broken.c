@@ -10,7 +10,7 @@ static aq_status broken_open(const struct aq_open_args *args, void **ret_self, s
     (void)args;
     *ret_self = &instance;
 #ifdef BROKEN_OPEN
-    const char text[] = "broken: does not want to be opened";
+    const char text[] = "broken: does not want to be opened" BROKEN_OPEN;
     for (size_t i = 0; i < sizeof(text); i++) {
         err->text[i] = text[i];
     }
@@ -101,7 +101,12 @@ static const struct aq_plugin plugin = {
     .kind = AQ_PLUGIN_STORE,
 #endif
     .name = BROKEN_NAME,
+#ifdef BROKEN_VERSION
+    .version = "1\033[2J\nF forged\xff",
+    .summary = "says what terminals obey",
+#else
     .version = "1",
+#endif
     .store = &ops,
 };
 
