@@ -52,11 +52,11 @@ static void add_plain(struct sheet *sheet, const char *status, struct aq_str sub
     struct text *out = &sheet->out;
     add_padded(out, status, strlen(status), 6);
     add_padded(out, subject.ptr, subject.len, SUBJECT_WIDTH);
-    terminal_clean(what, out);
+    terminal_clean_line(what, out);
     text_add_char(out, '\n');
     if (fix.len > 0) {
         text_add_literal(out, "      -> ");
-        terminal_clean(fix, out);
+        terminal_clean_line(fix, out);
         text_add_char(out, '\n');
     }
 }

@@ -161,3 +161,14 @@ void terminal_clean(struct aq_str whole, struct text *out)
     terminal_filter(&t, whole, out);
     terminal_finish(&t, out);
 }
+
+void terminal_clean_line(struct aq_str whole, struct text *out)
+{
+    const size_t begin = out->len;
+    terminal_clean(whole, out);
+    for (size_t i = begin; i < out->len; i++) {
+        if ((unsigned char)out->ptr[i] < ' ') {
+            out->ptr[i] = ' ';
+        }
+    }
+}

@@ -35,4 +35,7 @@ void terminal_finish(struct terminal *t, struct text *out);
 /* A whole text at once. */
 void terminal_clean(struct aq_str whole, struct text *out);
 
+/* The same for a cell of a table: it stays one line, and control characters become blanks. */
+void terminal_clean_line(struct aq_str whole, struct text *out);
+
 #endif

@@ -20,7 +20,7 @@ static const char *kind_name(int32_t kind)
 static void add_line(struct text *out, const char *label, struct aq_str value)
 {
     text_add_literal(out, label);
-    terminal_clean(value, out);
+    terminal_clean_line(value, out);
     text_add_char(out, '\n');
 }
 
@@ -39,11 +39,11 @@ static void list_plain(const struct aq_catalog_entry *e, const struct aq_plugin 
     const size_t begin = out->len;
     text_add_literal(out, kind_name(e->kind));
     text_add_char(out, '-');
-    terminal_clean(e->name, out);
+    terminal_clean_line(e->name, out);
     fill(out, begin, NAME_COLUMN);
-    terminal_clean(plugin ? view(plugin->version) : AQ_STR("broken"), out);
+    terminal_clean_line(plugin ? view(plugin->version) : AQ_STR("broken"), out);
     fill(out, begin, VERSION_COLUMN);
-    terminal_clean(plugin ? e->path : view(why), out);
+    terminal_clean_line(plugin ? e->path : view(why), out);
     text_add_literal(out, e->flags & AQ_CATALOG_HIDDEN
                               ? " (hidden: a directory before it has one of that name)\n"
                               : "\n");
@@ -125,11 +125,11 @@ static void setting_plain(const struct aq_plugin *plugin, const struct aq_settin
     text_add_literal(out, s->flags & AQ_SETTING_SECRET ? ", secret" : "");
     if (s->default_value && !(s->flags & AQ_SETTING_SECRET)) {
         text_add_literal(out, ", default ");
-        terminal_clean(view(s->default_value), out);
+        terminal_clean_line(view(s->default_value), out);
     }
     if (s->env) {
         text_add_literal(out, ", environment ");
-        terminal_clean(view(s->env), out);
+        terminal_clean_line(view(s->env), out);
     }
     text_add_char(out, '\n');
     if (s->help) {
@@ -144,7 +144,7 @@ static void full_plain(const struct aq_plugin *plugin, struct aq_str path, const
     text_add_char(out, '-');
     text_add_literal(out, plugin->name);
     text_add_char(out, ' ');
-    terminal_clean(view(plugin->version), out);
+    terminal_clean_line(view(plugin->version), out);
     add_line(out, ": ", view(plugin->summary));
     add_line(out, "file:      ", path);
     add_line(out, "sha256:    ", view(digest));

@@ -72,6 +72,15 @@ def test_what_is_wrong_with_a_plugin_is_in_its_place(q, more, fake, said):
     assert result.code == 0 and " broken " in line and said in line
 
 
+def test_what_a_plugin_says_of_itself_stays_in_its_row(q, more):
+    shutil.copy(FAKES / "store-raw.so", more)
+    q.env["Q_STORE"] = str(more / "store-raw.so")
+    for args in (["plugin", "list"], ["plugin", "info", more / "store-raw.so"], ["doctor"]):
+        result = q.run(*map(str, args))
+        assert " F forged" in result.out, result
+        assert "\nF forged" not in result.out and "\033" not in result.out, result
+
+
 def test_who_could_have_written_a_plugin_is_looked_at(q, more):
     shutil.copy(FAKES / "store-good.so", more)
     more.chmod(0o777)
