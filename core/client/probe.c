@@ -9,6 +9,7 @@
 enum {
     CONNECT_TIMEOUT_MS = 5 * 1000,
     ANSWER_TIMEOUT_MS = 10 * 1000,
+    TOTAL_TIMEOUT_MS = 20 * 1000, /* also for a body that never ends */
 };
 
 /* Facts stay valid as long as the call, so it is kept until probe_done. */
@@ -27,6 +28,7 @@ static aq_status start(struct probe *p, struct aq_op *op, const struct aq_reques
     own.flags = AQ_REQUEST_FACTS;
     own.connect_timeout_ms = CONNECT_TIMEOUT_MS;
     own.first_byte_timeout_ms = own.idle_timeout_ms = ANSWER_TIMEOUT_MS;
+    own.total_timeout_ms = TOTAL_TIMEOUT_MS;
     p->feed.client = op->client;
     p->active = true;
     p->sent_s = clock_wall_s();

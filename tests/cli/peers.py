@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Peers that the command may meet on its way: proxies, and TLS servers that are not what they should
-be. Each serves until its block ends."""
+"""Peers that the command may meet on its way: proxies, and servers that are not what they should
+be, or never finish. Each serves until its block ends."""
 
 import contextlib
 import datetime
@@ -116,3 +116,21 @@ def tls_server(certificate, alpn=("h2", "http/1.1")):
 
     with _listening(handle) as port:
         yield f"https://{HOST}:{port}"
+
+
+@contextlib.contextmanager
+def endless_refusal():
+    """A server that refuses what it is asked with a body that comes byte by byte, for hours; yields
+    its URL."""
+    ended = threading.Event()
+
+    def handle(connection):
+        with contextlib.suppress(OSError), connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 500 No\r\ncontent-length: 100000\r\n\r\n")
+            while not ended.wait(2):
+                connection.sendall(b" ")
+
+    with _listening(handle) as port:
+        yield f"http://{HOST}:{port}"
+        ended.set()

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 from command import BINARY
+from peers import endless_refusal
 
 PLUGINS = BINARY.parent.parent / "lib" / "amazonq" / "plugins"
 ASK = ("chat", "--no-interactive", "hello")
@@ -132,3 +133,12 @@ def test_a_proxy_that_is_none_ends_the_command_before_it_asks(q, service):
     assert result.code != 0 and "check HTTPS_PROXY" in result.err, result
     assert "pass" not in result.err
     assert service.calls("GenerateAssistantResponse") == 0
+
+
+@pytest.mark.parametrize("q", ["curl"], indirect=True)  # the limit is the check's own
+def test_an_answer_that_never_ends_does_not_hold_q_doctor(q):
+    with endless_refusal() as url:
+        result = q.run("doctor", "--endpoint", url)
+    assert result.code == 1
+    assert "does not take the login (" in result.out
+    assert result.out.endswith("Wrong: 1, to be looked at: 0\n")
