@@ -173,17 +173,33 @@ static void add_certificate(const struct aq_facts *facts, struct buf *out)
     }
 }
 
-/* Why it was refused is in the finding about the connection. */
-static const char *certificate_fix(const struct probe *p, bool refused, bool ends_soon)
+/* Transports say why they refuse a certificate in these words (docs/writing-a-transport.md). One
+ * that does not, or has another reason, gets no advice: more trust is no cure for anything else. */
+static const struct refusal {
+    const char *words, *fix;
+} refusals[] = {
+    { ": certificate is signed by an authority",
+      "If a proxy of your organisation inspects TLS, ask for its certificate and name the file "
+      "with --ca-bundle or AWS_CA_BUNDLE." },
+    { ": certificate has expired",
+      "Compare the clock of this machine with another; if it is right, the owner of the host has "
+      "to renew the certificate." },
+    { ": certificate is not valid yet",
+      "Compare the clock of this machine with another, and set it: timedatectl set-ntp true. If "
+      "it is right, tell the owner of the host." },
+    { ": certificate is not valid for this name",
+      "Check the name of the host in the endpoint: who answers there is somebody else." },
+};
+
+/* NULL: nobody knows. */
+static const char *refusal_fix(const struct aq_error *error)
 {
-    if (refused && p->facts.not_after_s && p->facts.not_after_s < clock_wall_s()) {
-        return "Compare the clock of this machine with another; if it is right, tell the owner of "
-               "the host.";
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        if (strstr(error->text, refusals[i].words)) {
+            return refusals[i].fix;
+        }
     }
-    return refused ? "If a proxy of your organisation inspects TLS, ask for its certificate and "
-                     "name the file with --ca-bundle or AWS_CA_BUNDLE."
-           : ends_soon ? "Tell the owner of the host that its certificate ends soon."
-                       : NULL;
+    return NULL;
 }
 
 static void tell_certificate(const struct check_network *n)
@@ -193,6 +209,9 @@ static void tell_certificate(const struct check_network *n)
     bool refused = !p->answered && p->error.status == AQ_E_TLS;
     bool ends_soon =
         p->facts.not_after_s && p->facts.not_after_s < clock_wall_s() + CERTIFICATE_WARN_S;
+    const char *fix = refused     ? refusal_fix(&p->error)
+                      : ends_soon ? "Tell the owner of the host that its certificate ends soon."
+                                  : NULL;
     add_certificate(&p->facts, &what);
     if (what.len == 0 && !refused) {
         return;
@@ -203,8 +222,8 @@ static void tell_certificate(const struct check_network *n)
                  refused     ? AQ_FINDING_FAIL
                  : ends_soon ? AQ_FINDING_WARN
                              : AQ_FINDING_OK,
-                 subjects_of(n)->certificate, certificate_fix(p, refused, ends_soon), "%.*s: %.*s",
-                 AQ_STR_ARG(buf_str(&n->url)), AQ_STR_ARG(buf_str(&what)));
+                 subjects_of(n)->certificate, fix, "%.*s: %.*s", AQ_STR_ARG(buf_str(&n->url)),
+                 AQ_STR_ARG(buf_str(&what)));
 }
 
 static void tell_clock(const struct check_network *n)

@@ -4,12 +4,16 @@ be, or never finish. Each serves until its block ends."""
 
 import contextlib
 import datetime
+import ipaddress
 import socket
 import ssl
 import threading
 from urllib.parse import urlsplit
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 HOST = "127.0.0.1"
 
@@ -94,6 +98,25 @@ class Authority:
     def expired(self):
         long_ago = datetime.datetime(2020, 1, 2, tzinfo=datetime.timezone.utc)
         return self._ca.issue_cert(HOST, not_after=long_ago)
+
+    def not_valid_yet(self):
+        """It vouches for itself, and is trusted from now on."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
+        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST))])
+        begin = datetime.datetime.utcnow() + datetime.timedelta(days=1)
+        end = begin + datetime.timedelta(days=30)
+        number = x509.random_serial_number()
+        builder = x509.CertificateBuilder(name, name, key.public_key(), number, begin, end)
+        cert = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
+        pem = cert.public_bytes(serialization.Encoding.PEM)
+        self.path.write_bytes(pem)
+        private = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        return trustme.LeafCert(private, pem, [])
 
     def for_another_name(self):
         return self._ca.issue_cert("other.example")

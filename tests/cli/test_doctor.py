@@ -131,15 +131,16 @@ def test_tls_is_described(away, service, transport):
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize(
-    ("certificate", "says"),
+    ("certificate", "says", "fix"),
     [
-        ("expired", "has expired"),
-        ("for_another_name", "not valid for this name"),
-        ("of_a_stranger", "authority that"),
+        ("expired", "has expired", "Compare the clock"),
+        ("not_valid_yet", "not valid yet", "Compare the clock"),
+        ("for_another_name", "not valid for this name", "Check the name of the host"),
+        ("of_a_stranger", "authority that", "AWS_CA_BUNDLE"),
     ],
 )
-def test_a_bad_certificate_is_named_with_its_reason(
-    away, authority, transport, certificate, says
+def test_a_bad_certificate_is_named_with_its_reason_and_the_cure_for_that(
+    away, authority, transport, certificate, says, fix
 ):
     with tls_server(getattr(authority, certificate)()) as url:
         sheet = Sheet(away, "--transport", transport, "--endpoint", url)
@@ -147,11 +148,11 @@ def test_a_bad_certificate_is_named_with_its_reason(
     assert says in sheet.one("service.connect")["what"]
     found = sheet.one("service.certificate")
     assert "authority.pem (from SSL_CERT_FILE)" in found["what"]
+    assert fix in found["fix"]
+    # to trust more helps against an unknown authority alone
+    assert ("--ca-bundle" in found["fix"]) == (certificate == "of_a_stranger")
     if transport == "h2":  # libcurl does not show what OpenSSL has refused
         assert ", valid until 20" in found["what"]
-        assert ("Compare the clock" in found["fix"]) == (certificate == "expired")
-    else:
-        assert "AWS_CA_BUNDLE" in found["fix"]
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
