@@ -132,9 +132,19 @@ static void add_trust(const struct check_network *n, struct buf *out)
     check_origin(n->client, chosen, out);
 }
 
+/* What the operating system says of it: " (Connection refused)". */
+static void add_reason(const struct aq_error *error, struct buf *out)
+{
+    char reason[96];
+    if (error->status == AQ_E_NETWORK && error->sys) {
+        buf_printf(out, " (%s)", strerror_r(error->sys, reason, sizeof(reason)));
+    }
+}
+
 static void tell_connection(const struct check_network *n)
 {
     AUTO(buf) struct buf way = BUF(PATH_MAX);
+    AUTO(buf) struct buf reason = BUF(0);
     const struct probe *p = &n->probe;
     const struct aq_facts *facts = &p->facts;
     if (facts->address.len) {
@@ -155,8 +165,10 @@ static void tell_connection(const struct check_network *n)
                      AQ_STR_ARG(buf_str(&n->url)), AQ_STR_ARG(p->protocol),
                      AQ_STR_ARG(buf_str(&way)));
     } else {
-        findings_add(n->findings, AQ_FINDING_FAIL, subjects_of(n)->connect, NULL, "%s%s%.*s",
-                     p->error.text, way.len ? "; tried" : "", AQ_STR_ARG(buf_str(&way)));
+        add_reason(&p->error, &reason);
+        findings_add(n->findings, AQ_FINDING_FAIL, subjects_of(n)->connect, NULL, "%s%.*s%s%.*s",
+                     p->error.text, AQ_STR_ARG(buf_str(&reason)), way.len ? "; tried" : "",
+                     AQ_STR_ARG(buf_str(&way)));
     }
 }
 

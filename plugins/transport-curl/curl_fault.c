@@ -62,6 +62,12 @@ static const struct meaning *find_meaning(CURLcode code)
     return NULL;
 }
 
+/* True if there is a proxy for it; with exceptions libcurl does not say whether it was used. */
+static bool may_be_proxied(const struct options *options, const char *origin)
+{
+    return (options->https_proxy || options->all_proxy) && strncmp(origin, "https:", 6) == 0;
+}
+
 static int32_t os_error(CURL *easy)
 {
     long sys = 0;
@@ -114,6 +120,8 @@ aq_status curl_fault(struct aq_error *err, const struct options *options,
         st = fault_set(err, AQ_E_NETWORK, origin, FAULT_LOST);
     } else if (st == AQ_E_PROTOCOL || st == AQ_E_LIMIT) {
         st = fault_in_answer(err, st, origin, meaning->what);
+    } else if (code == CURLE_COULDNT_CONNECT && may_be_proxied(options, origin)) {
+        st = fault_set(err, st, origin, FAULT_NO_CONNECTION_BY_PROXY);
     } else {
         st = fault_set(err, st, origin, meaning->what);
     }

@@ -106,7 +106,9 @@ static void fail_dial(struct connection *connection)
         connection_fail(connection, AQ_E_NOMEM, "out of memory", 0);
         break;
     default:
-        connection_fail(connection, AQ_E_NETWORK, FAULT_NO_CONNECTION, dial->sys);
+        connection_fail(connection, AQ_E_NETWORK,
+                        connection->proxied ? FAULT_NO_CONNECTION_BY_PROXY : FAULT_NO_CONNECTION,
+                        dial->sys);
         break;
     }
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`q doctor` names what is wrong and what to do, changes nothing, and says nothing secret."""
 
+import errno
 import json
 import os
 import socket
@@ -189,13 +190,30 @@ def test_a_port_where_nobody_listens(away, transport):
         port = free.getsockname()[1]
     sheet = Sheet(away, "--transport", transport, "--endpoint", f"https://{HOST}:{port}")
     assert sheet.wrong() == {"service.connect"}
-    assert f"https://{HOST}:{port}: cannot connect" in sheet.one("service.connect")["what"]
+    found = sheet.one("service.connect")["what"]
+    assert f"https://{HOST}:{port}: cannot connect" in found
+    assert f"({os.strerror(errno.ECONNREFUSED)})" in found
+    assert "proxy" not in found  # there is none
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_proxy_that_is_not_there(away, transport):
+    with socket.create_server((HOST, 0)) as free:
+        port = free.getsockname()[1]
+    away.env["HTTPS_PROXY"] = f"http://{HOST}:{port}"
+    sheet = Sheet(away, "--transport", transport, "--endpoint", "https://q.example.test")
+    found = sheet.one("service.connect")["what"]
+    assert "cannot connect, check the network and https_proxy" in found
+    assert f"({os.strerror(errno.ECONNREFUSED)})" in found
+    assert f"through the proxy http://{HOST}:{port} (from HTTPS_PROXY)" in found
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_name_that_does_not_exist(away, transport):
     sheet = Sheet(away, "--transport", transport, "--endpoint", "https://q.invalid")
-    assert "name does not resolve" in sheet.one("service.connect")["what"]
+    found = sheet.one("service.connect")["what"]
+    assert "name does not resolve" in found
+    assert "(" not in found  # the operating system has nothing to add
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
