@@ -255,7 +255,10 @@ def test_a_setting_that_is_wrong_is_the_finding(online, login):
     online.run("settings", "store", '{"name": "sqlite"}')
     sheet = Sheet(online)
     assert (sheet.result.code, sheet.wrong()) == (1, {"settings.value"})
-    assert "must be a string, is an object (in " in sheet.one("settings.value")["what"]
+    found = sheet.one("settings.value")
+    assert "must be a string, is an object (in ~/data/amazon-q/settings.json)" in found["what"]
+    assert "Correct it where it is set" in found["fix"]
+    assert str(online.home) not in sheet.result.out
 
 
 def test_it_says_where_each_setting_comes_from(online, login, service):
