@@ -69,21 +69,57 @@ static void check_keys(const struct aq_client *client, struct findings *f)
     }
 }
 
-/* Append a value; whoever has put a user and a password into a URL gets "***" in their place. */
-static void add_value(struct aq_str value, struct buf *out)
+static bool is_delimiter(char c)
 {
-    const char *scheme = memmem(value.ptr, value.len, "://", 3);
-    size_t start = scheme ? (size_t)(scheme - value.ptr) + 3 : 0;
-    size_t end = start;
-    for (size_t i = start; scheme && i < value.len && value.ptr[i] != '/'; i++) {
-        end = value.ptr[i] == '@' ? i : end;
+    return c == ':' || c == '/' || c == '?' || c == '#';
+}
+
+/* Where the host begins, with the user before it if there is one. */
+static size_t behind_scheme(struct aq_str url)
+{
+    size_t colon = 0;
+    while (colon < url.len && !is_delimiter(url.ptr[colon])) {
+        colon++;
     }
-    if (end > start) {
-        buf_add(out, (struct aq_str){ value.ptr, start });
+    return str_starts(str_from_offset(url, colon), AQ_STR("://")) ? colon + 3 : 0;
+}
+
+/* Whoever has put a user and a password, a query or a fragment into a URL gets "***" in its place.
+ */
+static void add_url(struct aq_str url, struct buf *out)
+{
+    const size_t start = behind_scheme(url);
+    size_t user_end = start;
+    for (size_t i = start; i < url.len && url.ptr[i] != '/'; i++) { /* a password may have a '?' */
+        user_end = url.ptr[i] == '@' ? i : user_end;
+    }
+    size_t end = user_end;
+    while (end < url.len && url.ptr[end] != '?' && url.ptr[end] != '#') {
+        end++;
+    }
+    buf_add(out, (struct aq_str){ url.ptr, start });
+    buf_add(out, user_end > start ? AQ_STR("***") : AQ_STR(""));
+    buf_add(out, (struct aq_str){ url.ptr + user_end, end - user_end });
+    if (end < url.len) {
+        buf_add_char(out, url.ptr[end]);
         buf_add(out, AQ_STR("***"));
-        value = str_from_offset(value, end);
     }
-    buf_add(out, value);
+}
+
+static bool is_url(enum settings_id id)
+{
+    return id == SETTINGS_ENDPOINT || id == SETTINGS_OIDC_ENDPOINT ||
+           id == SETTINGS_SOCIAL_ENDPOINT;
+}
+
+/* Append a value; what looks like a URL is taken for one. */
+static void add_value(enum settings_id id, struct aq_str value, struct buf *out)
+{
+    if (is_url(id) || behind_scheme(value) > 0) {
+        add_url(value, out);
+    } else {
+        buf_add(out, value);
+    }
 }
 
 static void check_service(const struct aq_client *client, struct findings *f)
@@ -94,7 +130,7 @@ static void check_service(const struct aq_client *client, struct findings *f)
     }
     if (endpoint.len) {
         AUTO(buf) struct buf shown = BUF(0);
-        add_value(endpoint, &shown);
+        add_url(endpoint, &shown);
         findings_add(f, AQ_FINDING_OK, "settings.value", NULL,
                      "api.codewhisperer.service names the endpoint %.*s; no profile is sent",
                      AQ_STR_ARG(buf_str(&shown)));
@@ -112,7 +148,7 @@ static void check_values(const struct aq_client *client, struct findings *f)
         struct settings_value value = settings_get(&client->settings, id);
         AUTO(buf) struct buf shown = BUF(0);
         if (value.origin > SETTINGS_DEFAULT) {
-            add_value(value.text, &shown);
+            add_value(id, value.text, &shown);
             buf_add_char(&shown, ' ');
             check_origin(client, value, &shown);
             findings_add(f, AQ_FINDING_OK, "settings.value", NULL, "%s = %.*s", settings_key(id),

@@ -280,6 +280,27 @@ def test_a_password_in_a_url_is_not_shown(online, login):
     assert "names the endpoint https://***@q.example;" in values
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "shown"),
+    [
+        ("https://h.example/?apikey=s3cret", "https://h.example/?***"),
+        ("https://h.example?apikey=s3cret/@x", "https://h.example?***"),
+        ("https://me:s3cret@h.example/a#s3cret", "https://***@h.example/a#***"),
+        ("h.example/?apikey=s3cret", "h.example/?***"),
+        ("h.example/?apikey=s3cret&to=https://h", "h.example/?***"),
+        ("me:s3cret@h.example", "***@h.example"),
+        ("https://me:?s3cret@h.example", "https://***@h.example"),
+    ],
+)
+def test_neither_is_a_query_of_an_endpoint_that_is_wrong(online, login, endpoint, shown):
+    online.env["Q_ENDPOINT_URL"] = endpoint
+    sheet = Sheet(online)
+    assert "service.connect" in sheet.wrong()
+    assert "s3cret" not in sheet.result.out + sheet.result.err
+    values = [found["what"] for found in sheet.of("settings.value")]
+    assert f"endpoint = {shown} (from Q_ENDPOINT_URL)" in values
+
+
 def test_a_plugin_that_is_not_there(online, login):
     sheet = Sheet(online, "--transport", "nowhere")
     assert sheet.wrong() == {"plugin"}
