@@ -286,10 +286,8 @@ static void op_point_batch(const struct buf *batch, char *events, uint32_t strid
 /* Events that stand for more than their views end a batch. */
 static bool op_ends_batch(const struct aq_event *event)
 {
-    return event->type == AQ_EVENT_TOKEN || event->type == AQ_EVENT_NEED_TOKEN ||
-           event->type == AQ_EVENT_HEAD || event->type == AQ_EVENT_MIGRATED ||
-           event->type == AQ_EVENT_LOGGED_OUT || event->type == AQ_EVENT_ACCESS_KEY ||
-           event->type == AQ_EVENT_LOGGED_IN || event->login;
+    return event->token || event->login || event->access_key || event->type == AQ_EVENT_HEAD ||
+           event->type == AQ_EVENT_NEED_TOKEN;
 }
 
 aq_status aq_op_drain(struct aq_op *op, struct aq_event *events, uint32_t cap, uint32_t stride,

@@ -52,7 +52,7 @@ struct aq_exchange {
     uint64_t deadline_us;
     bool token_renewed;
     int64_t made_s;    /* on the wall clock */
-    uint64_t begun_us; /* when its first event was asked for; 0: not yet */
+    uint64_t begun_us; /* when it was sent first; 0: not yet */
 
     /* the answer */
     int32_t http;
@@ -475,8 +475,11 @@ static aq_status report(struct aq_exchange *x, int32_t type)
     return AQ_OK;
 }
 
-static aq_status report_send(struct aq_exchange *x)
+/* A signature names its time: that of the making, and what has passed since. */
+static aq_status report_send(struct aq_exchange *x, uint64_t now_us)
 {
+    x->begun_us = x->begun_us ? x->begun_us : now_us;
+    x->request.signer.time_s = x->made_s + (int64_t)((now_us - x->begun_us) / 1000000);
     x->phase = SENT;
     return report(x, AQ_EVENT_SEND);
 }
@@ -551,7 +554,7 @@ static aq_status advance(struct aq_exchange *x, uint64_t now_us)
     case STREAM:
         return next_message(x);
     case SEND_DUE:
-        return report_send(x);
+        return report_send(x, now_us);
     case TOKEN_DUE:
         x->phase = TOKEN_WAIT;
         x->event.http = x->http;
@@ -565,7 +568,7 @@ static aq_status advance(struct aq_exchange *x, uint64_t now_us)
             return AQ_AGAIN;
         }
         x->retry.attempt++;
-        return report_send(x);
+        return report_send(x, now_us);
     case REPLY_DUE:
         x->phase = ENDED;
         x->event.payload = buf_bytes(&x->collected);
@@ -579,18 +582,10 @@ static aq_status advance(struct aq_exchange *x, uint64_t now_us)
     }
 }
 
-/* A signature names its time: that of the making, and what has passed since. */
-static void keep_time(struct aq_exchange *x, uint64_t now_us)
-{
-    x->begun_us = x->begun_us ? x->begun_us : now_us;
-    x->request.signer.time_s = x->made_s + (int64_t)((now_us - x->begun_us) / 1000000);
-}
-
 aq_status aq_exchange_next(struct aq_exchange *x, uint64_t now_us, const struct aq_event **ret,
                            struct aq_error *err)
 {
     x->event = (struct aq_event){ .struct_size = sizeof(x->event) };
-    keep_time(x, now_us);
     aq_status st = advance(x, now_us);
     if (st == AQ_OK) {
         *ret = &x->event;
