@@ -29,7 +29,7 @@ struct call {
     struct aq_response head;                         /* status 0: not yet */
     char url[TEXT_MAX], method[16], field[TEXT_MAX]; /* as start was given them */
     uint8_t *hoard;
-    size_t hoard_len, hoard_at;
+    size_t hoard_len, hoard_at, hoard_room;
     aq_status hoard_end;
 };
 
@@ -210,11 +210,15 @@ static void hoard(struct call *call)
     }
     call->head = head;
     do {
-        uint8_t *grown = realloc(call->hoard, call->hoard_len + HOARD_PIECE);
-        if (!grown) {
-            return;
+        if (call->hoard_room < call->hoard_len + HOARD_PIECE) {
+            const size_t room = call->hoard_room ? 2 * call->hoard_room : HOARD_PIECE;
+            uint8_t *grown = realloc(call->hoard, room);
+            if (!grown) {
+                return;
+            }
+            call->hoard = grown;
+            call->hoard_room = room;
         }
-        call->hoard = grown;
         call->hoard_end = right->transport->read(call->right, call->hoard + call->hoard_len,
                                                  HOARD_PIECE, &len, &err);
         call->hoard_len += call->hoard_end == AQ_OK ? len : 0;

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,7 +211,7 @@ static void a_file_that_stays_half_is_handed_on_for_its_reader_to_judge(void **s
 }
 
 /* Counted on the way to the system: how often the plugin waits, not how long that takes. */
-static int pauses;
+static atomic_int pauses;
 
 __attribute__((visibility("default"))) int nanosleep(const struct timespec *time,
                                                      struct timespec *left)
