@@ -238,7 +238,7 @@ aq_status aq_op_wait(struct aq_op *op, const struct aq_event **ret, struct aq_er
         }
         aq_client_step(op->client, NULL); /* an error reaches op through its own request */
     }
-    if (op->client->ready_first) {
+    if (op->client->ready_first && (op->client->ready_first != op || op->ready_next)) {
         op_wake(op->client); /* what this wait found for others, their watcher must see, too */
     }
     return st;

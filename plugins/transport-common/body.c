@@ -63,6 +63,9 @@ size_t body_take(struct body *body, uint8_t *buf, size_t cap)
         memcpy(buf, body->data + body->begin, len);
         body->begin += len;
     }
+    if (body->begin == body->end) {
+        body->begin = body->end = 0; /* the next bytes come where these were: that is cached */
+    }
     return len;
 }
 

@@ -52,7 +52,7 @@ struct connection {
     uint32_t stream_count;     /* in streams */
     bool draining;             /* takes no more calls, and is closed when it has none */
     bool failed;               /* nothing is sent any more, not even what is queued */
-    bool unread;               /* there was more to receive than one step takes */
+    bool unread;               /* TLS holds what one step did not take */
     bool in_work;              /* is in transport->work */
     uint64_t idle_since_us;    /* when its last call left */
     uint64_t heard_us;         /* when the peer was last heard, or had to be */

@@ -7,7 +7,8 @@
 #include "transport.h"
 
 #define RECORD_BYTES (16u * 1024u) /* of plaintext in one TLS record */
-#define RECEIVES_PER_STEP 4        /* of one connection; then others, and what it may send again */
+#define RECEIVE_BYTES \
+    (128u * 1024u) /* of one connection in one step: what is read while it is in the cache */
 
 static bool is_encrypted(const struct connection *connection)
 {
@@ -149,9 +150,10 @@ static void take(struct connection *connection, size_t len)
 void flow_receive(struct connection *connection)
 {
     connection->unread = false;
-    for (int i = 0; i < RECEIVES_PER_STEP; i++) {
+    for (size_t received = 0; received < RECEIVE_BYTES;) {
         size_t len = 0;
         aq_status st = receive(connection, &len);
+        received += len;
         switch (st) {
         case AQ_OK:
             take(connection, len);
@@ -176,7 +178,8 @@ void flow_receive(struct connection *connection)
             return;
         }
     }
-    connection->unread = true;
+    /* What is in the socket wakes the loop by itself. */
+    connection->unread = is_encrypted(connection) && tls_holds_more(&connection->channel);
     connection_want_work(connection);
 }
 

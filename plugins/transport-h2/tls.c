@@ -378,6 +378,11 @@ aq_status tls_receive(struct tls_channel *channel, void *buf, size_t cap, size_t
     return reason == SSL_R_UNEXPECTED_EOF_WHILE_READING ? AQ_END : AQ_E_TLS;
 }
 
+bool tls_holds_more(const struct tls_channel *channel)
+{
+    return SSL_has_pending(channel->ssl);
+}
+
 unsigned tls_take_messages(struct tls_channel *channel)
 {
     const unsigned messages = channel->messages;

@@ -56,6 +56,9 @@ aq_status tls_handshake(struct tls_channel *channel, struct aq_error *err);
  */
 aq_status tls_receive(struct tls_channel *channel, void *buf, size_t cap, size_t *ret_len);
 
+/* True if something has been received and not been read. */
+bool tls_holds_more(const struct tls_channel *channel);
+
 /* Messages of TLS itself (tickets, changes of keys) that came since the last call. */
 unsigned tls_take_messages(struct tls_channel *channel);
 

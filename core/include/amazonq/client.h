@@ -228,7 +228,9 @@ AQ_API aq_status aq_client_next_log(struct aq_client *client, int32_t *ret_level
 AQ_API aq_status aq_op_next(struct aq_op *op, const struct aq_event **ret, struct aq_error *err);
 
 /**
- * Get the next event, waiting for it. Other operations of the client go on meanwhile.
+ * Get the next event, waiting for it. Other operations of the client go on meanwhile, and their
+ * news make the descriptor readable; news of this one do not: read it down before you wait for
+ * that.
  *
  * @return as aq_op_next, but never AQ_AGAIN; AQ_E_AUTH while AQ_EVENT_NEED_TOKEN, AQ_E_STATE while
  *         AQ_EVENT_PROFILES is not answered (the operation goes on after aq_op_give_...)
