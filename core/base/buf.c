@@ -23,13 +23,18 @@ void buf_clear(struct buf *b)
     b->failed = AQ_OK;
 }
 
-bool buf_reserve(struct buf *b, size_t len)
+size_t buf_room(const struct buf *b)
 {
     size_t max = b->max ? b->max : BUF_MAX_DEFAULT;
+    return max > b->len ? max - b->len : 0;
+}
+
+bool buf_reserve(struct buf *b, size_t len)
+{
     if (b->failed != AQ_OK) {
         return false;
     }
-    if (len > max || b->len > max - len) {
+    if (len > buf_room(b)) {
         b->failed = AQ_E_LIMIT;
         return false;
     }

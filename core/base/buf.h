@@ -41,6 +41,9 @@ void buf_add_json(struct buf *b, struct aq_str s);
 /* Room for at least len more bytes behind b->len; false (and failed) if there is none. */
 bool buf_reserve(struct buf *b, size_t len);
 
+/* How many more bytes its limit allows. */
+size_t buf_room(const struct buf *b);
+
 /* Remove len bytes from the front. */
 void buf_drop(struct buf *b, size_t len);
 

@@ -2,6 +2,7 @@
 #include "host/accepted.h"
 
 #include "base/alloc.h"
+#include "base/file.h"
 #include "base/str.h"
 #include "host/paths.h"
 #include "host/trust.h"
@@ -118,10 +119,9 @@ static void load(struct accepted *a)
         return;
     }
     bool ours = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == geteuid() &&
-                !trust_others_can_write(&info) && info.st_size <= FILE_MAX;
-    if (ours && buf_reserve(&a->text, (size_t)info.st_size)) {
-        ssize_t len = read(fd, a->text.ptr, (size_t)info.st_size);
-        a->text.len = len > 0 ? (size_t)len : 0;
+                !trust_others_can_write(&info);
+    if (ours && file_read(fd, &a->text) != AQ_OK) {
+        buf_clear(&a->text);
     }
     close(fd);
 }

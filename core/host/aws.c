@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/str.h"
 #include "host/paths.h"
 
@@ -17,7 +18,7 @@
 
 extern char **environ;
 
-enum { PIECE = 4096, REAP_US = 10 * 1000 };
+enum { REAP_US = 10 * 1000 };
 
 struct aq_str aws_variable(const struct settings *settings, const char *name)
 {
@@ -38,21 +39,6 @@ aq_status aws_file_path(const struct settings *settings, bool is_config, struct 
 
 /* ---- reading ---- */
 
-/* The next piece: AQ_OK, AQ_END, AQ_AGAIN, or AQ_E_LIMIT, AQ_E_NOMEM, AQ_E_IO without a text. */
-static aq_status take(int fd, struct buf *ret)
-{
-    if (!buf_reserve(ret, PIECE)) {
-        return buf_status(ret);
-    }
-    ssize_t len = read(fd, ret->ptr + ret->len, PIECE);
-    if (len < 0) {
-        return errno == EINTR || errno == EAGAIN ? AQ_AGAIN : AQ_E_IO;
-    }
-    ret->len += (size_t)len;
-    ret->ptr[ret->len] = '\0';
-    return len == 0 ? AQ_END : AQ_OK;
-}
-
 aq_status aws_file_read(const char *path, struct buf *ret, struct aq_error *err)
 {
     ret->max = ret->len + AWS_FILE_MAX;
@@ -61,10 +47,7 @@ aq_status aws_file_read(const char *path, struct buf *ret, struct aq_error *err)
         bool absent = errno == ENOENT || errno == ENOTDIR;
         return error_sys(err, absent ? AQ_E_NOTFOUND : AQ_E_IO, errno, "%s", path);
     }
-    aq_status st;
-    do {
-        st = take(fd, ret);
-    } while (st == AQ_OK);
+    aq_status st = file_read(fd, ret);
     const int sys = errno;
     close(fd);
     if (st == AQ_E_LIMIT) {
@@ -73,7 +56,7 @@ aq_status aws_file_read(const char *path, struct buf *ret, struct aq_error *err)
     if (st == AQ_E_NOMEM) {
         return error_nomem(err, path);
     }
-    return st == AQ_END ? AQ_OK : error_sys(err, AQ_E_IO, sys, "%s", path);
+    return st == AQ_OK ? AQ_OK : error_sys(err, AQ_E_IO, sys, "%s", path);
 }
 
 /* ---- a program ---- */
@@ -112,7 +95,7 @@ static aq_status collect(int fd, uint64_t until_us, struct buf *ret)
         }
         struct pollfd wait = { .fd = fd, .events = POLLIN };
         int ready = poll(&wait, 1, (int)((until_us - now_us) / 1000) + 1);
-        st = ready > 0 ? take(fd, ret) : AQ_AGAIN;
+        st = ready > 0 ? file_read_some(fd, ret) : AQ_AGAIN;
     }
     return st == AQ_END ? AQ_OK : st;
 }

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/str.h"
 #include "host/paths.h"
 #include "host/settings_edit.h"
@@ -63,16 +64,20 @@ static aq_status settings_file_unreadable(const char *path, struct aq_error *err
                      path);
 }
 
-static aq_status settings_file_check(const char *path, int fd, size_t *ret_len,
-                                     struct aq_error *err)
+static aq_status settings_file_wrong_kind(const char *path, struct aq_error *err)
+{
+    return error_set(err, AQ_E_INVALID, "%s: must be a regular file of at most %d bytes", path,
+                     SETTINGS_FILE_MAX);
+}
+
+static aq_status settings_file_check(const char *path, int fd, struct aq_error *err)
 {
     struct stat info;
     if (fstat(fd, &info) != 0) {
         return settings_file_unreadable(path, err);
     }
-    if (!S_ISREG(info.st_mode) || info.st_size > SETTINGS_FILE_MAX) {
-        return error_set(err, AQ_E_INVALID, "%s: must be a regular file of at most %d bytes", path,
-                         SETTINGS_FILE_MAX);
+    if (!S_ISREG(info.st_mode)) {
+        return settings_file_wrong_kind(path, err);
     }
     if (info.st_uid != geteuid() && info.st_uid != 0 && geteuid() != 0) {
         return error_set(err, AQ_E_INVALID, "%s: belongs to user %u, it must belong to you", path,
@@ -82,32 +87,27 @@ static aq_status settings_file_check(const char *path, int fd, size_t *ret_len,
         return error_set(err, AQ_E_INVALID, "%s: can be written by others, run: chmod go-w %s",
                          path, path);
     }
-    *ret_len = (size_t)info.st_size;
     return AQ_OK;
 }
 
 static aq_status settings_file_read_fd(const char *path, int fd, struct buf *out,
                                        struct aq_error *err)
 {
-    size_t len = 0;
-    aq_status st = settings_file_check(path, fd, &len, err);
+    aq_status st = settings_file_check(path, fd, err);
     if (st != AQ_OK) {
         return st;
     }
-    if (!buf_reserve(out, len)) {
+    st = file_read(fd, out);
+    switch (st) {
+    case AQ_E_LIMIT:
+        return settings_file_wrong_kind(path, err);
+    case AQ_E_NOMEM:
         return error_nomem(err, path);
+    case AQ_E_IO:
+        return settings_file_unreadable(path, err);
+    default:
+        return st;
     }
-    while (out->len < len) {
-        ssize_t got = read(fd, out->ptr + out->len, len - out->len);
-        if (got < 0 && errno != EINTR) {
-            return settings_file_unreadable(path, err);
-        }
-        if (got == 0) {
-            break;
-        }
-        out->len += got > 0 ? (size_t)got : 0;
-    }
-    return AQ_OK;
 }
 
 aq_status settings_file_read(const char *path, struct buf *out, struct aq_error *err)

@@ -12,7 +12,7 @@
 aq_status settings_file_path(struct buf *out, struct aq_error *err);
 
 /*
- * Append its text; nothing if there is no file.
+ * Append its text, of which `out` takes SETTINGS_FILE_MAX; nothing if there is no file.
  *
  * Returns AQ_OK, AQ_E_INVALID (cannot be read, belongs to somebody else or can be written by
  * others: it may name an endpoint that will be shown a token), AQ_E_NOMEM.

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/sha256.h"
 #include "base/str.h"
 #include "host/paths.h"
@@ -224,22 +225,18 @@ static aq_status spill_read_at(int dir, const char *name, struct buf *out, struc
                    : error_sys(err, AQ_E_IO, errno, "spill file: cannot be read");
     }
     bool ours = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
-                spill_is_private(&info, spill_owner(dir, ".")) && info.st_size > 0 &&
-                info.st_size <= AQ_STORE_VALUE_MAX;
-    aq_status st = AQ_E_NOTFOUND;
-    if (ours && !buf_reserve(out, (size_t)info.st_size)) {
-        st = error_nomem(err, "spill file");
-    } else if (ours) {
-        ssize_t got = read(fd, out->ptr, (size_t)info.st_size);
-        st = got == info.st_size
-                 ? AQ_OK
-                 : error_sys(err, AQ_E_IO, got < 0 ? errno : EIO, "spill file: cannot be read");
+                spill_is_private(&info, spill_owner(dir, ".")) && info.st_size > 0;
+    aq_status st = ours ? file_read(fd, out) : AQ_E_NOTFOUND;
+    if (st == AQ_OK && out->len != (size_t)info.st_size) {
+        st = error_sys(err, AQ_E_IO, EIO, "spill file: cannot be read");
+    } else if (st == AQ_E_IO) {
+        error_sys(err, st, errno, "spill file: cannot be read");
+    } else if (st == AQ_E_NOMEM) {
+        error_nomem(err, "spill file");
+    } else if (st == AQ_E_LIMIT) {
+        st = AQ_E_NOTFOUND; /* no login is that long */
     }
     close(fd);
-    if (st == AQ_OK) {
-        out->len = (size_t)info.st_size;
-        out->ptr[out->len] = '\0';
-    }
     return st;
 }
 

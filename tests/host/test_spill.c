@@ -74,11 +74,18 @@ DIR *__wrap_fdopendir(int fd)
     return fails("fdopendir") ? NULL : __real_fdopendir(fd);
 }
 
+/* The path of a file that somebody cuts to its first byte, when it is about to be read. */
+static const char *cut_when_read;
+
 /* Error 0: short by all but one byte. */
 ssize_t __real_read(int fd, void *to, size_t len);
 ssize_t __wrap_read(int fd, void *to, size_t len);
 ssize_t __wrap_read(int fd, void *to, size_t len)
 {
+    if (cut_when_read) {
+        assert_int_equal(truncate(cut_when_read, 1), 0);
+        cut_when_read = NULL;
+    }
     if (fails("read")) {
         return errno ? -1 : __real_read(fd, to, 1);
     }
@@ -117,6 +124,7 @@ static int setup(void **state)
     setenv("XDG_RUNTIME_DIR", in_home("run"), 1);
     setenv("XDG_STATE_HOME", in_home("state"), 1);
     planned.call = NULL;
+    cut_when_read = NULL;
     return 0;
 }
 
@@ -467,9 +475,18 @@ static void a_file_that_cannot_be_read_is_an_error_not_none(void **state)
 static void a_file_that_is_cut_while_it_is_read_is_an_error(void **state)
 {
     (void)state;
+    cut_when_read = written("value");
+    assert_int_equal(found(KEY, SPENT, ""), AQ_E_IO);
+}
+
+static void short_and_interrupted_reads_are_continued(void **state)
+{
+    (void)state;
     written("value");
     let_fail("read", 1, 0);
-    assert_int_equal(found(KEY, SPENT, ""), AQ_E_IO);
+    assert_int_equal(found(KEY, SPENT, "value"), AQ_OK);
+    let_fail("read", 1, EINTR);
+    assert_int_equal(found(KEY, SPENT, "value"), AQ_OK);
 }
 
 static void without_descriptors_or_memory_it_is_not_known(void **state)
@@ -612,6 +629,7 @@ int main(void)
         CASE(a_file_that_is_empty_or_larger_than_any_value_does_not_count),
         CASE(a_file_that_cannot_be_read_is_an_error_not_none),
         CASE(a_file_that_is_cut_while_it_is_read_is_an_error),
+        CASE(short_and_interrupted_reads_are_continued),
         CASE(without_descriptors_or_memory_it_is_not_known),
         CASE(without_memory_for_the_path_nothing_is_written_and_no_place_forgotten),
         CASE(half_files_of_dead_processes_and_whole_ones_of_old_sessions_are_swept),
