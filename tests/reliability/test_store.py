@@ -12,7 +12,10 @@ from harness import LONG
 
 BUILT = Path(BINARY).resolve().parent.parent / "tests"
 SOURCES = Path(__file__).resolve().parent.parent / "plugins" / "store"
-PROGRAMS = ["memory", "calls", "power", "company", "faults", "places", "mounts"]
+PROGRAMS = [
+    *["memory", "calls", "meanwhile", "power", "company", "rights", "faults", "places"],
+    *["mounts", "mount-faults"],
+]
 
 long_form = pytest.mark.skipif(not LONG, reason="ctest runs these by themselves")
 

@@ -13,6 +13,15 @@
 
 #include <cmocka.h>
 
+bool instance_says(const struct instance *i, const char *part)
+{
+    if (!strstr(i->err.text, part)) {
+        fprintf(stderr, "'%s' is not in '%s'\n", part, i->err.text);
+        return false;
+    }
+    return true;
+}
+
 struct aq_str str_of(const char *text)
 {
     return (struct aq_str){ text, text ? strlen(text) : 0 };

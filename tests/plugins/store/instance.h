@@ -6,6 +6,7 @@
 #include "host.h"
 
 #include <amazonq/plugin.h>
+#include <stdbool.h>
 
 #define TOKEN_KEY "codewhisperer:odic:token"
 #define REGISTRATION_KEY "codewhisperer:odic:device-registration"
@@ -54,6 +55,9 @@ aq_status instance_remove(struct instance *i, const char *key);
 aq_status instance_swap(struct instance *i, const char *key, const char *expected,
                         const char *value);
 aq_status instance_commit(struct instance *i, const struct aq_change *changes, uint32_t count);
+
+/* The last error says this; if not, what it says is printed. */
+bool instance_says(const struct instance *i, const char *part);
 
 struct aq_str str_of(const char *text);
 struct aq_bytes bytes_of(const char *text);
