@@ -8,13 +8,10 @@
 #include "client/place.h"
 #include "host/spill.h"
 
-#include <limits.h>
-
 enum {
     LOCK_POLL_US = 50 * 1000,  /* how often a held lock is tried again */
     SAVE_POLL_US = 250 * 1000, /* the same for a failed save */
     ROWS_MAX = 8,              /* of one login */
-    BOUND_TO_MAX = PATH_MAX + 256,
 };
 
 /* ---- life ---- */
@@ -176,9 +173,28 @@ static bool keep_is_saved(struct keep *k)
 
 /* ---- the file ---- */
 
-/* No refresh token is replaced by a new login: its file is found by where the login shall be. */
-static aq_status keep_bind(struct aq_client *client, const struct source *source, struct buf *out,
-                           struct aq_error *err)
+/*
+ * What a file is bound to. No refresh token is replaced by a new login: its file is found by where
+ * the login shall be. Once, all collections of a store had one file, which the first of them to
+ * look for it gets.
+ */
+struct binding {
+    struct buf place;
+    size_t once_len; /* of the place, as all of it was then */
+};
+
+static void binding_done(struct binding *b)
+{
+    buf_done(&b->place);
+}
+
+static struct aq_str binding_once(const struct binding *b)
+{
+    return (struct aq_str){ (const char *)b->place.ptr, b->once_len };
+}
+
+static aq_status keep_bind(struct aq_client *client, const struct source *source,
+                           struct binding *ret, struct aq_error *err)
 {
     const struct plugin *plugin;
     AUTO(place) struct place place = { 0 };
@@ -189,22 +205,24 @@ static aq_status keep_bind(struct aq_client *client, const struct source *source
     if (st != AQ_OK) {
         return st;
     }
-    buf_printf(out, "a new login\n%s\n%.*s\n%.*s", plugin->info.name, AQ_STR_ARG(place.path.text),
-               AQ_STR_ARG(place.login.text));
-    return buf_status(out) == AQ_OK ? AQ_OK : error_nomem(err, "login");
+    buf_printf(&ret->place, "a new login\n%s\n%.*s\n%.*s", plugin->info.name,
+               AQ_STR_ARG(place.path.text), AQ_STR_ARG(place.login.text));
+    ret->once_len = ret->place.len;
+    place_describe(client, &place, &ret->place);
+    return buf_status(&ret->place) == AQ_OK ? AQ_OK : error_nomem(err, "login");
 }
 
 static void keep_spill(struct keep *k)
 {
-    AUTO(buf) struct buf bound_to = BUF(BOUND_TO_MAX);
+    AUTO(binding) struct binding bound_to = { 0 };
     struct aq_error why;
     if (k->spill.len) {
         return;
     }
     aq_status st = keep_bind(k->op->client, k->source, &bound_to, &why);
     if (st == AQ_OK) {
-        st = spill_write(k->source->token_key, buf_str(&bound_to), buf_str(&k->rows), &k->spill,
-                         &why);
+        st = spill_write(k->source->token_key, buf_str(&bound_to.place), buf_str(&k->rows),
+                         &k->spill, &why);
     }
     if (st != AQ_OK) {
         log_add(&k->op->client->log, LOG_ERROR, str_from(why.text));
@@ -213,9 +231,13 @@ static void keep_spill(struct keep *k)
 
 static aq_status keep_read_file(const struct keep *k, struct buf *out, struct aq_error *err)
 {
-    AUTO(buf) struct buf bound_to = BUF(BOUND_TO_MAX);
+    AUTO(binding) struct binding bound_to = { 0 };
+    const struct aq_str key = k->source->token_key;
     aq_status st = keep_bind(k->op->client, k->source, &bound_to, err);
-    return st == AQ_OK ? spill_read(k->source->token_key, buf_str(&bound_to), out, err) : st;
+    if (st == AQ_OK) {
+        st = spill_read(key, buf_str(&bound_to.place), out, err);
+    }
+    return st == AQ_E_NOTFOUND ? spill_read(key, binding_once(&bound_to), out, err) : st;
 }
 
 /* Another login in this place may have replaced or removed the file meanwhile. */
@@ -232,10 +254,11 @@ static void keep_spill_again(struct keep *k)
 
 void keep_forget(struct aq_client *client, const struct source *source)
 {
-    AUTO(buf) struct buf bound_to = BUF(BOUND_TO_MAX);
+    AUTO(binding) struct binding bound_to = { 0 };
     struct aq_error ignored;
     if (keep_bind(client, source, &bound_to, &ignored) == AQ_OK) {
-        spill_remove(source->token_key, buf_str(&bound_to));
+        spill_remove(source->token_key, buf_str(&bound_to.place));
+        spill_remove(source->token_key, binding_once(&bound_to));
     }
 }
 

@@ -2,8 +2,8 @@
 /*
  * Keeping a new login: all its rows in one commit, under the store's lock; and, for as long as the
  * store does not take them, in a private file (host/spill.h), from where the next login in the same
- * place gets them. A place (a store, and a database or a name in it) has one login, so it has one
- * such file.
+ * place gets them. A place (a store, and a database, a collection or a name in it) has one login,
+ * so it has one such file.
  */
 #ifndef AQ_CLIENT_KEEP_H
 #define AQ_CLIENT_KEEP_H

@@ -194,6 +194,26 @@ aq_status place_find(const struct aq_client *client, const struct plugin *plugin
     return st;
 }
 
+static bool place_setting_tells(const struct aq_setting *declared)
+{
+    const struct aq_str key = str_from(declared->key);
+    const bool is_text = declared->type == AQ_SETTING_STRING || declared->type == AQ_SETTING_PATH;
+    return is_text && !declared->env && !(declared->flags & AQ_SETTING_SECRET) &&
+           !str_eq(key, AQ_STR("path")) && !str_eq(key, AQ_STR("login")); /* are in the place */
+}
+
+void place_describe(const struct aq_client *client, const struct place *place, struct buf *out)
+{
+    for (uint32_t i = 0; i < place->plugin->info.setting_count; i++) {
+        const struct aq_setting declared = plugin_setting(place->plugin, i);
+        if (place_setting_tells(&declared)) {
+            struct settings_value value = settings_get_plugin(&client->settings, "store",
+                                                              place->plugin->info.name, &declared);
+            buf_printf(out, "\n%s=%.*s", declared.key, AQ_STR_ARG(value.text));
+        }
+    }
+}
+
 bool place_has_logins(const struct plugin *plugin)
 {
     struct aq_setting path;

@@ -39,6 +39,12 @@ aq_status place_of_login(const struct plugin *plugin, struct aq_str app, struct 
 /* The store keeps each login in a file of its own, so that all of them can be found. */
 bool place_has_logins(const struct plugin *plugin);
 
+/*
+ * Append what else the store's settings say of the place, as "KEY=VALUE" lines: a keyring is one of
+ * several. It is what is text, and the same in every session: no variable gives it.
+ */
+void place_describe(const struct aq_client *client, const struct place *place, struct buf *out);
+
 /* Whether it would be shared. */
 bool place_is_shared(const struct aq_client *client, const struct plugin *plugin);
 

@@ -238,11 +238,12 @@ static const struct aq_store_ops ops = {
     .unlock = fake_unlock, .can_save = fake_can_save,
 };
 
-/* Nobody needs the first: a store with a setting that is not a path. The second is only for
+/* Nobody needs the first: a store with a setting that is not a path. The others are only for
  * fake_store_name. */
 static const struct aq_setting settings[] = {
     { .key = "rows", .type = AQ_SETTING_INTEGER, .default_value = "8" },
     { .key = "login", .type = AQ_SETTING_STRING },
+    { .key = "collection", .type = AQ_SETTING_STRING, .default_value = "default" },
 };
 
 static const struct aq_plugin plugin = {
@@ -262,7 +263,7 @@ void fake_store_install(struct aq_client *client)
 
 void fake_store_name(struct aq_client *client)
 {
-    client->store_plugin.info.setting_count = 2;
+    client->store_plugin.info.setting_count = 3;
 }
 
 void fake_store_serve(struct aq_client *client)

@@ -23,7 +23,8 @@ void fake_store_reset(void);
 /* Give this client the store, as if it had been loaded. */
 void fake_store_install(struct aq_client *client);
 
-/* Let logins in this client's store have names, which all lead to the same rows. */
+/* Let logins in this client's store have names, and its collections, which all lead to the same
+ * rows. */
 void fake_store_name(struct aq_client *client);
 
 /* Make the client's store a token server: it hands over what the rows say, whatever the wish. */

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A new login that its store does not take at once, or not at all. */
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/str.h"
 #include "client/fake_store.h"
 #include "client/login_support.h"
+#include "host/spill.h"
 
 #include <amazonq/logout.h>
+#include <amazonq/settings.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -80,6 +86,30 @@ static void it_is_kept_for_the_place_where_it_was_made(void **state)
     assert_string_equal(seen.kinds, "L");
 }
 
+/* The clients from now on use this collection of the store. */
+static void use_collection(const char *name)
+{
+    struct aq_error err;
+    assert_int_equal(aq_settings_change(AQ_STR("store.fake.collection"), str_from(name), &err),
+                     AQ_OK);
+}
+
+static void each_collection_of_a_store_has_a_file_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen;
+    use_collection("work");
+    keep_one(f, "default");
+    use_collection("home");
+    fixture_play(f, REGISTERED DEVICE("600") TOKENS);
+    make_next(f, &seen, "default");
+    assert_string_equal(seen.kinds, "VWL");
+    use_collection("work");
+    fixture_play(f, REFRESH_OK);
+    make_next(f, &seen, "default"); /* it is still there */
+    assert_string_equal(seen.kinds, "L");
+}
+
 /* The file, as the error names it. */
 static const char *kept_in(struct fixture *f)
 {
@@ -106,6 +136,36 @@ static void the_file_that_is_named_is_there(void **state)
     fake_store_meet(FAKE_COMMIT, 5, another_login_of_the_place_is_saved);
     keep_one(f, "work");
     assert_int_equal(access(kept_in(f), R_OK), 0);
+}
+
+/* What is in the file becomes what is in the one that all collections had once. */
+static void move_to_once(const char *path)
+{
+    AUTO(buf) struct buf rows = BUF(AQ_STORE_VALUE_MAX);
+    AUTO(buf) struct buf written = BUF(SPILL_PATH_MAX);
+    struct aq_error err;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(file_read(fd, &rows), AQ_OK);
+    close(fd);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(spill_write(AQ_STR(TOKEN_KEY), AQ_STR("a new login\nfake\n\n"), buf_str(&rows),
+                                 &written, &err),
+                     AQ_OK);
+}
+
+static void one_that_was_kept_for_all_collections_is_found_once(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen;
+    use_collection("work");
+    keep_one(f, "default");
+    move_to_once(kept_in(f));
+    fixture_play(f, REFRESH_OK);
+    make_next(f, &seen, "default");
+    assert_string_equal(seen.kinds, "L");
+    fake_store_remove(TOKEN_KEY);
+    fake_store_remove(REGISTRATION_KEY);
+    login_support_assert_nothing();
 }
 
 /* ---- the next login ---- */
@@ -154,6 +214,7 @@ static void it_is_made_anew_in_a_browser_for_who_wants_one(void **state)
     options.flow = AQ_LOGIN_BROWSER;
     keep_one(f, "default");
     fixture_play(f, REFRESH_REFUSED REGISTERED);
+    fake_store_name(f->client);
     login_support_start(f, &seen, &options);
     login_support_visit(f, &seen);
     assert_contains(seen.callback_url, "http://127.0.0.1:");
@@ -175,7 +236,9 @@ int main(void)
         FAKE_CASE(after_a_second_try_to_save_the_login_goes_on),
         FAKE_CASE(after_a_second_try_to_lock_the_login_goes_on),
         FAKE_CASE(it_is_kept_for_the_place_where_it_was_made),
+        FAKE_CASE(each_collection_of_a_store_has_a_file_of_its_own),
         FAKE_CASE(the_file_that_is_named_is_there),
+        FAKE_CASE(one_that_was_kept_for_all_collections_is_found_once),
         FAKE_CASE(where_the_refresh_token_stays_the_same_it_is_kept),
         FAKE_CASE(one_that_cannot_be_refreshed_is_made_anew),
         FAKE_CASE(it_is_made_anew_in_a_browser_for_who_wants_one),
