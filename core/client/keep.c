@@ -296,19 +296,13 @@ static aq_status keep_save(struct keep *k, struct aq_error *err)
     return st != AQ_OK && keep_is_saved(k) ? AQ_OK : st;
 }
 
-aq_status keep_run(struct keep *k, bool spills, struct aq_error *err)
+aq_status keep_run(struct keep *k, struct aq_error *err)
 {
     aq_status st = keep_save(k, err);
     if (st == AQ_OK) {
         keep_unlock(k, false);
-        if (spills) {
-            keep_forget(k->op->client, k->source);
-        }
+        keep_forget(k->op->client, k->source);
         return AQ_OK;
-    }
-    if (!spills) {
-        keep_unlock(k, false);
-        return st;
     }
     keep_spill(k); /* before anything else happens */
     if (st != AQ_AGAIN) {

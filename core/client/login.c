@@ -39,7 +39,7 @@ aq_status login_read_back(struct login_op *l, struct aq_error *err)
 
 static aq_status login_save(struct login_op *l, struct aq_error *err)
 {
-    aq_status st = keep_run(&l->keep, true, err);
+    aq_status st = keep_run(&l->keep, err);
     if (st == AQ_AGAIN) {
         return login_sleep(l, l->keep.again_us);
     }
