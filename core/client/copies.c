@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/copies.h"
 
+#include "base/alloc.h"
 #include "base/str.h"
 
-void copies_done(struct copies *c)
+enum { COPIES_MAX = 4 }; /* no program has more names than that beside the one in use */
+
+struct copies {
+    size_t count;
+    const struct source *source[COPIES_MAX];
+    struct rows rows[COPIES_MAX];
+};
+
+static void copies_done(struct copies *c)
 {
     for (size_t i = 0; i < COPIES_MAX; i++) { /* also of the one behind the last */
         rows_done(&c->rows[i]);
@@ -27,8 +36,9 @@ static bool copies_may_be(struct aq_client *client, const struct source *other,
            source_store(client, other, true, &theirs, &ignored) == AQ_OK && theirs == store;
 }
 
-aq_status copies_find(struct aq_client *client, const struct source *source, struct store *store,
-                      const struct rows *login, struct copies *ret, struct aq_error *err)
+static aq_status copies_find(struct aq_client *client, const struct source *source,
+                             struct store *store, const struct rows *login, struct copies *ret,
+                             struct aq_error *err)
 {
     const struct source *other;
     for (size_t i = 0; (other = source_at(i)) && ret->count < COPIES_MAX; i++) {
@@ -47,7 +57,7 @@ aq_status copies_find(struct aq_client *client, const struct source *source, str
     return AQ_OK;
 }
 
-bool copies_have(const struct copies *c, const struct source *source)
+static bool copies_have(const struct copies *c, const struct source *source)
 {
     size_t i = 0;
     while (i < c->count && c->source[i] != source) {
@@ -56,13 +66,37 @@ bool copies_have(const struct copies *c, const struct source *source)
     return i < c->count;
 }
 
-aq_status copies_remove(const struct copies *c, struct store *store, const struct source *source,
-                        const struct rows *found, enum row end, struct aq_error *err)
+/* How much of the login is nobody else's. */
+static enum row copies_end(struct aq_client *client, const struct source *source,
+                           const struct store *store, const struct copies *copies)
 {
+    AUTO(buf) struct buf ignored = BUF(AQ_STORE_VALUE_MAX);
+    struct aq_error err;
+    const struct source *other;
+    for (size_t i = 0; (other = source_at(i)); i++) {
+        struct store *theirs = NULL;
+        if (!str_eq(other->token_key, source->token_key) && !source_is_borrowed(other) &&
+            !copies_have(copies, other) &&
+            source_store(client, other, true, &theirs, &err) == AQ_OK && theirs == store &&
+            store_get(theirs, other->token_key, &ignored, &err) == AQ_OK) {
+            return ROW_PROFILE;
+        }
+    }
+    return ROW_COUNT;
+}
+
+aq_status copies_remove(struct aq_client *client, const struct source *source, struct store *store,
+                        const struct rows *found, struct aq_error *err)
+{
+    AUTO(copies) struct copies c = { 0 };
     struct aq_change changes[ROW_COUNT * (1 + COPIES_MAX)];
-    uint32_t count = rows_removal(source, found, end, changes);
-    for (size_t i = 0; i < c->count; i++) { /* all share one profile */
-        count += rows_removal(c->source[i], &c->rows[i], ROW_PROFILE, changes + count);
+    aq_status st = copies_find(client, source, store, found, &c, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    uint32_t count = rows_removal(source, found, copies_end(client, source, store, &c), changes);
+    for (size_t i = 0; i < c.count; i++) { /* all share one profile */
+        count += rows_removal(c.source[i], &c.rows[i], ROW_PROFILE, changes + count);
     }
     return store_commit(store, changes, count, err);
 }

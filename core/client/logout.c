@@ -214,34 +214,6 @@ static aq_status logout_note_token(struct logout_op *l, const struct rows *found
     return st == AQ_E_NOMEM ? st : AQ_OK;
 }
 
-/* In a store that is no file another program's login may be beside this one; then the profile is
- * its by now. */
-static enum row logout_end(struct logout_op *l, const struct copies *copies)
-{
-    AUTO(buf) struct buf ignored = BUF(AQ_STORE_VALUE_MAX);
-    struct aq_error err;
-    const struct source *other;
-    for (size_t i = 0; (other = source_at(i)); i++) {
-        struct store *store = NULL;
-        if (!str_eq(other->token_key, l->source->token_key) && !source_is_borrowed(other) &&
-            !copies_have(copies, other) &&
-            source_store(l->op.client, other, true, &store, &err) == AQ_OK && store == l->store &&
-            store_get(store, other->token_key, &ignored, &err) == AQ_OK) {
-            return ROW_PROFILE;
-        }
-    }
-    return ROW_COUNT;
-}
-
-static aq_status logout_commit(struct logout_op *l, const struct rows *found, struct aq_error *err)
-{
-    AUTO(copies) struct copies copies = { 0 };
-    aq_status st = copies_find(l->op.client, l->source, l->store, found, &copies, err);
-    return st == AQ_OK
-               ? copies_remove(&copies, l->store, l->source, found, logout_end(l, &copies), err)
-               : st;
-}
-
 /* AQ_AGAIN: it is not what was read any more. */
 static aq_status logout_round(struct logout_op *l, struct aq_error *err)
 {
@@ -260,7 +232,7 @@ static aq_status logout_round(struct logout_op *l, struct aq_error *err)
     if (st != AQ_OK) {
         return st;
     }
-    st = logout_commit(l, &found, err);
+    st = copies_remove(l->op.client, l->source, l->store, &found, err);
     if (st == AQ_OK || st == AQ_E_CHANGED) {
         return st == AQ_OK ? AQ_OK : AQ_AGAIN;
     }

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "base/str.h"
-#include "client/rows.h"
+#include "client/copies.h"
 
 #include <amazonq/migrate.h>
 
@@ -261,7 +261,7 @@ static aq_status migrate_purge(struct migrate_op *m, struct aq_error *err)
 {
     aq_status st = store_can_save(m->from.store, err);
     if (st == AQ_OK) {
-        st = rows_remove(m->from.store, m->login.source, &m->rows, err);
+        st = copies_remove(m->from.client, m->login.source, m->from.store, &m->rows, err);
     }
     return st == AQ_E_CHANGED ? AQ_AGAIN : st;
 }

@@ -103,10 +103,3 @@ uint32_t rows_removal(const struct source *source, const struct rows *found, enu
     }
     return count;
 }
-
-aq_status rows_remove(struct store *store, const struct source *source, const struct rows *found,
-                      struct aq_error *err)
-{
-    struct aq_change changes[ROW_COUNT];
-    return store_commit(store, changes, rows_removal(source, found, ROW_COUNT, changes), err);
-}

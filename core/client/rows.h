@@ -38,8 +38,4 @@ aq_status rows_replace(struct store *store, const struct source *source, const s
 uint32_t rows_removal(const struct source *source, const struct rows *found, enum row end,
                       struct aq_change ret[ROW_COUNT]);
 
-/* Remove the rows that were found. All of them, or AQ_E_CHANGED. */
-aq_status rows_remove(struct store *store, const struct source *source, const struct rows *found,
-                      struct aq_error *err);
-
 #endif

@@ -138,6 +138,40 @@ static void a_purge_removes_them_and_warns_of_nothing(void **state)
     assert_not_in_database(PROFILE_KEY);
 }
 
+/* The Kiro CLI of old had other names; what is under them would be found, and refreshed, next. */
+static void a_purge_removes_the_copies_under_names_of_old_too(void **state)
+{
+    static const char token[] =
+        "{\"access_token\":\"kiro\",\"expires_at\":\"2099-01-01T00:00:00Z\"}";
+    struct fixture *f = *state;
+    setenv("Q_SOURCE", "kiro-cli", 1);
+    fake_store_reset();
+    fixture_put("kirocli:odic:token", token);
+    fixture_put("kirocli:odic:device-registration", SUPPORT_REGISTRATION);
+    fixture_put("kirocli:oidc:token", token);
+    fixture_put("kirocli:oidc:device-registration", SUPPORT_REGISTRATION);
+    fixture_play(f, "");
+    aq_status first = migrate(f, AQ_MIGRATE_PURGE);
+    aq_status again = migrate(f, AQ_MIGRATE_PURGE);
+    unsetenv("Q_SOURCE");
+    assert_int_equal(first, AQ_END);
+    assert_int_equal(again, AQ_E_NOT_LOGGED_IN);
+    assert_null(in_fake("kirocli:oidc:token"));
+    assert_null(in_fake("kirocli:oidc:device-registration"));
+    assert_not_in_database("kirocli:oidc:token");
+}
+
+static void a_purge_leaves_the_profile_to_the_other_login_beside_it(void **state)
+{
+    struct fixture *f = *state;
+    fixture_put("kirocli:odic:token",
+                "{\"access_token\":\"kiro\",\"expires_at\":\"2001-01-01T00:00:00Z\"}");
+    assert_int_equal(migrate(f, AQ_MIGRATE_PURGE), AQ_END);
+    assert_null(in_fake(TOKEN_KEY));
+    assert_non_null(in_fake("kirocli:odic:token"));
+    assert_non_null(in_fake(PROFILE_KEY));
+}
+
 static void a_database_is_made_where_there_is_none(void **state)
 {
     struct fixture *f = *state;
@@ -532,6 +566,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TO_FAKE(all_rows_are_copied_and_a_warning_says_that_there_are_two_now),
         TO_FAKE(a_purge_removes_them_and_warns_of_nothing),
+        FROM_FAKE(a_purge_removes_the_copies_under_names_of_old_too),
+        FROM_FAKE(a_purge_leaves_the_profile_to_the_other_login_beside_it),
         FROM_FAKE(a_database_is_made_where_there_is_none),
         TO_FAKE(the_event_says_where_it_came_from_and_where_it_is),
         TO_FAKE(what_is_missing_here_is_removed_there),
