@@ -11,7 +11,7 @@ from command import BINARY, OWN_NAME
 
 COMMANDS = ["user export-token", "user migrate", "user sources", "chat", "login", "logout", "whoami"]
 COMMANDS += ["profile", "models", "settings", "version", "help"]
-ELSEWHERE = ["agent", "diagnostic", "issue", "mcp"]
+ELSEWHERE = ["agent", "issue", "mcp"]
 COMMON = ["--store", "--source", "--login", "--db", "--transport", "--plugin", "--endpoint"]
 COMMON += ["--ca-bundle", "--interactive"]
 
@@ -236,6 +236,13 @@ def test_a_command_that_only_the_existing_cli_has_is_pointed_to(q, verb):
             " the Amazon Q command line (another 'q'; 'type -a q' lists them)\n"
         )
         assert len(result.err.splitlines()) == 1
+
+
+def test_who_asks_for_a_diagnostic_is_sent_to_the_doctor(q):
+    for args in (["diagnostic"], ["diagnostic", "--format", "json"], ["help", "diagnostic"]):
+        result = q.run(*args)
+        assert (result.code, result.out) == (2, "")
+        assert result.err == "q: command 'diagnostic': is not the name here, use 'q doctor'\n"
 
 
 def test_without_a_terminal_nothing_ever_waits_for_input(q):
