@@ -124,16 +124,38 @@ static void answer_error(struct broker *b, struct caller *c, const struct aq_err
     send_answer(b, c);
 }
 
+static bool is_of(const struct aq_token *token, const char *source)
+{
+    size_t len = strlen(source);
+    return len == token->source.len && memcmp(source, token->source.ptr, len) == 0;
+}
+
+/* store-broker asks for one of these, and takes the other if there is no such. */
+static bool is_asked_for(const struct aq_token *token)
+{
+    return is_of(token, "q-cli") || is_of(token, "kiro-cli");
+}
+
+static void answer_other(struct broker *b, struct caller *c, const struct aq_token *token)
+{
+    struct aq_error err;
+    if (is_asked_for(token)) {
+        (void)fault_set(&err, AQ_E_NOTFOUND, "login: the broker's is of '%.*s', ask for that one",
+                        AQ_STR_ARG(token->source));
+    } else {
+        (void)fault_set(&err, AQ_E_UNSUPPORTED,
+                        "broker: its login is of '%.*s', which a broker hands to nobody who asks "
+                        "for '%s', start it with --source q-cli or kiro-cli",
+                        AQ_STR_ARG(token->source), c->request.source);
+    }
+    answer_error(b, c, &err);
+}
+
 static void answer_token(struct broker *b, struct caller *c, const struct aq_token *token,
                          const char *warning)
 {
-    const char *wanted = c->request.source;
-    size_t len = strlen(wanted);
-    if (len > 0 && (len != token->source.len || memcmp(wanted, token->source.ptr, len) != 0)) {
-        struct aq_error err;
-        (void)fault_set(&err, AQ_E_NOTFOUND, "login: the broker's is of '%.*s', ask for that one",
-                        AQ_STR_ARG(token->source));
-        answer_error(b, c, &err);
+    if (c->request.source[0] && !is_of(token, c->request.source)) {
+        answer_other(b, c, token);
         return;
     }
     log_grant(b, c, token);

@@ -12,6 +12,7 @@ sys.path[:0] = [str(TESTS / "service"), str(TESTS / "reliability")]
 from broker import Broker  # noqa: E402
 from command import new_command  # noqa: E402
 from fixtures import service, service_process  # noqa: E402, F401
+from sso_cache import SsoCache  # noqa: E402
 
 
 @pytest.fixture
@@ -34,6 +35,12 @@ def online(q, service):  # noqa: F811
 def login(online, service):  # noqa: F811
     """A login of the existing CLI, valid for an hour."""
     return service.seed(online.db)
+
+
+@pytest.fixture
+def cache(online, service):  # noqa: F811
+    """Where other programs keep logins; there are none yet."""
+    return SsoCache(online, service)
 
 
 @pytest.fixture

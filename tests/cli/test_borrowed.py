@@ -1,69 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Logins that other programs keep: used when they are named, never written, never refreshed."""
 
-import hashlib
-import json
-import time
-
 import pytest
-from qservice.seed import timestamp
+from sso_cache import START_URL
 
 EXPORT = ("user", "export-token", "--quiet")
 CHAT = ("chat", "--no-interactive", "hello")
-START_URL = "https://example.awsapps.com/start"
-
-
-class Cache:
-    """~/.aws/sso/cache, as the programs that share it write it."""
-
-    def __init__(self, q, service):
-        self.dir = q.home / ".aws" / "sso" / "cache"
-        self.dir.mkdir(mode=0o700, parents=True)
-        self.q, self.service = q, service
-
-    def _write(self, name, members):
-        path = self.dir / f"{name}.json"
-        path.write_text(json.dumps(members, indent=2))
-        path.chmod(0o600)
-        self.q.asked.append(path)
-        return path
-
-    def ide(self, expires_in=3600, **members):
-        login = self.service.login(expires_in=expires_in, kind="social")
-        end = timestamp(time.time() + expires_in)[:-7]  # three digits, and no zone
-        return login, self._write(
-            "kiro-auth-token",
-            {
-                "accessToken": login["access_token"],
-                "refreshToken": login["refresh_token"][:40] + "...",
-                "expiresAt": end,
-                "region": "us-east-1",
-                "authMethod": "social",
-                "provider": "Google",
-                **members,
-            },
-        )
-
-    def session(self, name, expires_in=3600):
-        login = self.service.login(expires_in=expires_in, start_url=START_URL)
-        hashed = hashlib.sha1(name.encode()).hexdigest()
-        return login, self._write(
-            hashed,
-            {
-                "startUrl": START_URL,
-                "region": "us-east-1",
-                "accessToken": login["access_token"],
-                "expiresAt": timestamp(time.time() + expires_in, nanoseconds=False),
-                "clientId": login["client_id"],
-                "clientSecret": login["client_secret"],
-                "refreshToken": login["refresh_token"],
-            },
-        )
-
-
-@pytest.fixture
-def cache(online, service):
-    return Cache(online, service)
 
 
 def test_nothing_borrowed_is_used_unless_it_is_named(online, cache):

@@ -12,6 +12,7 @@ import threading
 import leaks
 import pytest
 from broker import until
+from qservice.seed import KIRO_KEYS
 
 REFRESH = "CreateToken:refresh_token"
 CALL = "GenerateAssistantResponse"
@@ -66,6 +67,36 @@ def test_the_profile_and_the_other_source_come_through(broker, service):
     assert refused.code == 4
     assert "login: none in store 'broker'" in refused.err
     assert "migrate" not in refused.err  # nothing can be moved into a broker
+
+
+def test_a_login_with_a_name_is_served_without_it(broker, service):
+    command = broker.command
+    login = service.seed(command.data / "amazonq" / "logins" / "work" / "data.sqlite3")
+    broker.start("--login", "work")
+    assert command.run(*EXPORT).json["access_token"] == login["access_token"]
+
+
+@pytest.mark.parametrize("kind", KIRO_KEYS)
+def test_every_kind_of_the_kiro_cli_s_logins_is_served(broker, service, kind):
+    command = broker.command
+    command.env["AWS_CA_BUNDLE"] = service.ca
+    service.seed_kiro(command.data / "kiro-cli" / "data.sqlite3", kind=kind)
+    broker.start()
+    result = command.run(*EXPORT)
+    assert (result.json["source"], result.json["kind"]) == ("kiro-cli", kind)
+
+
+def test_a_login_that_another_program_keeps_is_for_those_who_name_it_or_none(broker, cache):
+    cache.ide()
+    broker.start("--source", "kiro-ide")
+    result = broker.command.run(*EXPORT)
+    assert result.code == 1
+    assert result.err == (
+        "q: broker: its login is of 'kiro-ide', which a broker hands to nobody who asks for 'q-cli', "
+        "start it with --source q-cli or kiro-cli\n")
+    broker.logged("failed pid=.*its login is of 'kiro-ide'")
+    for named in ({}, {"source": "kiro-ide"}):
+        assert broker.ask(v=1, op="login", **named)["source"] == "kiro-ide"
 
 
 def test_a_token_that_was_handed_to_the_broker_is_handed_on(broker, service):
