@@ -66,20 +66,24 @@ static aq_status migrate_check_source(struct migrate_op *m, struct aq_error *err
                : st;
 }
 
-/* What others put there, or hand out, is not a place for a login. */
+/* What others put there, what they hand out, and what ends with this process is no place for a
+ * login. */
 static aq_status migrate_check_target(struct migrate_op *m, struct aq_error *err)
 {
     const struct plugin *plugin;
     aq_status st = client_store_plugin(m->to.client, &plugin, err);
-    if (st != AQ_OK || plugin->store.lock || !(plugin->store.traits & AQ_STORE_SHARED)) {
+    const char *why = NULL;
+    if (st != AQ_OK) {
         return st;
     }
-    return error_set(err, AQ_E_UNSUPPORTED,
-                     plugin->store.grant
-                         ? "store '%s': hands out tokens and takes no login, move it to the store "
-                           "that its server uses"
-                         : "store '%s': takes no login, name another one (--to)",
-                     plugin->info.name);
+    if (plugin->store.grant) {
+        why = "hands out tokens and takes no login, move it to the store that its server uses";
+    } else if ((plugin->store.traits & AQ_STORE_SHARED) && !plugin->store.lock) {
+        why = "takes no login, name another one (--to)";
+    } else if (!(plugin->store.traits & AQ_STORE_PERSISTENT)) {
+        why = "forgets a login when the program ends, name another one (--to)";
+    }
+    return why ? error_set(err, AQ_E_UNSUPPORTED, "store '%s': %s", plugin->info.name, why) : AQ_OK;
 }
 
 static aq_status migrate_load(struct migrate_op *m, struct aq_error *err)

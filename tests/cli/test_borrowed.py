@@ -84,7 +84,7 @@ def test_an_api_key_that_is_rejected_is_not_sent_for_ever(online, service):
 def test_a_borrowed_login_is_neither_removed_nor_moved(online, cache):
     _, path = cache.ide()
     before = path.read_bytes()
-    for command in (("logout",), ("user", "migrate", "--from", "sqlite", "--to", "memory")):
+    for command in (("logout",), ("user", "migrate", "--from", "memory", "--to", "sqlite")):
         result = online.run(*command, "--source", "kiro-ide")
         assert result.code == 1
         assert "another program keeps it" in result.err

@@ -233,8 +233,10 @@ static aq_status fake_can_save(void *self, struct aq_error *err)
 }
 
 static const struct aq_store_ops ops = {
-    AQ_STORE_OPS,          .traits = AQ_STORE_SHARED, .open = fake_open,     .close = fake_close,
-    .get = fake_get,       .list = fake_list,         .commit = fake_commit, .lock = fake_lock,
+    AQ_STORE_OPS,          .traits = AQ_STORE_PERSISTENT | AQ_STORE_SHARED,
+    .open = fake_open,     .close = fake_close,
+    .get = fake_get,       .list = fake_list,
+    .commit = fake_commit, .lock = fake_lock,
     .unlock = fake_unlock, .can_save = fake_can_save,
 };
 

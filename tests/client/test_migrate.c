@@ -384,6 +384,16 @@ static void where_no_login_can_be_it_is_not_moved(void **state)
     assert_kept("access-1");
 }
 
+static void where_it_would_be_forgotten_it_is_not_moved(void **state)
+{
+    struct fixture *f = *state;
+    other->store_plugin.store.traits &= ~AQ_STORE_PERSISTENT;
+    assert_int_equal(migrate(f, AQ_MIGRATE_PURGE), AQ_E_UNSUPPORTED);
+    assert_string_equal(f->err.text, "store 'fake': forgets a login when the program ends, name "
+                                     "another one (--to)");
+    assert_kept("access-1");
+}
+
 /* ---- stores that fail ---- */
 
 static void whatever_call_of_the_target_fails_the_login_is_kept(void **state)
@@ -584,6 +594,7 @@ int main(void)
         FROM_FAKE(what_cannot_be_locked_can_be_copied_but_not_purged),
         TO_FAKE(one_place_under_two_names_is_refused),
         TO_FAKE(where_no_login_can_be_it_is_not_moved),
+        TO_FAKE(where_it_would_be_forgotten_it_is_not_moved),
         TO_FAKE(whatever_call_of_the_target_fails_the_login_is_kept),
         FROM_FAKE(whatever_call_of_the_source_fails_the_login_is_whole_in_one_of_them),
         TO_FAKE(a_commit_that_fails_after_it_was_done_counts_as_done),

@@ -49,7 +49,8 @@ struct aq_migrate_options {
  *
  * The operation fails with AQ_E_NOT_LOGGED_IN, AQ_E_CHANGED (the other store holds another login,
  * or a newer one), AQ_E_BUSY (somebody holds a lock), AQ_E_INVALID (both stores are the same
- * place), or a store's or plugin's own error; in all of these nothing was removed.
+ * place), AQ_E_UNSUPPORTED (the other store takes no login, or forgets it with the process), or a
+ * store's or plugin's own error; in all of these nothing was removed.
  *
  * @param to       another client of the same thread; must live until the operation is freed
  * @param options  NULL means all defaults
