@@ -32,8 +32,9 @@ static aq_status read_file(const struct settings *settings, bool is_config, stru
     return st == AQ_E_NOTFOUND ? AQ_OK : st;
 }
 
-aq_status aws_profile_read(struct aws_profile *p, const struct settings *settings,
-                           struct aq_error *err)
+/* Both files; those that are not there are empty. */
+static aq_status profile_read(struct aws_profile *p, const struct settings *settings,
+                              struct aq_error *err)
 {
     p->name = aws_variable(settings, "AWS_PROFILE");
     p->named = p->name.len > 0;
@@ -52,7 +53,7 @@ aq_status aws_profile_read(struct aws_profile *p, const struct settings *setting
     return st;
 }
 
-void aws_profile_done(struct aws_profile *p)
+static void profile_done(struct aws_profile *p)
 {
     buf_done(&p->credentials_path);
     buf_done(&p->credentials);
@@ -65,6 +66,11 @@ struct aq_str aws_profile_value(const struct aws_profile *p, const char *key)
     const struct aq_str wanted = str_from(key);
     struct aq_str value = aws_config_value(buf_str(&p->credentials), false, p->name, wanted);
     return value.len ? value : aws_config_value(buf_str(&p->config), true, p->name, wanted);
+}
+
+bool aws_profile_has_web_identity(const struct aws_profile *p)
+{
+    return aws_profile_value(p, "web_identity_token_file").len > 0;
 }
 
 /* ---- what needs no network ---- */
@@ -106,40 +112,59 @@ static aq_status key_of_process(struct aq_str command, struct aws_key *ret, stru
 }
 
 /* Roles and sign-ins are left to the tool that has them all. */
-static aq_status check_profile(const struct aws_profile *p, struct aq_error *err)
+static aq_status profile_wants(const struct aws_profile *p, const char *key, struct aq_error *err)
 {
-    static const char *const others[] = { "source_profile", "credential_source", "sso_session",
-                                          "sso_start_url" };
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-        if (aws_profile_value(p, others[i]).len) {
-            return error_set(err, AQ_E_UNSUPPORTED,
-                             "profile '%.*s': has %s, which is not supported here; add to another "
-                             "profile credential_process = aws configure export-credentials "
-                             "--profile %.*s",
-                             AQ_STR_ARG(p->name), others[i], AQ_STR_ARG(p->name));
+    return error_set(err, AQ_E_UNSUPPORTED,
+                     "profile '%.*s': has %s, which is not supported here; add to another profile "
+                     "credential_process = aws configure export-credentials --profile %.*s",
+                     AQ_STR_ARG(p->name), key, AQ_STR_ARG(p->name));
+}
+
+/* A profile that assumes a role with a key may have the key beside it: that is not the one it wants
+ * to be known by. AQ_OK: nothing of that. */
+static aq_status check_role(const struct aws_profile *p, struct aq_error *err)
+{
+    static const char *const keys[] = { "source_profile", "credential_source" };
+    bool has_role = aws_profile_value(p, "role_arn").len && !aws_profile_has_web_identity(p);
+    for (size_t i = 0; has_role && i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (aws_profile_value(p, keys[i]).len) {
+            return profile_wants(p, keys[i], err);
+        }
+    }
+    return AQ_OK;
+}
+
+static aq_status check_sign_in(const struct aws_profile *p, struct aq_error *err)
+{
+    static const char *const keys[] = { "sso_session", "sso_start_url" };
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (aws_profile_value(p, keys[i]).len) {
+            return profile_wants(p, keys[i], err);
         }
     }
     return AQ_E_NOTFOUND;
 }
 
-aq_status access_key_local(const struct settings *settings, const struct aws_profile *profile,
-                           struct aws_key *ret_key, struct aq_str *ret_source, struct aq_error *err)
+static aq_status key_of_profile(const struct aws_profile *p, struct aws_key *ret_key,
+                                struct aq_str *ret_source, struct aq_error *err)
 {
-    *ret_source = AQ_STR("environment");
-    aq_status st = key_of_environment(settings, ret_key, err);
-    if (st != AQ_E_NOTFOUND) {
+    aq_status st = check_role(p, err);
+    if (st != AQ_OK) {
         return st;
     }
+    if (aws_profile_has_web_identity(p)) {
+        return AQ_E_NOTFOUND; /* the network has it */
+    }
     *ret_source = AQ_STR("profile");
-    st = take_key("profile", aws_profile_value(profile, "aws_access_key_id"),
-                  aws_profile_value(profile, "aws_secret_access_key"),
-                  aws_profile_value(profile, "aws_session_token"), ret_key, err);
+    st = take_key("profile", aws_profile_value(p, "aws_access_key_id"),
+                  aws_profile_value(p, "aws_secret_access_key"),
+                  aws_profile_value(p, "aws_session_token"), ret_key, err);
     if (st != AQ_E_NOTFOUND) {
         return st;
     }
     *ret_source = AQ_STR("process");
-    struct aq_str command = aws_profile_value(profile, "credential_process");
-    return command.len ? key_of_process(command, ret_key, err) : check_profile(profile, err);
+    struct aq_str command = aws_profile_value(p, "credential_process");
+    return command.len ? key_of_process(command, ret_key, err) : check_sign_in(p, err);
 }
 
 /* ---- the operation ---- */
@@ -156,9 +181,11 @@ static aq_status access_key_none(const struct access_key_op *a, struct aq_error 
 static aq_status access_key_look(struct access_key_op *a, struct aq_error *err)
 {
     const struct settings *settings = &a->op.client->settings;
-    aq_status st = aws_profile_read(&a->profile, settings, err);
-    if (st == AQ_OK) {
-        st = access_key_local(settings, &a->profile, &a->key, &a->source, err);
+    a->source = AQ_STR("environment");
+    aq_status st = key_of_environment(settings, &a->key, err);
+    if (st == AQ_E_NOTFOUND) {
+        st = profile_read(&a->profile, settings, err);
+        st = st == AQ_OK ? key_of_profile(&a->profile, &a->key, &a->source, err) : st;
     }
     if (st == AQ_OK) {
         a->state = ACCESS_KEY_TELL;
@@ -217,7 +244,7 @@ static aq_status access_key_next(struct aq_op *op, const struct aq_event **ret,
 static void access_key_done(struct aq_op *op, bool forked)
 {
     struct access_key_op *a = (struct access_key_op *)op;
-    aws_profile_done(&a->profile);
+    profile_done(&a->profile);
     access_key_remote_done(&a->remote, forked);
     aws_key_done(&a->key);
 }

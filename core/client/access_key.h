@@ -20,19 +20,11 @@ struct aws_profile {
     struct buf config_path, config;
 };
 
-/* Read both files; those that are not there are empty. Zeroed before; aws_profile_done after. */
-aq_status aws_profile_read(struct aws_profile *p, const struct settings *settings,
-                           struct aq_error *err);
-void aws_profile_done(struct aws_profile *p);
-
 /* A value of the profile, from `credentials`, else from `config`. */
 struct aq_str aws_profile_value(const struct aws_profile *p, const char *key);
 
-/* AQ_OK: *ret_key and *ret_source are the key of the environment or the profile. AQ_E_NOTFOUND: it
- * has none. */
-aq_status access_key_local(const struct settings *settings, const struct aws_profile *profile,
-                           struct aws_key *ret_key, struct aq_str *ret_source,
-                           struct aq_error *err);
+/* It names a token to be exchanged for a key, which counts before a key of its own. */
+bool aws_profile_has_web_identity(const struct aws_profile *p);
 
 /* One request after another to a place that hands out keys. */
 enum access_key_place { PLACE_NONE, PLACE_STS, PLACE_CONTAINER, PLACE_INSTANCE };

@@ -113,6 +113,34 @@ static aq_status sts_url(const struct settings *settings, const struct aws_profi
     return AQ_OK;
 }
 
+/* A token, what it is exchanged for, and what it is called there; all from one place. */
+struct web_identity {
+    struct aq_str file, role, session;
+    const char *file_name, *role_name;
+};
+
+static struct web_identity profile_identity(const struct aws_profile *profile)
+{
+    return (struct web_identity){
+        .file = aws_profile_value(profile, "web_identity_token_file"),
+        .role = aws_profile_value(profile, "role_arn"),
+        .session = aws_profile_value(profile, "role_session_name"),
+        .file_name = "web_identity_token_file",
+        .role_name = "role_arn",
+    };
+}
+
+static struct web_identity environment_identity(const struct settings *settings)
+{
+    return (struct web_identity){
+        .file = aws_variable(settings, "AWS_WEB_IDENTITY_TOKEN_FILE"),
+        .role = aws_variable(settings, "AWS_ROLE_ARN"),
+        .session = aws_variable(settings, "AWS_ROLE_SESSION_NAME"),
+        .file_name = "AWS_WEB_IDENTITY_TOKEN_FILE",
+        .role_name = "AWS_ROLE_ARN",
+    };
+}
+
 static aq_status ask_sts(struct access_key_remote *r, struct aq_op *op,
                          const struct aws_profile *profile, struct aq_error *err)
 {
@@ -120,24 +148,20 @@ static aq_status ask_sts(struct access_key_remote *r, struct aq_op *op,
         { AQ_STR_INIT("content-type"), AQ_STR_INIT("application/x-www-form-urlencoded") },
     };
     const struct settings *settings = &op->client->settings;
-    struct aq_str file = aws_variable(settings, "AWS_WEB_IDENTITY_TOKEN_FILE");
-    struct aq_str role = aws_variable(settings, "AWS_ROLE_ARN");
-    struct aq_str session = aws_variable(settings, "AWS_ROLE_SESSION_NAME");
-    file = file.len ? file : aws_profile_value(profile, "web_identity_token_file");
-    role = role.len ? role : aws_profile_value(profile, "role_arn");
-    session = session.len ? session : aws_profile_value(profile, "role_session_name");
-    if (file.len == 0) {
+    const struct web_identity who = aws_profile_has_web_identity(profile)
+                                        ? profile_identity(profile)
+                                        : environment_identity(settings);
+    if (who.file.len == 0) {
         return AQ_E_NOTFOUND;
     }
-    if (role.len == 0) {
-        return error_set(err, AQ_E_INVALID,
-                         "AWS_ROLE_ARN: not set, which role is the token in %.*s for?",
-                         AQ_STR_ARG(file));
+    if (who.role.len == 0) {
+        return error_set(err, AQ_E_INVALID, "%s: not set, which role is the token in %.*s for?",
+                         who.role_name, AQ_STR_ARG(who.file));
     }
     AUTO(buf) struct buf path = BUF(REPLY_MAX);
     AUTO(buf) struct buf token = BUF(REPLY_MAX);
     r->place = PLACE_STS;
-    aq_status st = paths_expand(AQ_STR("AWS_WEB_IDENTITY_TOKEN_FILE"), file, &path, err);
+    aq_status st = paths_expand(str_from(who.file_name), who.file, &path, err);
     if (st == AQ_OK) {
         st = aws_file_read((const char *)path.ptr, &token, err);
         st = st == AQ_E_NOTFOUND ? AQ_E_UNAVAILABLE : st;
@@ -150,8 +174,9 @@ static aq_status ask_sts(struct access_key_remote *r, struct aq_op *op,
         return st;
     }
     buf_add(&r->body, AQ_STR("Action=AssumeRoleWithWebIdentity&Version=2011-06-15"));
-    add_parameter(&r->body, "&RoleArn=", role);
-    add_parameter(&r->body, "&RoleSessionName=", session.len ? session : AQ_STR("libamazonq"));
+    add_parameter(&r->body, "&RoleArn=", who.role);
+    add_parameter(&r->body,
+                  "&RoleSessionName=", who.session.len ? who.session : AQ_STR("libamazonq"));
     add_parameter(&r->body, "&WebIdentityToken=", without_newline(buf_str(&token)));
     return send(r, op, "POST", headers, 1, err);
 }

@@ -141,6 +141,30 @@ def test_the_environment_is_looked_at_before_the_profile(signed):
     assert_answered(signed.run(*CHAT))
 
 
+def test_a_key_of_the_environment_needs_no_profile(signed):
+    signed.env.update(AWS_PROFILE="nobody", AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET)
+    assert_answered(signed.run(*CHAT))
+
+
+@pytest.mark.parametrize("key", ["source_profile=default", "credential_source=Ec2InstanceMetadata"])
+def test_a_profile_that_assumes_a_role_is_not_taken_for_the_key_beside_it(signed, service, key):
+    aws_file(
+        signed,
+        "config",
+        f"[default]\naws_access_key_id={KEY}\naws_secret_access_key={SECRET}\n"
+        f"role_arn=arn:aws:iam::1:role/r\n{key}\n",
+    )
+    result = signed.run(*CHAT)
+    assert result.code == 1 and "is not supported here" in result.err, result
+    assert service.requests("SendMessage") == []
+
+
+def test_a_key_that_is_written_beside_a_sign_in_is_taken(signed):
+    aws_file(signed, "config", "[default]\nsso_session=work\n")
+    aws_file(signed, "credentials", f"[default]\naws_access_key_id={KEY}\naws_secret_access_key={SECRET}\n")
+    assert_answered(signed.run(*CHAT))
+
+
 def test_a_credential_process_is_run(signed, service):
     with_session(service)
     printed = json.loads(document(Version=1))
@@ -199,6 +223,23 @@ def test_a_web_identity_is_exchanged_for_a_key(signed, service):
     ((_, _, _, body),) = asked
     assert "Action=AssumeRoleWithWebIdentity" in body and "RoleArn=arn%3Aaws%3Aiam" in body
     assert body.endswith("0123456789")
+
+
+def test_a_web_identity_of_the_profile_comes_before_its_key_and_that_of_the_environment(signed, service):
+    with_session(service)
+    token = aws_file(signed, "token", "canary-identity-0123456789")
+    aws_file(
+        signed,
+        "config",
+        "[default]\naws_access_key_id=AKIDOTHER\naws_secret_access_key=canary-other-secret\n"
+        f"role_arn=arn:aws:iam::1:role/mine\nweb_identity_token_file={token}\nrole_session_name=me\n",
+    )
+    with serving({("POST", "/"): (200, STS)}) as (url, asked):
+        signed.env.update(AWS_WEB_IDENTITY_TOKEN_FILE="/nowhere", AWS_ENDPOINT_URL_STS=url)
+        signed.env.update(AWS_ROLE_ARN="arn:aws:iam::1:role/theirs", AWS_ROLE_SESSION_NAME="them")
+        assert_answered(signed.run(*CHAT))
+    ((_, _, _, body),) = asked
+    assert "role%2Fmine&RoleSessionName=me&" in body
 
 
 def test_what_sts_refuses_it_for_is_said(signed):

@@ -33,8 +33,8 @@ struct aq_access_key {
  * 2. profile, process: the profile AWS_PROFILE, else "default", of ~/.aws/credentials and
  *    ~/.aws/config (AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE): a key, or a credential_process,
  *    which is run with /bin/sh for 60 s at most
- * 3. web-identity: AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN (or the profile's
- *    web_identity_token_file and role_arn), exchanged at STS
+ * 3. web-identity: the profile's web_identity_token_file and role_arn, which count before its keys;
+ *    else AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN; exchanged at STS
  * 4. container: AWS_CONTAINER_CREDENTIALS_FULL_URI or _RELATIVE_URI
  * 5. instance: the metadata service of an EC2 instance, version 2 (IMDSv2)
  *
