@@ -172,10 +172,12 @@ static aq_status key_of_profile(const struct aws_profile *p, struct aws_key *ret
 static aq_status access_key_none(const struct access_key_op *a, struct aq_error *err)
 {
     return error_set(err, AQ_E_NOT_LOGGED_IN,
-                     "access key: none in the environment, the profile '%.*s', a container or an "
-                     "instance; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or "
-                     "unset AMAZON_Q_SIGV4 to use a login",
-                     AQ_STR_ARG(a->profile.name));
+                     "access key: none in the environment%s the profile '%.*s'%s; set "
+                     "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or unset "
+                     "AMAZON_Q_SIGV4 to use a login",
+                     a->remote.needs_curl ? " or" : ",", AQ_STR_ARG(a->profile.name),
+                     a->remote.needs_curl ? " (an instance is asked with --transport curl only)"
+                                          : ", a container or an instance");
 }
 
 static aq_status access_key_look(struct access_key_op *a, struct aq_error *err)

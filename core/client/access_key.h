@@ -26,13 +26,27 @@ struct aq_str aws_profile_value(const struct aws_profile *p, const char *key);
 /* It names a token to be exchanged for a key, which counts before a key of its own. */
 bool aws_profile_has_web_identity(const struct aws_profile *p);
 
-/* One request after another to a place that hands out keys. */
+/* Those who hand out keys. */
 enum access_key_place { PLACE_NONE, PLACE_STS, PLACE_CONTAINER, PLACE_INSTANCE };
+
+/* Append the URL to be asked; of an instance without a path. AQ_E_INVALID: a variable or the
+ * profile names one that may not be. AQ_E_NOTFOUND: this is no container. */
+aq_status access_key_sts_url(const struct settings *settings, const struct aws_profile *profile,
+                             struct buf *ret, struct aq_error *err);
+aq_status access_key_container_url(const struct settings *settings, struct buf *ret,
+                                   struct aq_error *err);
+aq_status access_key_instance_origin(const struct settings *settings,
+                                     const struct aws_profile *profile, struct buf *ret,
+                                     struct aq_error *err);
+
+/* One request after another to one of them. */
 
 struct access_key_remote {
     enum access_key_place place;
-    uint32_t step; /* of PLACE_INSTANCE: token, role, key */
+    uint32_t step;   /* of PLACE_INSTANCE: token, role, key */
+    bool needs_curl; /* it was not asked, for want of HTTP/1.1 */
     struct buf url, body, token;
+    size_t origin_len; /* of the url of PLACE_INSTANCE: what is before its path */
     struct transport_call call;
     int32_t http;
     struct buf reply;

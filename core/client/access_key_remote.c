@@ -5,21 +5,24 @@
 #include "client/access_key.h"
 #include "host/aws.h"
 #include "host/paths.h"
-#include "wire/endpoint.h"
 #include "wire/percent.h"
 
 enum {
     REPLY_MAX = 1 << 20,
-    TIMEOUT_MS = 12 * 1000,         /* of a request */
-    PATIENCE_US = 14 * 1000 * 1000, /* the same, if the transport forgets */
-    NEAR_MS = 1000,                 /* for a connection to a metadata service */
+    TIMEOUT_MS = 12 * 1000, /* of a request */
+    FIRST_MS = 3 * 1000,    /* of the first one to an instance: mostly nobody is there */
+    FORGOTTEN_MS = 2000,    /* more, and the transport has forgotten it */
+    NEAR_MS = 1000,         /* for a connection to a metadata service */
 };
 
-#define INSTANCE AQ_STR("http://169.254.169.254")
-#define CONTAINER AQ_STR("http://169.254.170.2")
 #define ROLES "/latest/meta-data/iam/security-credentials/"
 
 enum { INSTANCE_TOKEN, INSTANCE_ROLE, INSTANCE_KEY }; /* steps */
+
+static const char *place_name(const struct access_key_remote *r)
+{
+    return r->place == PLACE_STS ? "STS" : r->place == PLACE_CONTAINER ? "container" : "instance";
+}
 
 /* ---- one request ---- */
 
@@ -27,6 +30,8 @@ static aq_status send(struct access_key_remote *r, struct aq_op *op, const char 
                       const struct aq_header *headers, uint32_t count, struct aq_error *err)
 {
     const bool near = r->place != PLACE_STS;
+    const bool first = r->place == PLACE_INSTANCE && r->step == INSTANCE_TOKEN;
+    const uint32_t total_ms = first ? FIRST_MS : TIMEOUT_MS;
     const struct aq_request request = {
         .method = str_from(method),
         .url = buf_str(&r->url),
@@ -35,12 +40,12 @@ static aq_status send(struct access_key_remote *r, struct aq_op *op, const char 
         .flags = near ? AQ_REQUEST_LINK_LOCAL : 0,
         .body = buf_bytes(&r->body),
         .connect_timeout_ms = near ? NEAR_MS : 0,
-        .total_timeout_ms = TIMEOUT_MS,
+        .total_timeout_ms = total_ms,
     };
     r->http = 0;
     buf_clear(&r->reply);
     r->reply.max = REPLY_MAX;
-    r->until_us = clock_now_us() + PATIENCE_US;
+    r->until_us = clock_now_us() + (uint64_t)(total_ms + FORGOTTEN_MS) * 1000;
     op_wake_at(op, r->until_us);
     if (buf_status(&r->url) != AQ_OK || buf_status(&r->body) != AQ_OK ||
         buf_status(&r->token) != AQ_OK || !buf_reserve(&r->reply, REPLY_MAX)) {
@@ -91,26 +96,6 @@ static void add_parameter(struct buf *body, const char *name, struct aq_str valu
 {
     buf_add(body, str_from(name));
     percent_encode(value, body);
-}
-
-static aq_status sts_url(const struct settings *settings, const struct aws_profile *profile,
-                         struct buf *ret, struct aq_error *err)
-{
-    struct aq_str named = aws_variable(settings, "AWS_ENDPOINT_URL_STS");
-    if (named.len) {
-        aq_status st = endpoint_check(AQ_STR("AWS_ENDPOINT_URL_STS"), named, true, ret, err);
-        buf_add_char(ret, '/');
-        return st;
-    }
-    struct aq_str region = aws_variable(settings, "AWS_REGION");
-    region = region.len ? region : aws_variable(settings, "AWS_DEFAULT_REGION");
-    region = region.len ? region : aws_profile_value(profile, "region");
-    region = region.len ? region : AQ_STR("us-east-1");
-    if (!endpoint_region_valid(region)) {
-        return error_set(err, AQ_E_INVALID, "AWS_REGION: '%.*s' is no region", AQ_STR_ARG(region));
-    }
-    buf_printf(ret, "https://sts.%.*s.amazonaws.com/", AQ_STR_ARG(region));
-    return AQ_OK;
 }
 
 /* A token, what it is exchanged for, and what it is called there; all from one place. */
@@ -168,7 +153,7 @@ static aq_status ask_sts(struct access_key_remote *r, struct aq_op *op,
         err->status = st;
     }
     if (st == AQ_OK) {
-        st = sts_url(settings, profile, &r->url, err);
+        st = access_key_sts_url(settings, profile, &r->url, err);
     }
     if (st != AQ_OK) {
         return st;
@@ -181,53 +166,31 @@ static aq_status ask_sts(struct access_key_remote *r, struct aq_op *op,
     return send(r, op, "POST", headers, 1, err);
 }
 
+/* ---- what hands out keys in plain http ---- */
+
+/* What hands out keys there speaks HTTP/1.1, which not every transport does. */
+static aq_status explain(struct access_key_remote *r, const struct aq_op *op, aq_status st,
+                         struct aq_error *err)
+{
+    const char *transport = op->client->transport_plugin.info.name;
+    bool mute = st == AQ_E_INVALID || st == AQ_E_PROTOCOL || st == AQ_E_UNSUPPORTED;
+    if (!mute || r->place == PLACE_STS || str_eq(str_from(transport), AQ_STR("curl"))) {
+        return st;
+    }
+    r->needs_curl = true;
+    return error_set(err, AQ_E_UNSUPPORTED,
+                     "%s: speaks HTTP/1.1 in plain, which the transport '%s' does not, use "
+                     "--transport curl",
+                     place_name(r), transport);
+}
+
+static aq_status send_near(struct access_key_remote *r, struct aq_op *op, const char *method,
+                           const struct aq_header *headers, uint32_t count, struct aq_error *err)
+{
+    return explain(r, op, send(r, op, method, headers, count, err), err);
+}
+
 /* ---- containers ---- */
-
-/* Where an authorization may go over plain http. */
-static bool is_near(struct aq_str origin)
-{
-    static const struct aq_str hosts[] = { AQ_STR_INIT("http://169.254.170.2"),
-                                           AQ_STR_INIT("http://169.254.170.23"),
-                                           AQ_STR_INIT("http://[fd00:ec2::23]") };
-    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
-        struct aq_str rest = str_from_offset(origin, hosts[i].len);
-        if (str_starts(origin, hosts[i]) && (rest.len == 0 || str_starts(rest, AQ_STR(":")))) {
-            return !str_contains(rest, AQ_STR("@"));
-        }
-    }
-    return false;
-}
-
-static aq_status container_url(const struct settings *settings, struct buf *ret,
-                               struct aq_error *err)
-{
-    struct aq_str relative = aws_variable(settings, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
-    struct aq_str full = aws_variable(settings, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
-    if (relative.len) {
-        buf_add(ret, CONTAINER);
-        buf_add(ret, str_starts(relative, AQ_STR("/")) ? AQ_STR("") : AQ_STR("/"));
-        buf_add(ret, relative);
-        return AQ_OK;
-    }
-    if (full.len == 0) {
-        return AQ_E_NOTFOUND;
-    }
-    struct aq_str rest = full;
-    for (int slashes = 0; slashes < 3 && rest.ptr; slashes++) {
-        str_cut(&rest, '/');
-    }
-    struct aq_str origin = { full.ptr, rest.ptr ? (size_t)(rest.ptr - full.ptr) - 1 : full.len };
-    if (!is_near(origin)) {
-        AUTO(buf) struct buf checked = BUF(REPLY_MAX);
-        aq_status st = endpoint_check(AQ_STR("AWS_CONTAINER_CREDENTIALS_FULL_URI"), origin, true,
-                                      &checked, err);
-        if (st != AQ_OK) {
-            return st;
-        }
-    }
-    buf_add(ret, full);
-    return AQ_OK;
-}
 
 static aq_status container_token(const struct settings *settings, struct buf *ret,
                                  struct aq_error *err)
@@ -243,9 +206,20 @@ static aq_status container_token(const struct settings *settings, struct buf *re
     return st;
 }
 
+/* It is sent as it is: mostly two words, as in "Basic ...". */
+static bool is_header_value(struct aq_str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] < ' ' || s.ptr[i] > '~') {
+            return false;
+        }
+    }
+    return true;
+}
+
 static aq_status ask_container(struct access_key_remote *r, struct aq_op *op, struct aq_error *err)
 {
-    aq_status st = container_url(&op->client->settings, &r->url, err);
+    aq_status st = access_key_container_url(&op->client->settings, &r->url, err);
     if (st == AQ_OK) {
         r->place = PLACE_CONTAINER;
         st = container_token(&op->client->settings, &r->token, err);
@@ -254,31 +228,25 @@ static aq_status ask_container(struct access_key_remote *r, struct aq_op *op, st
         return st;
     }
     const struct aq_header headers[] = { { AQ_STR_INIT("authorization"), buf_str(&r->token) } };
-    if (r->token.len && !str_is_token(buf_str(&r->token))) {
+    if (!is_header_value(buf_str(&r->token))) {
         return error_set(err, AQ_E_INVALID,
-                         "AWS_CONTAINER_AUTHORIZATION_TOKEN: no header can carry it");
+                         "AWS_CONTAINER_AUTHORIZATION_TOKEN: has characters that no header can "
+                         "carry, set it again");
     }
-    return send(r, op, "GET", headers, r->token.len ? 1 : 0, err);
+    return send_near(r, op, "GET", headers, r->token.len ? 1 : 0, err);
 }
 
 /* ---- an instance ---- */
 
-static aq_status instance_url(const struct settings *settings, const char *path, struct buf *ret,
-                              struct aq_error *err)
+/* Its URL with this path in place of another. */
+static void instance_path(struct access_key_remote *r, const char *path)
 {
-    struct aq_str named = aws_variable(settings, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
-    aq_status st = AQ_OK;
-    buf_clear(ret);
-    if (named.len) {
-        st = endpoint_check(AQ_STR("AWS_EC2_METADATA_SERVICE_ENDPOINT"), named, true, ret, err);
-    } else {
-        buf_add(ret, INSTANCE);
-    }
-    buf_add(ret, str_from(path));
-    return st;
+    r->url.len = r->origin_len;
+    buf_add(&r->url, str_from(path));
 }
 
-static aq_status ask_instance(struct access_key_remote *r, struct aq_op *op, struct aq_error *err)
+static aq_status ask_instance(struct access_key_remote *r, struct aq_op *op,
+                              const struct aws_profile *profile, struct aq_error *err)
 {
     static const struct aq_header headers[] = {
         { AQ_STR_INIT("x-aws-ec2-metadata-token-ttl-seconds"), AQ_STR_INIT("60") },
@@ -289,8 +257,10 @@ static aq_status ask_instance(struct access_key_remote *r, struct aq_op *op, str
     }
     r->place = PLACE_INSTANCE;
     r->step = INSTANCE_TOKEN;
-    aq_status st = instance_url(settings, "/latest/api/token", &r->url, err);
-    return st == AQ_OK ? send(r, op, "PUT", headers, 1, err) : st;
+    aq_status st = access_key_instance_origin(settings, profile, &r->url, err);
+    r->origin_len = r->url.len;
+    instance_path(r, "/latest/api/token");
+    return st == AQ_OK ? send_near(r, op, "PUT", headers, 1, err) : st;
 }
 
 /* The next request, for the name of the role or its key. */
@@ -302,8 +272,8 @@ static aq_status instance_next(struct access_key_remote *r, struct aq_op *op, st
     if (!str_is_token(buf_str(&r->token))) {
         return error_set(err, AQ_E_CORRUPT, "instance: its metadata service gave no token");
     }
-    aq_status st = instance_url(&op->client->settings, ROLES, &r->url, err);
-    if (st == AQ_OK && r->step == INSTANCE_ROLE) {
+    instance_path(r, ROLES);
+    if (r->step == INSTANCE_ROLE) {
         struct aq_str role = buf_str(&r->reply);
         role = str_cut(&role, '\n');
         if (role.len == 0) {
@@ -314,10 +284,17 @@ static aq_status instance_next(struct access_key_remote *r, struct aq_op *op, st
     r->step++;
     const struct aq_header headers[] = { { AQ_STR_INIT("x-aws-ec2-metadata-token"),
                                            buf_str(&r->token) } };
-    return st == AQ_OK ? send(r, op, "GET", headers, 1, err) : st;
+    return send_near(r, op, "GET", headers, 1, err);
 }
 
 /* ---- the places ---- */
+
+/* Most machines are no instance: nobody answers at its address, or not as an instance would. */
+static bool is_nowhere(const struct access_key_remote *r, aq_status st)
+{
+    return r->place == PLACE_INSTANCE && r->step == INSTANCE_TOKEN && st != AQ_OK &&
+           st != AQ_AGAIN && st != AQ_E_NOMEM && st != AQ_E_INVALID;
+}
 
 aq_status access_key_ask(struct access_key_remote *r, struct aq_op *op,
                          const struct aws_profile *profile, struct aq_error *err)
@@ -326,54 +303,60 @@ aq_status access_key_ask(struct access_key_remote *r, struct aq_op *op,
     if (st == AQ_E_NOTFOUND) {
         st = ask_container(r, op, err);
     }
-    return st == AQ_E_NOTFOUND ? ask_instance(r, op, err) : st;
+    st = st == AQ_E_NOTFOUND ? ask_instance(r, op, profile, err) : st;
+    return is_nowhere(r, st) ? AQ_E_NOTFOUND : st;
 }
 
-static const char *place_name(const struct access_key_remote *r)
-{
-    return r->place == PLACE_STS ? "STS" : r->place == PLACE_CONTAINER ? "container" : "instance";
-}
-
+/* What an answer without a key means. */
 static aq_status refused(const struct access_key_remote *r, struct aq_error *err)
 {
     AUTO(buf) struct buf problem = BUF(REPLY_MAX);
+    const bool busy = r->http == 429, failed = r->http >= 500;
     aws_reply_problem(buf_str(&r->reply), &problem);
-    if (r->place == PLACE_INSTANCE && r->http == 404) {
-        return AQ_E_NOTFOUND; /* no role, or none of this service */
+    if (r->place == PLACE_INSTANCE && !busy && !failed &&
+        (r->step == INSTANCE_TOKEN || r->http == 404)) {
+        return AQ_E_NOTFOUND; /* other clouds have something at this address, too; or no role */
     }
     err->http = r->http;
-    return error_set(err, AQ_E_ACCESS, "%s: gave no access key (HTTP %d%s%.*s), %s", place_name(r),
-                     (int)r->http, problem.len ? " " : "", AQ_STR_ARG(buf_str(&problem)),
-                     r->place == PLACE_STS ? "check the role, who it trusts, and the token"
-                                           : "check the role");
+    return error_set(err,
+                     busy     ? AQ_E_THROTTLED
+                     : failed ? AQ_E_SERVICE
+                              : AQ_E_ACCESS,
+                     "%s: gave no access key (HTTP %d%s%.*s), %s", place_name(r), (int)r->http,
+                     problem.len ? " " : "", AQ_STR_ARG(buf_str(&problem)),
+                     busy || failed          ? "try again later"
+                     : r->place == PLACE_STS ? "check the role, who it trusts, and the token"
+                                             : "check the role");
 }
 
 static aq_status read_key(const struct access_key_remote *r, struct aws_key *ret_key,
                           struct aq_str *ret_source, struct aq_error *err)
 {
+    AUTO(buf) struct buf problem = BUF(REPLY_MAX);
     struct aq_str text = buf_str(&r->reply);
     *ret_source = r->place == PLACE_STS         ? AQ_STR("web-identity")
                   : r->place == PLACE_CONTAINER ? AQ_STR("container")
                                                 : AQ_STR("instance");
-    return r->place == PLACE_STS ? aws_reply_sts(text, ret_key, err)
-                                 : aws_reply_json(place_name(r), text, false, ret_key, err);
+    aq_status st = r->place == PLACE_STS ? aws_reply_sts(text, ret_key, err)
+                                         : aws_reply_json(place_name(r), text, false, ret_key, err);
+    aws_reply_problem(text, &problem);
+    return st == AQ_E_CORRUPT && problem.len ? refused(r, err) : st; /* it may say so with a 200 */
 }
 
 aq_status access_key_answer(struct access_key_remote *r, struct aq_op *op, struct aws_key *ret_key,
                             struct aq_str *ret_source, struct aq_error *err)
 {
     for (;;) {
-        aq_status st = receive(r, err);
+        aq_status st = explain(r, op, receive(r, err), err);
         if (st == AQ_AGAIN && clock_now_us() >= r->until_us) {
-            return error_set(err, AQ_E_TIMEOUT, "%s: did not answer in time, try again",
-                             place_name(r));
-        }
-        if (st == AQ_AGAIN) {
+            st = error_set(err, AQ_E_TIMEOUT, "%s: did not answer in time, try again",
+                           place_name(r));
+        } else if (st == AQ_AGAIN) {
             op_wake_at(op, r->until_us);
             return st;
         }
-        if (st != AQ_OK && r->place == PLACE_INSTANCE && r->step == INSTANCE_TOKEN) {
-            return AQ_E_NOTFOUND; /* mostly: this is no instance */
+        if (is_nowhere(r, st)) {
+            return AQ_E_NOTFOUND;
         }
         if (st != AQ_OK) {
             return st;

@@ -12,6 +12,7 @@ sys.path[:0] = [str(TESTS / "service"), str(TESTS / "reliability")]
 from broker import Broker  # noqa: E402
 from command import new_command  # noqa: E402
 from fixtures import service, service_process  # noqa: E402, F401
+from key_givers import signed  # noqa: E402, F401
 from sso_cache import SsoCache  # noqa: E402
 
 

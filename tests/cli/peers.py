@@ -19,9 +19,9 @@ HOST = "127.0.0.1"
 
 
 @contextlib.contextmanager
-def _listening(handle):
+def _listening(handle, listener=None):
     """Call handle(connection) for each connection, in a thread of its own; yields the port."""
-    listener = socket.create_server((HOST, 0))
+    listener = listener or socket.create_server((HOST, 0))
 
     def accept():
         while True:
@@ -46,6 +46,25 @@ def _pipe(source, sink):
         while data := source.recv(65536):
             sink.sendall(data)
         sink.shutdown(socket.SHUT_WR)
+
+
+def _join(client, target, greeting=b""):
+    with socket.create_connection(target) as server:
+        client.sendall(greeting)
+        back = threading.Thread(target=_pipe, args=(server, client), daemon=True)
+        back.start()
+        _pipe(client, server)
+        back.join()
+
+
+def relay(listener, target):
+    """Lead every connection to (host, port)."""
+
+    def handle(client):
+        with client:
+            _join(client, target)
+
+    return _listening(handle, listener)
 
 
 class Proxy:
@@ -76,12 +95,7 @@ class Proxy:
             if self._refuse:
                 client.sendall(b"HTTP/1.1 %d No\r\ncontent-length: 0\r\n\r\n" % self._refuse)
                 return
-            with socket.create_connection(self._target) as server:
-                client.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
-                back = threading.Thread(target=_pipe, args=(server, client), daemon=True)
-                back.start()
-                _pipe(client, server)
-                back.join()
+            _join(client, self._target, greeting=b"HTTP/1.1 200 Connected\r\n\r\n")
 
 
 class Authority:

@@ -1,31 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AMAZON_Q_SIGV4: chat without a login, signed with an AWS access key from wherever there is one."""
+"""AMAZON_Q_SIGV4: chat without a login, signed with an AWS access key from where there is one."""
 
-import http.server
 import json
 import os
-import threading
-from contextlib import contextmanager
 
 import pytest
-
-CHAT = ("chat", "--no-interactive", "hello")
-KEY, SECRET = "AKIDSTANDIN", "canary/secret+0123456789abcdefghijklmn"
-SESSION = "canary//session==0123456789"
-EXPIRES = "2099-01-01T00:00:00Z"
-
-
-@pytest.fixture
-def signed(online, service):
-    """The command where AMAZON_Q_SIGV4 is set and no key is; the service takes the key above."""
-    service.settings(access_keys={KEY: {"secret": SECRET}})
-    online.env["AMAZON_Q_SIGV4"] = "1"
-    online.env["AWS_EC2_METADATA_DISABLED"] = "true"
-    return online
-
-
-def with_session(service):
-    service.settings(access_keys={KEY: {"secret": SECRET, "session_token": SESSION}})
+from key_givers import (
+    CHAT,
+    ENVIRONMENT,
+    KEY,
+    LINES,
+    SECRET,
+    SESSION,
+    STS,
+    assert_answered,
+    document,
+    serving,
+    with_session,
+)
 
 
 def aws_file(command, name, text):
@@ -36,59 +28,11 @@ def aws_file(command, name, text):
     return path
 
 
-def assert_answered(result):
-    assert result.code == 0, result
-    assert result.out.startswith("You asked: hello\n")
-
-
-@contextmanager
-def serving(answers):
-    """An HTTP server on this machine: answers by (method, path); what it was asked."""
-    asked = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def answer(self):
-            body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
-            asked.append((self.command, self.path, dict(self.headers.items()), body))
-            status, text = answers.get((self.command, self.path), (404, ""))
-            self.send_response(status)
-            self.send_header("content-length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        do_GET = do_POST = do_PUT = answer
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def document(**more):
-    return json.dumps({"AccessKeyId": KEY, "SecretAccessKey": SECRET, "Token": SESSION, "Expiration": EXPIRES, **more})
-
-
-STS = f"""<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>
-<AccessKeyId>{KEY}</AccessKeyId><SecretAccessKey>{SECRET}</SecretAccessKey>
-<SessionToken>{SESSION}</SessionToken><Expiration>{EXPIRES}</Expiration>
-</Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"""
-
-
 # ---- the request ----
 
 
 def test_a_key_of_the_environment_signs_send_message_and_no_login_is_needed(signed, service):
-    signed.env.update(AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET)
+    signed.env.update(ENVIRONMENT)
     assert_answered(signed.run(*CHAT))
     (request,) = service.requests("SendMessage")
     assert request["body"]["source"] == "CLI" and "profileArn" not in request["body"]
@@ -98,18 +42,18 @@ def test_a_key_of_the_environment_signs_send_message_and_no_login_is_needed(sign
 
 def test_a_session_token_is_sent_and_signed(signed, service):
     with_session(service)
-    signed.env.update(AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET, AWS_SESSION_TOKEN=SESSION)
+    signed.env.update(ENVIRONMENT, AWS_SESSION_TOKEN=SESSION)
     assert_answered(signed.run(*CHAT))
 
 
 def test_a_login_is_left_alone(signed, service, login):
-    signed.env.update(AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET)
+    signed.env.update(ENVIRONMENT)
     assert_answered(signed.run(*CHAT))
     assert service.requests("GenerateAssistantResponse") == []
 
 
 def test_without_the_variable_the_login_is_used(signed, service, login):
-    signed.env.update(AMAZON_Q_SIGV4="", AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET)
+    signed.env.update(ENVIRONMENT, AMAZON_Q_SIGV4="")
     assert_answered(signed.run(*CHAT))
     assert len(service.requests("GenerateAssistantResponse")) == 1
 
@@ -125,35 +69,30 @@ def test_a_key_that_the_service_refuses_is_said_to_be_that(signed):
 
 
 def test_the_default_profile_of_the_credentials_file_is_read(signed):
-    aws_file(signed, "credentials", f"[default]\naws_access_key_id={KEY}\naws_secret_access_key = {SECRET}\n")
+    aws_file(signed, "credentials", "[default]\n" + LINES.replace("=", " = ", 2))
     assert_answered(signed.run(*CHAT))
 
 
 def test_a_named_profile_may_be_in_the_config_file(signed):
-    aws_file(signed, "config", f"[profile work]\naws_access_key_id={KEY}\naws_secret_access_key={SECRET}\n")
+    aws_file(signed, "config", "[profile work]\n" + LINES)
     signed.env["AWS_PROFILE"] = "work"
     assert_answered(signed.run(*CHAT))
 
 
 def test_the_environment_is_looked_at_before_the_profile(signed):
-    aws_file(signed, "credentials", "[default]\naws_access_key_id=AKIDOTHER\naws_secret_access_key=canary-o\n")
-    signed.env.update(AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET)
+    aws_file(signed, "credentials", "[default]\n" + LINES.replace(KEY, "AKIDOTHER"))
+    signed.env.update(ENVIRONMENT)
     assert_answered(signed.run(*CHAT))
 
 
 def test_a_key_of_the_environment_needs_no_profile(signed):
-    signed.env.update(AWS_PROFILE="nobody", AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET)
+    signed.env.update(ENVIRONMENT, AWS_PROFILE="nobody")
     assert_answered(signed.run(*CHAT))
 
 
 @pytest.mark.parametrize("key", ["source_profile=default", "credential_source=Ec2InstanceMetadata"])
 def test_a_profile_that_assumes_a_role_is_not_taken_for_the_key_beside_it(signed, service, key):
-    aws_file(
-        signed,
-        "config",
-        f"[default]\naws_access_key_id={KEY}\naws_secret_access_key={SECRET}\n"
-        f"role_arn=arn:aws:iam::1:role/r\n{key}\n",
-    )
+    aws_file(signed, "config", f"[default]\n{LINES}role_arn=arn:aws:iam::1:role/r\n{key}\n")
     result = signed.run(*CHAT)
     assert result.code == 1 and "is not supported here" in result.err, result
     assert service.requests("SendMessage") == []
@@ -161,7 +100,7 @@ def test_a_profile_that_assumes_a_role_is_not_taken_for_the_key_beside_it(signed
 
 def test_a_key_that_is_written_beside_a_sign_in_is_taken(signed):
     aws_file(signed, "config", "[default]\nsso_session=work\n")
-    aws_file(signed, "credentials", f"[default]\naws_access_key_id={KEY}\naws_secret_access_key={SECRET}\n")
+    aws_file(signed, "credentials", "[default]\n" + LINES)
     assert_answered(signed.run(*CHAT))
 
 
@@ -193,10 +132,13 @@ def test_a_profile_that_is_not_there_is_named_with_the_files(signed):
     signed.env["AWS_PROFILE"] = "nobody"
     result = signed.run(*CHAT)
     assert result.code == 2 or result.code == 1, result
-    assert "'nobody'" in result.err and ".aws/credentials" in result.err and ".aws/config" in result.err
+    for word in ("'nobody'", ".aws/credentials", ".aws/config"):
+        assert word in result.err
 
 
-@pytest.mark.parametrize("key", ["source_profile", "credential_source", "sso_session", "sso_start_url"])
+@pytest.mark.parametrize(
+    "key", ["source_profile", "credential_source", "sso_session", "sso_start_url"]
+)
 def test_what_is_not_supported_is_said_with_the_way_out(signed, key):
     aws_file(signed, "config", f"[default]\nrole_arn=arn:aws:iam::1:role/r\n{key}=x\n")
     result = signed.run(*CHAT)
@@ -225,14 +167,14 @@ def test_a_web_identity_is_exchanged_for_a_key(signed, service):
     assert body.endswith("0123456789")
 
 
-def test_a_web_identity_of_the_profile_comes_before_its_key_and_that_of_the_environment(signed, service):
+def test_a_web_identity_of_the_profile_comes_before_its_key_and_another_one(signed, service):
     with_session(service)
     token = aws_file(signed, "token", "canary-identity-0123456789")
     aws_file(
         signed,
         "config",
-        "[default]\naws_access_key_id=AKIDOTHER\naws_secret_access_key=canary-other-secret\n"
-        f"role_arn=arn:aws:iam::1:role/mine\nweb_identity_token_file={token}\nrole_session_name=me\n",
+        f"[default]\n{LINES.replace(KEY, 'AKIDOTHER')}web_identity_token_file={token}\n"
+        "role_arn=arn:aws:iam::1:role/mine\nrole_session_name=me\n",
     )
     with serving({("POST", "/"): (200, STS)}) as (url, asked):
         signed.env.update(AWS_WEB_IDENTITY_TOKEN_FILE="/nowhere", AWS_ENDPOINT_URL_STS=url)
@@ -244,8 +186,8 @@ def test_a_web_identity_of_the_profile_comes_before_its_key_and_that_of_the_envi
 
 def test_what_sts_refuses_it_for_is_said(signed):
     token = aws_file(signed, "token", "canary-identity-0123456789")
-    refusal = "<Error><Code>InvalidIdentityToken</Code><Message>canary-identity-0123456789</Message></Error>"
-    with serving({("POST", "/"): (400, refusal)}) as (url, _):
+    refusal = "<Code>InvalidIdentityToken</Code><Message>canary-identity-0123456789</Message>"
+    with serving({("POST", "/"): (400, f"<Error>{refusal}</Error>")}) as (url, _):
         signed.env.update(AWS_WEB_IDENTITY_TOKEN_FILE=str(token), AWS_ENDPOINT_URL_STS=url)
         signed.env.update(AWS_ROLE_ARN="arn:aws:iam::1:role/q")
         result = signed.run(*CHAT)
@@ -256,17 +198,26 @@ def test_a_container_hands_out_a_key(signed, service):
     with_session(service)
     with serving({("GET", "/v1/key"): (200, document())}) as (url, asked):
         signed.env.update(AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{url}/v1/key")
-        signed.env.update(AWS_CONTAINER_AUTHORIZATION_TOKEN="Basic-canary-0123456789")
+        signed.env.update(AWS_CONTAINER_AUTHORIZATION_TOKEN="Basic canary-0123456789")
         assert_answered(signed.run(*CHAT))
     ((_, _, headers, _),) = asked
-    assert {k.lower(): v for k, v in headers.items()}["authorization"] == "Basic-canary-0123456789"
+    assert {k.lower(): v for k, v in headers.items()}["authorization"] == "Basic canary-0123456789"
 
 
-@pytest.mark.parametrize("uri", ["http://example.com/key", "ftp://127.0.0.1/key", "http://169.254.170.2.example.com/",
-                                 "http://169.254.170.2:80@127.0.0.1/"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://example.com/key",
+        "ftp://127.0.0.1/key",
+        "http://169.254.170.2.example.com/",
+        "http://169.254.170.2:80@127.0.0.1/",
+        "http://169.254.170.2:80#.example.com/",
+        "http://169.254.169.254/",
+    ],
+)
 def test_a_container_elsewhere_over_plain_http_is_refused(signed, uri):
     signed.env.update(AWS_CONTAINER_CREDENTIALS_FULL_URI=uri)
-    signed.env.update(AWS_CONTAINER_AUTHORIZATION_TOKEN="Basic-canary-0123456789")
+    signed.env.update(AWS_CONTAINER_AUTHORIZATION_TOKEN="Basic canary-0123456789")
     result = signed.run(*CHAT)
     assert result.code in (1, 2) and "AWS_CONTAINER_CREDENTIALS_FULL_URI" in result.err, result
 
@@ -289,6 +240,60 @@ def test_an_instance_is_asked_with_a_token(signed, service):
     assert [one["x-aws-ec2-metadata-token"] for one in tokens] == ["canary-imds-0123456789"] * 2
 
 
+def test_what_an_instance_says_instead_of_a_key_is_said(signed):
+    roles = "/latest/meta-data/iam/security-credentials/"
+    answers = {
+        ("PUT", "/latest/api/token"): (200, "canary-imds-0123456789"),
+        ("GET", roles): (200, "worker"),
+        ("GET", roles + "worker"): (200, '{"Code": "AssumeRoleUnauthorizedAccess"}'),
+    }
+    del signed.env["AWS_EC2_METADATA_DISABLED"]
+    with serving(answers) as (url, _):
+        aws_file(signed, "config", f"[default]\nec2_metadata_service_endpoint={url}/\n")
+        result = signed.run(*CHAT)
+    assert result.code == 7, result
+    assert "instance" in result.err and "AssumeRoleUnauthorizedAccess" in result.err
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405])
+def test_another_cloud_at_the_address_of_an_instance_has_no_key(signed, status):
+    del signed.env["AWS_EC2_METADATA_DISABLED"]
+    with serving({("PUT", "/latest/api/token"): (status, "canary")}) as (url, _):
+        signed.env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = url
+        result = signed.run(*CHAT)
+    assert result.code == 4 and "container or an instance" in result.err, result
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_who_has_no_time_now_is_to_be_asked_again_later(signed, status):
+    with serving({("GET", "/key"): (status, "canary")}) as (url, _):
+        signed.env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"{url}/key"
+        result = signed.run(*CHAT)
+    assert f"HTTP {status}" in result.err and "try again later" in result.err, result
+
+
+def test_an_instance_is_reached_by_ipv4_or_ipv6_and_by_nothing_else(signed):
+    del signed.env["AWS_EC2_METADATA_DISABLED"]
+    signed.env["AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"] = "IPv5"
+    result = signed.run(*CHAT)
+    assert result.code == 2 and "'IPv5' is neither IPv4 nor IPv6" in result.err, result
+
+
+def test_a_transport_without_http_1_names_the_one_that_has_it(signed):
+    with serving({}) as (url, _):
+        signed.env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"{url}/key"
+        near = signed.run("--transport", "h2", *CHAT)
+        signed.env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = "http://169.254.170.23/key"
+        away = signed.run("--transport", "h2", *CHAT)
+    for result in (near, away):
+        assert result.code == 1, result
+        assert "container: " in result.err and "use --transport curl" in result.err
+    del signed.env["AWS_CONTAINER_CREDENTIALS_FULL_URI"], signed.env["AWS_EC2_METADATA_DISABLED"]
+    result = signed.run("--transport", "h2", *CHAT)
+    assert result.code == 4, result
+    assert "--transport curl" in result.err and "AWS_ACCESS_KEY_ID" in result.err
+
+
 def test_an_instance_without_a_role_has_no_key(signed):
     del signed.env["AWS_EC2_METADATA_DISABLED"]
     with serving({("PUT", "/latest/api/token"): (200, "canary-imds-0123456789")}) as (url, _):
@@ -300,7 +305,8 @@ def test_an_instance_without_a_role_has_no_key(signed):
 def test_with_no_key_anywhere_all_places_are_named_and_nothing_waits(signed, service):
     result = signed.run(*CHAT)
     assert result.code == 4, result
-    for word in ("environment", "profile 'default'", "container", "instance", "unset AMAZON_Q_SIGV4"):
+    places = ("environment", "profile 'default'", "container", "instance")
+    for word in (*places, "unset AMAZON_Q_SIGV4"):
         assert word in result.err
     assert service.requests("SendMessage") == []
 
@@ -308,7 +314,7 @@ def test_with_no_key_anywhere_all_places_are_named_and_nothing_waits(signed, ser
 def test_nothing_of_a_key_is_shown(signed, service):
     """Beyond what every test of the command looks for: with all there is to log."""
     with_session(service)
-    signed.env.update(AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET, AWS_SESSION_TOKEN=SESSION)
+    signed.env.update(ENVIRONMENT, AWS_SESSION_TOKEN=SESSION)
     result = signed.run("-vv", *CHAT)
     assert_answered(result)
     assert SECRET not in result.err and SESSION not in result.err
