@@ -33,14 +33,14 @@ static struct aq_str without_comment(struct aq_str s)
 /* The name of the profile whose section begins here; the empty view for other sections. */
 static struct aq_str section_profile(struct aq_str line, bool is_config)
 {
+    static const struct aq_str word = AQ_STR_INIT("profile");
     struct aq_str name = str_from_offset(line, 1);
     name = trim(str_cut(&name, ']'));
+    struct aq_str rest = str_from_offset(name, word.len);
     if (!is_config || str_eq(name, AQ_STR("default"))) {
         return name;
     }
-    struct aq_str rest = name;
-    struct aq_str word = str_cut(&rest, ' ');
-    return str_eq(word, AQ_STR("profile")) ? trim(rest) : AQ_STR("");
+    return str_starts(name, word) && rest.len && is_blank(rest.ptr[0]) ? trim(rest) : AQ_STR("");
 }
 
 /* What is looked for in a file, and what was found. */

@@ -73,13 +73,18 @@ static aq_status finish(const char *object, const struct parts *parts, struct aw
 
 /* --- JSON --- */
 
-static bool take(const struct json_member *m, const char *key, struct aq_str *ret)
+/* A text as it stands there, or decoded: some writers put an escape before a slash or for a plus.
+ * There is room in texts, which the view points into. */
+static bool take(const struct json_member *m, const char *key, struct buf *texts,
+                 struct aq_str *ret)
 {
-    if (m->type == JSON_STRING && json_key_is(m, str_from(key))) {
-        *ret = json_string_plain(m); /* none of these has characters that need an escape, ... */
-        return true;
+    if (m->type != JSON_STRING || !json_key_is(m, str_from(key))) {
+        return false;
     }
-    return false;
+    char *at = (char *)texts->ptr + texts->len;
+    *ret = (struct aq_str){ at, json_string_decode(m, at) };
+    texts->len += ret->len;
+    return true;
 }
 
 aq_status aws_reply_json(const char *object, struct aq_str text, bool versioned,
@@ -89,25 +94,22 @@ aq_status aws_reply_json(const char *object, struct aq_str text, bool versioned,
     struct json_member m;
     struct parts parts = { 0 };
     bool is_version_1 = false;
-    AUTO(buf) struct buf token = BUF(1 << 20);
+    AUTO(buf) struct buf texts = BUF(0);
+    if (!buf_reserve(&texts, text.len)) { /* once: the views point into it */
+        return error_nomem(err, object);
+    }
     if (json_object(&r)) {
         while (json_next(&r, &m)) {
             is_version_1 |= json_key_is(&m, AQ_STR("Version")) && str_eq(m.value, AQ_STR("1"));
-            if (m.type == JSON_STRING &&
-                (json_key_is(&m, AQ_STR("SessionToken")) || json_key_is(&m, AQ_STR("Token")))) {
-                parts.session_token = json_text(&m, &token); /* ... but "\/" of some writers */
-                continue;
-            }
-            (void)(take(&m, "AccessKeyId", &parts.id) ||
-                   take(&m, "SecretAccessKey", &parts.secret) ||
-                   take(&m, "Expiration", &parts.expiration));
+            (void)(take(&m, "AccessKeyId", &texts, &parts.id) ||
+                   take(&m, "SecretAccessKey", &texts, &parts.secret) ||
+                   take(&m, "SessionToken", &texts, &parts.session_token) ||
+                   take(&m, "Token", &texts, &parts.session_token) ||
+                   take(&m, "Expiration", &texts, &parts.expiration));
         }
     }
     if (!json_finish(&r)) {
         return error_set(err, AQ_E_CORRUPT, "%s: did not answer with one JSON object", object);
-    }
-    if (buf_status(&token) != AQ_OK) {
-        return error_nomem(err, object);
     }
     if (versioned && !is_version_1) {
         return error_set(err, AQ_E_CORRUPT, "%s: its answer has no \"Version\": 1", object);
@@ -146,7 +148,9 @@ static struct aq_str json_problem(struct aq_str text)
     struct aq_str code = AQ_STR("");
     if (json_object(&r)) {
         while (json_next(&r, &m)) {
-            (void)(take(&m, "code", &code) || take(&m, "Code", &code));
+            if (json_key_is(&m, AQ_STR("code")) || json_key_is(&m, AQ_STR("Code"))) {
+                code = json_string_plain(&m);
+            }
         }
     }
     return code;

@@ -20,6 +20,10 @@ static const char config[] = "# written by hand\n"
                              "region = neither\n"
                              "[profile  spaced out ]\n"
                              "region = eu-west-1\n"
+                             "[profile\ttabbed]\n"
+                             "region = eu-west-2\n"
+                             "[profiles]\n"
+                             "region = neither\n"
                              "[default]\n"
                              "region = us-west-2";
 
@@ -42,6 +46,8 @@ static void a_profile_is_found_under_the_name_its_file_gives_it(void **state)
     (void)state;
     assert_value(config, true, "build", "region", "eu-central-1");
     assert_value(config, true, "spaced out", "region", "eu-west-1");
+    assert_value(config, true, "tabbed", "region", "eu-west-2");
+    assert_value(config, true, "s", "region", "");
     assert_value(config, false, "build", "region", "not a profile here");
     assert_value(credentials, false, "build", "aws_access_key_id", "AKIDEXAMPLE");
     assert_value(credentials, true, "build", "aws_access_key_id", "");

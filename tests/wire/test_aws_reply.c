@@ -45,6 +45,27 @@ static void what_a_container_or_an_instance_answers_is_read(void **state)
     aws_key_done(&key);
 }
 
+static void what_a_writer_has_escaped_is_read(void **state)
+{
+    struct aws_key key = { 0 };
+    struct aq_access_key view;
+    struct aq_error err;
+    (void)state;
+    assert_int_equal(aws_reply_json("program",
+                                    AQ_STR("{\"Version\":1,\"AccessKeyId\":\"AKID\\u0045\","
+                                           "\"SecretAccessKey\":\"canary\\/secret\\u002B\","
+                                           "\"SessionToken\":\"a\\/b\\u003d\","
+                                           "\"Expiration\":\"2015-08-30T12\\u003a36:00Z\"}"),
+                                    true, &key, &err),
+                     AQ_OK);
+    aws_key_view(&key, AQ_STR("here"), &view);
+    assert_true(str_eq(view.access_key_id, AQ_STR("AKIDE")));
+    assert_true(str_eq(view.secret_access_key, AQ_STR("canary/secret+")));
+    assert_true(str_eq(view.session_token, AQ_STR("a/b=")));
+    assert_int_equal(view.expires_at_s, 1440938160);
+    aws_key_done(&key);
+}
+
 static void what_sts_answers_is_read(void **state)
 {
     struct aws_key key = { 0 };
@@ -115,6 +136,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_program_prints_is_read),
         cmocka_unit_test(what_a_container_or_an_instance_answers_is_read),
+        cmocka_unit_test(what_a_writer_has_escaped_is_read),
         cmocka_unit_test(what_sts_answers_is_read),
         cmocka_unit_test(an_answer_that_is_no_key_is_damaged_and_not_shown),
         cmocka_unit_test(what_is_wrong_is_said_in_its_own_word),
