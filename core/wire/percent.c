@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/percent.h"
 
-static bool is_alphanumeric(char c)
+#include "base/str.h"
+
+static bool is_unreserved(char c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 void percent_encode(struct aq_str s, struct buf *out)
 {
     for (size_t i = 0; i < s.len; i++) {
-        if (is_alphanumeric(s.ptr[i])) {
+        if (is_unreserved(s.ptr[i])) {
             buf_add_char(out, s.ptr[i]);
         } else {
             buf_printf(out, "%%%02X", (unsigned char)s.ptr[i]);
@@ -17,13 +20,22 @@ void percent_encode(struct aq_str s, struct buf *out)
     }
 }
 
-/* Value of a hexadecimal digit; 16 if it is none. */
-static unsigned digit_of(char c)
+/* Value of a hexadecimal digit; -1 if it is none. */
+static int digit_of(char c)
 {
-    return c >= '0' && c <= '9'   ? (unsigned)(c - '0')
-           : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
-           : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
-                                  : 16;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+int percent_byte(struct aq_str s)
+{
+    if (s.len < 3 || s.ptr[0] != '%') {
+        return -1;
+    }
+    int high = digit_of(s.ptr[1]), low = digit_of(s.ptr[2]);
+    return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
 bool percent_decode(struct aq_str s, struct buf *out)
@@ -33,10 +45,8 @@ bool percent_decode(struct aq_str s, struct buf *out)
             buf_add_char(out, (char)(s.ptr[i] == '+' ? ' ' : s.ptr[i]));
             continue;
         }
-        unsigned high = s.len - i > 2 ? digit_of(s.ptr[i + 1]) : 16;
-        unsigned low = s.len - i > 2 ? digit_of(s.ptr[i + 2]) : 16;
-        unsigned byte = high * 16 + low;
-        if (high == 16 || low == 16 || byte < 0x20 || byte == 0x7f) {
+        int byte = percent_byte(str_from_offset(s, i));
+        if (byte < 0x20 || byte == 0x7f) {
             return false;
         }
         buf_add_char(out, (char)byte);

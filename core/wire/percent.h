@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Percent-encoding of query strings, and base64url: what may stand in a URL. */
+/* Percent-encoding of paths and query strings, and base64url: what may stand in a URL. */
 #ifndef AQ_WIRE_PERCENT_H
 #define AQ_WIRE_PERCENT_H
 
 #include "base/buf.h"
 
-/* Append s with every byte but letters and digits as %XX. */
+/* Append s with every byte as %XX that is not unreserved (RFC 3986, 2.3: letters, digits, -._~). */
 void percent_encode(struct aq_str s, struct buf *out);
+
+/* The byte that %XX at the front of s stands for; -1 if that is not there. */
+int percent_byte(struct aq_str s);
 
 /*
  * Append the value of a query parameter, decoded once: %XX, and + for a blank. False if there is a

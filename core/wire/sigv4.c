@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/hmac.h"
 #include "base/str.h"
+#include "wire/percent.h"
 #include "wire/timestamp.h"
 
 #include <stdlib.h>
@@ -14,48 +15,18 @@ static const struct aq_str terminator = { "aws4_request", 12 };
 
 enum { DAY_LEN = 8, TEXT_MAX = 1 << 20 };
 
-/* --- characters --- */
-
-static bool is_unreserved(char c)
-{
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
-}
-
-static void add_encoded(struct buf *ret, char c)
-{
-    if (is_unreserved(c)) {
-        buf_add_char(ret, c);
-    } else {
-        buf_printf(ret, "%%%02X", (unsigned)(unsigned char)c);
-    }
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* --- path and query --- */
 
 /* A part of a query, whether or not it was encoded already. */
 static void add_parameter(struct buf *ret, struct aq_str text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        int high = text.len - i > 2 ? hex_digit(text.ptr[i + 1]) : -1;
-        int low = high >= 0 ? hex_digit(text.ptr[i + 2]) : -1;
-        if (text.ptr[i] == '%' && low >= 0) {
-            add_encoded(ret, (char)(high * 16 + low));
-            i += 2;
-        } else {
-            add_encoded(ret, text.ptr[i]);
-        }
+    while (text.len) {
+        int byte = percent_byte(text);
+        const char c = byte < 0 ? text.ptr[0] : (char)byte;
+        percent_encode((struct aq_str){ &c, 1 }, ret);
+        text = str_from_offset(text, byte < 0 ? 1 : 3);
     }
 }
-
-/* --- path and query --- */
 
 static void remove_segment(struct buf *path)
 {
@@ -91,12 +62,9 @@ static void add_path(struct buf *ret, struct aq_str path, bool normalize)
         path = buf_str(&normalized);
         ret->failed = ret->failed ? ret->failed : normalized.failed;
     }
-    for (size_t i = 0; i < path.len; i++) {
-        if (path.ptr[i] == '/') {
-            buf_add_char(ret, '/');
-        } else {
-            add_encoded(ret, path.ptr[i]);
-        }
+    for (struct aq_str rest = path; rest.ptr;) {
+        percent_encode(str_cut(&rest, '/'), ret);
+        buf_add(ret, rest.ptr ? AQ_STR("/") : AQ_STR(""));
     }
     buf_done(&normalized);
 }

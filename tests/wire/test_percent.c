@@ -21,12 +21,12 @@ static void assert_buf(const struct buf *got, const char *want)
     assert_memory_equal(got->len ? (const void *)got->ptr : "", want, got->len);
 }
 
-static void everything_but_letters_and_digits_is_encoded(void **state)
+static void everything_but_what_is_unreserved_is_encoded(void **state)
 {
     (void)state;
     AUTO(buf) struct buf out = BUF(0);
     percent_encode(AQ_STR("aZ09 -._~/:+%&=\xc3\xa4"), &out);
-    assert_buf(&out, "aZ09%20%2D%2E%5F%7E%2F%3A%2B%25%26%3D%C3%A4");
+    assert_buf(&out, "aZ09%20-._~%2F%3A%2B%25%26%3D%C3%A4");
 }
 
 static void a_value_is_decoded_once(void **state)
@@ -93,7 +93,7 @@ static void the_challenge_is_that_of_rfc_7636(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(everything_but_letters_and_digits_is_encoded),
+        cmocka_unit_test(everything_but_what_is_unreserved_is_encoded),
         cmocka_unit_test(a_value_is_decoded_once),
         cmocka_unit_test(base64url_is_that_of_rfc_4648_without_padding),
         cmocka_unit_test(the_challenge_is_that_of_rfc_7636),

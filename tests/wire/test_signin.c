@@ -104,9 +104,9 @@ static void the_authorize_url_encodes_every_value_and_says_scopes(void **state)
                      AQ_OK);
     assert_text(buf_str(&out),
                 "https://oidc.us-east-1.amazonaws.com/authorize?response_type=code&client_id=i%26d"
-                "&redirect_uri=http%3A%2F%2F127%2E0%2E0%2E1%3A1%2Foauth%2Fcallback"
+                "&redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2Foauth%2Fcallback"
                 "&scopes=codewhisperer%3Acompletions%20codewhisperer%3Aanalysis%20"
-                "codewhisperer%3Aconversations&state=st&code_challenge=ch%5Fa"
+                "codewhisperer%3Aconversations&state=st&code_challenge=ch_a"
                 "&code_challenge_method=S256");
 }
 
