@@ -171,7 +171,10 @@ static void stream_apply_settings(const struct aq_client *client, struct aq_exch
     x->endpoint = x->endpoint.len ? x->endpoint : named.text;
     if (settings_has_service(&client->settings, &service)) {
         x->flags |= AQ_EXCHANGE_NO_PROFILE;
-        x->endpoint = x->endpoint.len ? x->endpoint : service;
+        if (x->endpoint.len == 0) {
+            x->endpoint = service;
+            x->region = client->settings.service_region;
+        }
     }
     if (x->endpoint.len) {
         x->flags |= AQ_EXCHANGE_ENDPOINT_NAMED; /* by flag, environment or the user's own file */

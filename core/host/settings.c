@@ -177,14 +177,17 @@ static void settings_take_member(struct settings *s, const struct json_member *f
 }
 
 /* The endpoint of the existing CLI's setting, if it is what it must be to name one. */
-static struct aq_str settings_service_endpoint(struct settings *s, struct aq_str service)
+static void settings_take_service(struct settings *s, struct aq_str service)
 {
     struct json_member endpoint;
     struct json_member region;
     bool named = json_find(service, AQ_STR("endpoint"), &endpoint) &&
                  json_find(service, AQ_STR("region"), &region) && endpoint.type == JSON_STRING &&
                  region.type == JSON_STRING;
-    return named ? settings_keep(&s->file_texts, &endpoint) : (struct aq_str){ NULL, 0 };
+    if (named) {
+        s->service_endpoint = settings_keep(&s->file_texts, &endpoint);
+        s->service_region = settings_keep(&s->file_texts, &region);
+    }
 }
 
 static aq_status settings_parse(struct settings *s, struct aq_error *err)
@@ -208,7 +211,7 @@ static aq_status settings_parse(struct settings *s, struct aq_error *err)
     }
     const struct settings_member *service = settings_file_member(s, SERVICE_KEY);
     if (service) {
-        s->service_endpoint = settings_service_endpoint(s, service->value);
+        settings_take_service(s, service->value);
     }
     return AQ_OK;
 }

@@ -56,7 +56,7 @@ struct settings {
     struct buf file_texts;
     struct settings_member *members;
     uint32_t member_count;
-    struct aq_str service_endpoint; /* of api.codewhisperer.service */
+    struct aq_str service_endpoint, service_region; /* of api.codewhisperer.service */
 };
 
 /* Copy the caller's settings, refuse unknown keys, read settings.json, refuse values that can be

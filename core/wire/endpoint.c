@@ -291,6 +291,19 @@ aq_status endpoint_check(struct aq_str object, struct aq_str url, bool named, st
     return buf_status(out) == AQ_OK ? AQ_OK : error_nomem(err, "endpoint");
 }
 
+struct aq_str endpoint_region_of_host(struct aq_str url)
+{
+    struct url parts = { 0 };
+    if (split_url(url, &parts) || !str_ends(parts.host, AQ_STR(".amazonaws.com"))) {
+        return (struct aq_str){ NULL, 0 };
+    }
+    struct aq_str label = { NULL, 0 };
+    for (struct aq_str rest = parts.host; rest.ptr && !endpoint_region_valid(label);) {
+        label = str_cut(&rest, '.');
+    }
+    return endpoint_region_valid(label) ? label : (struct aq_str){ NULL, 0 };
+}
+
 bool endpoint_is_page(struct aq_str url)
 {
     struct url parts = { 0 };

@@ -38,6 +38,10 @@ uint32_t endpoint_site_find(struct aq_str name);
 bool endpoint_region_known(struct aq_str region);
 struct aq_str endpoint_region(struct aq_str profile_arn);
 
+/* The region in the name of a host of AWS, whichever it is; empty if there is none. It says what to
+ * sign for, not whom to trust. */
+struct aq_str endpoint_region_of_host(struct aq_str url);
+
 /* Append the URL of the host at a site that answers what streams, or the rest. AQ_E_INVALID if the
  * region is not valid. */
 aq_status endpoint_service(uint32_t site, bool streams, struct aq_str region, struct buf *out,

@@ -51,6 +51,14 @@ bool request_reveals_token(const struct request *r, struct aq_str s)
            signer_reveals(&r->signer, s);
 }
 
+/* A signature is for one region: the caller says which, or the endpoint's name does. */
+static struct aq_str signing_region(const struct aq_exchange_options *options)
+{
+    struct aq_str region =
+        options->region.len ? options->region : endpoint_region_of_host(options->endpoint);
+    return region.len ? region : endpoint_region(options->request->profile_arn);
+}
+
 /* What proves who asks: a token, or an access key. */
 static aq_status set_proof(struct request *r, const struct aq_exchange_options *options,
                            struct aq_error *err)
@@ -70,10 +78,7 @@ static aq_status set_proof(struct request *r, const struct aq_exchange_options *
         return error_set(err, AQ_E_INVALID,
                          "access key: only SendMessage is taken with one, use a login");
     }
-    return signer_init(&r->signer, &key,
-                       options->region.len ? options->region
-                                           : endpoint_region(request->profile_arn),
-                       options->time_s, err);
+    return signer_init(&r->signer, &key, signing_region(options), options->time_s, err);
 }
 
 /* --- where it goes --- */

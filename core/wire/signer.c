@@ -69,6 +69,16 @@ static bool is_signed(struct aq_str name)
     return !str_eq(name, AQ_STR("authorization")) && !str_eq(name, AQ_STR("user-agent"));
 }
 
+/* As it is sent: a port that everybody expects is left out. */
+static struct aq_str host_of(struct aq_str authority, bool https)
+{
+    const struct aq_str usual = https ? AQ_STR(":443") : AQ_STR(":80");
+    if (str_ends(authority, usual)) {
+        authority.len -= usual.len;
+    }
+    return authority;
+}
+
 aq_status signer_sign(const struct signer *signer, const struct aq_exchange_request *request,
                       struct buf *ret)
 {
@@ -76,11 +86,12 @@ aq_status signer_sign(const struct signer *signer, const struct aq_exchange_requ
     struct aq_str target = request->url;
     uint32_t count = 0;
 
-    str_cut(&target, ':');
+    const struct aq_str scheme = str_cut(&target, ':');
     target = str_from_offset(target, 2);
-    struct aq_str host = target;
-    host = str_cut(&host, '/');
-    headers[count++] = (struct sigv4_header){ AQ_STR("host"), host };
+    struct aq_str authority = target;
+    authority = str_cut(&authority, '/');
+    headers[count++] = (struct sigv4_header){ AQ_STR("host"),
+                                              host_of(authority, str_eq(scheme, AQ_STR("https"))) };
     for (uint32_t i = 0; i < request->header_count && count < SIGV4_HEADERS_MAX; i++) {
         if (is_signed(request->headers[i].name)) {
             headers[count++] =
@@ -89,7 +100,7 @@ aq_status signer_sign(const struct signer *signer, const struct aq_exchange_requ
     }
     const struct sigv4_request signed_request = {
         .method = request->method,
-        .target = str_from_offset(target, host.len),
+        .target = str_from_offset(target, authority.len),
         .headers = headers,
         .header_count = count,
         .body = request->body,

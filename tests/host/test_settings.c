@@ -486,6 +486,7 @@ static void the_service_setting_counts_by_its_presence_and_needs_both_members(vo
     s = open_with(NULL, 0);
     assert_true(settings_has_service(&s, &endpoint));
     assert_str(endpoint, "https://q.test");
+    assert_str(s.service_region, "eu-central-1");
     settings_done(&s);
 }
 

@@ -150,6 +150,27 @@ static void the_region_of_the_service_is_that_of_the_profile_if_it_is_there(void
     assert_false(endpoint_region_known(AQ_STR("us-east-2")));
 }
 
+static void the_name_of_a_host_of_aws_says_its_region(void **state)
+{
+    static const struct {
+        const char *url, *region;
+    } cases[] = {
+        { "https://q.eu-central-1.amazonaws.com", "eu-central-1" },
+        { "https://q.us-gov-west-1.amazonaws.com:443/path", "us-gov-west-1" },
+        { "https://vpce-0-x.q.eu-central-1.vpce.amazonaws.com/", "eu-central-1" },
+        { "https://q.amazonaws.com", "" },
+        { "https://my-proxy-1.example.com", "" },
+        { "https://q.eu-central-1.amazonaws.com.example.com", "" },
+        { "http://127.0.0.1:8080", "" },
+        { "q.eu-central-1.amazonaws.com", "" },
+        { "", "" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_text(endpoint_region_of_host(str_from(cases[i].url)), cases[i].region);
+    }
+}
+
 static void a_region_that_is_none_makes_no_host(void **state)
 {
     (void)state;
@@ -310,6 +331,7 @@ int main(void)
         cmocka_unit_test(a_site_has_a_name_and_a_host_for_what_streams_and_for_the_rest),
         cmocka_unit_test(every_host_of_a_site_may_be_shown_the_token),
         cmocka_unit_test(the_region_of_the_service_is_that_of_the_profile_if_it_is_there),
+        cmocka_unit_test(the_name_of_a_host_of_aws_says_its_region),
         cmocka_unit_test(a_region_that_is_none_makes_no_host),
         cmocka_unit_test(only_the_right_hosts_may_see_a_secret),
         cmocka_unit_test(naming_a_url_is_never_worse_than_not_naming_it),

@@ -82,6 +82,37 @@ static void the_request_is_signed_for_the_region_of_its_endpoint(void **state)
     aq_exchange_free(x);
 }
 
+/* A signature for `region` and `host` is what comes of this endpoint. */
+static void assert_signed_at(const char *endpoint, const char *region, const char *host)
+{
+    struct aq_stream_options request = signed_question();
+    struct aq_exchange_options options = signed_options(&request);
+    options.region = str_from(region);
+    options.endpoint = str_from(endpoint);
+    options.flags |= AQ_EXCHANGE_ENDPOINT_NAMED;
+    struct aq_exchange *x = make(&options);
+    expect(x, SECOND, AQ_EVENT_SEND);
+    struct aq_exchange_request shown = request_of(x);
+    assert_is_signed(&shown, host, AUGUST);
+    aq_exchange_free(x);
+}
+
+static void a_signature_is_for_the_region_that_the_endpoint_has_in_its_name(void **state)
+{
+    (void)state;
+    assert_signed_at("https://q.eu-central-1.amazonaws.com", "", "q.eu-central-1.amazonaws.com");
+    assert_signed_at("https://q.test", "eu-central-1", "q.test");
+}
+
+static void a_port_that_everybody_expects_is_not_signed_as_it_is_not_sent(void **state)
+{
+    (void)state;
+    assert_signed_at("https://q.test:443", "eu-central-1", "q.test");
+    assert_signed_at("https://q.test:8443", "eu-central-1", "q.test:8443");
+    assert_signed_at("http://127.0.0.1:80", "eu-central-1", "127.0.0.1");
+    assert_signed_at("http://127.0.0.1:443", "eu-central-1", "127.0.0.1:443");
+}
+
 static void it_says_that_it_is_the_command_and_names_no_profile(void **state)
 {
     struct aq_stream_options question = signed_question();
@@ -220,6 +251,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_request_is_signed_for_the_region_of_its_endpoint),
+        cmocka_unit_test(a_signature_is_for_the_region_that_the_endpoint_has_in_its_name),
+        cmocka_unit_test(a_port_that_everybody_expects_is_not_signed_as_it_is_not_sent),
         cmocka_unit_test(it_says_that_it_is_the_command_and_names_no_profile),
         cmocka_unit_test(each_attempt_is_signed_at_its_own_time),
         cmocka_unit_test(a_key_without_a_session_token_sends_none),

@@ -56,7 +56,8 @@ struct aq_exchange_options {
     uint32_t max_attempts; /* 0 means 3 */
     uint32_t reserved;
     uint8_t seed[32];     /* random; makes ids and the jitter of delays */
-    struct aq_str region; /* of the endpoint, if that is empty; empty: as profile_arn says */
+    struct aq_str region; /* of the endpoint, if that is empty, and of an access key's signature;
+                             empty: as the endpoint's host or profile_arn says */
     struct aq_str site;   /* to ask first, as AQ_EVENT_RESPONSE named it; empty: the usual one */
     int64_t time_s;       /* seconds since 1970-01-01 UTC when it is made, for an access key */
 };
