@@ -256,7 +256,7 @@ static void login_done(struct aq_op *op, bool forked)
     struct login_op *l = (struct login_op *)op;
     login_end_profiles(l, forked);
     refresh_done(&l->refresh, forked);
-    signin_call_end(&l->call, forked);
+    answer_done(&l->answer, forked);
     client_unwatch(op, forked);
     loopback_done(&l->loopback);
     keep_done(&l->keep, forked);

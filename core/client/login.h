@@ -8,11 +8,12 @@
 #ifndef AQ_CLIENT_LOGIN_H
 #define AQ_CLIENT_LOGIN_H
 
+#include "client/answer.h"
 #include "client/keep.h"
 #include "client/loopback.h"
 #include "client/refresh.h"
-#include "client/signin_call.h"
 #include "wire/pkce.h"
+#include "wire/signin.h"
 
 #include <amazonq/login.h>
 
@@ -55,7 +56,7 @@ struct login_op {
     struct keep keep;
 
     struct buf url; /* of the sign-in service */
-    struct signin_call call;
+    struct answer answer;
     int tries;         /* of the request that has to be made now */
     uint64_t again_us; /* not sent before */
     uint64_t until_us; /* the person's time is over */

@@ -34,7 +34,8 @@ static aq_status login_send(struct login_op *l, const struct login_request *r, s
     aq_status st = r->body(l, &body, err);
     if (st == AQ_OK) {
         st = buf_status(&url) == AQ_OK
-                 ? signin_call_send(&l->call, &l->op, buf_str(&url), buf_str(&body), err)
+                 ? answer_post(&l->answer, &l->op, "sign-in service", buf_str(&url),
+                               AQ_STR(OIDC_CONTENT_TYPE), buf_bytes(&body), err)
                  : error_nomem(err, "login");
     }
     return st;
@@ -51,26 +52,27 @@ static bool login_may_pass(aq_status st)
 static aq_status login_exchange_once(struct login_op *l, const struct login_request *r,
                                      enum signin_outcome *ret, struct aq_error *err)
 {
-    struct signin_answer answer;
     aq_status st = AQ_OK;
-    if (!signin_call_is_active(&l->call)) {
+    if (!answer_is_awaited(&l->answer)) {
         if (clock_now_us() < l->again_us) {
             return login_sleep(l, l->again_us);
         }
         st = login_send(l, r, err);
     }
     if (st == AQ_OK) {
-        st = signin_call_wait(&l->call, &answer, err);
+        st = answer_wait(&l->answer, err);
     }
     if (st == AQ_AGAIN) {
-        return login_sleep(l, l->call.until_us);
+        return st;
     }
     if (st == AQ_OK) {
+        const struct signin_answer answer = { l->answer.http, buf_str(&l->answer.error_type),
+                                              buf_str(&l->answer.body) };
         *ret = r->judge(l, &answer, err);
     } else {
         *ret = login_may_pass(st) ? SIGNIN_TEMPORARY : SIGNIN_REFUSED;
     }
-    signin_call_end(&l->call, false);
+    answer_done(&l->answer, false);
     return AQ_OK;
 }
 
@@ -160,7 +162,7 @@ static enum login_state login_after_registration(const struct login_op *l)
 
 aq_status login_register(struct login_op *l, struct aq_error *err)
 {
-    bool first = !l->registration.client_id.len && !signin_call_is_active(&l->call) && !l->tries;
+    bool first = !l->registration.client_id.len && !answer_is_awaited(&l->answer) && !l->tries;
     if (first && login_reuse(l)) {
         l->reused = true;
         login_enter(l, login_after_registration(l));
@@ -302,7 +304,7 @@ static void login_plan_poll(struct login_op *l, enum signin_outcome outcome)
 aq_status login_poll(struct login_op *l, struct aq_error *err)
 {
     enum signin_outcome outcome = SIGNIN_OK;
-    if (!signin_call_is_active(&l->call) && clock_now_us() >= l->until_us) {
+    if (!answer_is_awaited(&l->answer) && clock_now_us() >= l->until_us) {
         return login_is_late(err);
     }
     aq_status st = login_exchange_once(l, &poll_request, &outcome, err);
