@@ -13,7 +13,6 @@
 enum {
     LOCK_POLL_US = 50 * 1000,        /* how often a held lock is tried again */
     LOCK_WAIT_US = 30 * 1000 * 1000, /* and for how long */
-    TIMEOUT_MS = 12 * 1000,          /* of the request */
     FINISH_US = 15 * 1000 * 1000,    /* from sending to the last try to save the answer */
     PAUSE_US = 30 * 1000 * 1000,     /* after a failure the same token is not sent again so long */
     REGISTRATION_MARGIN_S = 60,      /* a registration this close to its end counts as expired */
@@ -31,7 +30,6 @@ void refresh_begin(struct refresh *r, struct aq_op *op, struct source_login *log
         .min_valid_s = min_valid_s,
         .patient = patient,
         .started_us = clock_now_us(),
-        .body = BUF(OIDC_REPLY_MAX),
     };
 }
 
@@ -48,10 +46,7 @@ bool refresh_must_finish(const struct refresh *r)
 /* It is over, one way or the other. */
 static void refresh_release(struct refresh *r, bool forked)
 {
-    if (forked) {
-        transport_forget(&r->call);
-    }
-    transport_finish(&r->call);
+    answer_done(&r->answer, forked);
     r->state = REFRESH_IDLE;
     op_wake_at(r->op, CLOCK_NEVER);
     if (r->op->client->refreshing == r->op) {
@@ -68,8 +63,6 @@ void refresh_done(struct refresh *r, bool forked)
         refresh_release(r, forked);
     }
     registration_done(&r->registration);
-    buf_done(&r->error_type);
-    buf_done(&r->body);
     save_done(&r->save);
 }
 
@@ -239,30 +232,9 @@ static aq_status refresh_ask(struct refresh *r, struct aq_error *err)
     struct aq_str endpoint = source_endpoint(r->op->client, source->kind);
     aq_status st = renewal_write(source->token_key, source->kind, &r->login->token,
                                  &r->registration, endpoint, &renewal, err);
-    if (st != AQ_OK) {
-        return st;
-    }
-    const struct aq_header headers[] = {
-        { AQ_STR_INIT("content-type"), renewal.content_type },
-        { AQ_STR_INIT("user-agent"), buf_str(&r->op->client->user_agent) },
-    };
-    const struct aq_request request = {
-        .method = AQ_STR_INIT("POST"),
-        .url = buf_str(&renewal.url),
-        .headers = headers,
-        .header_count = sizeof(headers) / sizeof(headers[0]),
-        .body = buf_bytes(&renewal.body),
-        .total_timeout_ms = TIMEOUT_MS,
-    };
-    return client_send(r->op, &request, &r->call, err);
-}
-
-/* Everything that could fail for want of memory later is had before the token is spent. */
-static aq_status refresh_prepare(struct refresh *r, struct aq_error *err)
-{
-    aq_status st = save_begin(&r->save, r->login, &r->registration, &r->op->client->log,
-                              r->min_valid_s, clock_now_us() + FINISH_US, err);
-    return st == AQ_OK && !buf_reserve(&r->body, OIDC_REPLY_MAX) ? error_nomem(err, "login") : st;
+    return st == AQ_OK ? answer_post(&r->answer, r->op, "sign-in service", buf_str(&renewal.url),
+                                     renewal.content_type, buf_bytes(&renewal.body), err)
+                       : st;
 }
 
 static aq_status refresh_ask_at_last(struct refresh *r, struct aq_error *err)
@@ -278,7 +250,9 @@ static aq_status refresh_ask_at_last(struct refresh *r, struct aq_error *err)
     if (st != AQ_OK) {
         return refresh_is_forbidden(st) ? refresh_cannot_save(err) : st;
     }
-    st = refresh_prepare(r, err);
+    /* what could fail for want of memory later is had before the token is spent */
+    st = save_begin(&r->save, r->login, &r->registration, &r->op->client->log, r->min_valid_s,
+                    clock_now_us() + FINISH_US, err);
     if (st == AQ_OK) {
         st = refresh_ask(r, err);
     }
@@ -322,55 +296,14 @@ static aq_status refresh_call_failed(const struct refresh *r, struct aq_error *e
     return AQ_E_REFRESH;
 }
 
-/* The transport has its own timeout; this one holds even if it forgets. */
-static aq_status refresh_keep_waiting(struct refresh *r, struct aq_error *err)
-{
-    if (clock_now_us() >= r->save.until_us) {
-        error_set(err, AQ_E_TIMEOUT, "sign-in service: did not answer in time");
-        return refresh_call_failed(r, err);
-    }
-    op_wake_at(r->op, r->save.until_us);
-    return AQ_AGAIN;
-}
-
-static aq_status refresh_receive(struct refresh *r, struct aq_error *err)
-{
-    aq_status st;
-    if (r->http == 0) {
-        struct aq_response response;
-        st = transport_response(&r->call, &response, err);
-        if (st != AQ_OK) {
-            return st;
-        }
-        r->http = response.status;
-        buf_add(&r->error_type, transport_header(&response, AQ_STR("x-amzn-errortype")));
-    }
-    do {
-        size_t len = 0;
-        size_t room = OIDC_REPLY_MAX - r->body.len;
-        if (room == 0) {
-            return error_set(err, AQ_E_LIMIT, "sign-in service: answered more than %d bytes",
-                             OIDC_REPLY_MAX);
-        }
-        st = transport_read(&r->call, r->body.ptr + r->body.len, room, &len, err);
-        r->body.len += st == AQ_OK ? len : 0;
-    } while (st == AQ_OK);
-    return st;
-}
-
 static aq_status refresh_wait(struct refresh *r, struct aq_error *err)
 {
-    aq_status st = refresh_receive(r, err);
-    if (st == AQ_AGAIN) {
-        return refresh_keep_waiting(r, err);
+    aq_status st = answer_wait(&r->answer, err);
+    if (st == AQ_OK) {
+        r->answered_s = clock_wall_s();
+        r->state = REFRESH_JUDGE;
     }
-    if (st != AQ_END) {
-        return refresh_call_failed(r, err);
-    }
-    transport_finish(&r->call);
-    r->answered_s = clock_wall_s();
-    r->state = REFRESH_JUDGE;
-    return AQ_OK;
+    return st == AQ_OK || st == AQ_AGAIN ? st : refresh_call_failed(r, err);
 }
 
 /* ---- judge ---- */
@@ -405,10 +338,11 @@ static aq_status refresh_spent(struct refresh *r, struct aq_error *err)
 /* What the answer means. Out of memory here must not lose it, so that is tried again. */
 static aq_status refresh_judge(struct refresh *r, struct aq_error *err)
 {
-    AUTO(oidc_tokens) struct oidc_tokens answer = { 0 };
-    enum oidc_outcome outcome = renewal_reply(
-        r->login->source->kind, r->http, buf_str(&r->error_type), buf_str(&r->body), &answer, err);
-    aq_status st = outcome == OIDC_OK            ? save_take(&r->save, &answer, r->answered_s, err)
+    AUTO(oidc_tokens) struct oidc_tokens tokens = { 0 };
+    enum oidc_outcome outcome =
+        renewal_reply(r->login->source->kind, r->answer.http, buf_str(&r->answer.error_type),
+                      buf_str(&r->answer.body), &tokens, err);
+    aq_status st = outcome == OIDC_OK            ? save_take(&r->save, &tokens, r->answered_s, err)
                    : outcome == OIDC_GRANT_SPENT ? refresh_spent(r, err)
                                                  : err->status;
     if (st == AQ_E_NOMEM && save_has_time(&r->save)) {

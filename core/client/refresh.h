@@ -7,7 +7,7 @@
 #ifndef AQ_CLIENT_REFRESH_H
 #define AQ_CLIENT_REFRESH_H
 
-#include "client/client.h"
+#include "client/answer.h"
 #include "client/save.h"
 #include "client/source.h"
 
@@ -29,11 +29,8 @@ struct refresh {
     uint64_t started_us;
 
     struct registration registration; /* the one the token was issued to, if any */
-    struct transport_call call;
-    int32_t http; /* status of the answer; 0 before it came */
-    struct buf error_type;
-    struct buf body;
-    int64_t answered_s; /* wall clock when the answer came */
+    struct answer answer;
+    int64_t answered_s; /* wall clock when it came */
     struct save save;
     struct aq_error unsaved; /* why the new token is not in the store; status 0 if it is */
 };

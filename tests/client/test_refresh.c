@@ -436,7 +436,7 @@ static void a_transport_that_forgets_its_timeout_does_not_hold_the_client_for_ev
     fixture_login(-5, 1);
     fixture_play(f, "sleep 600000\n" REFRESH_OK);
     fixture_send(f);
-    fixture_pass(f, 14);
+    fixture_pass(f, 13);
     assert_int_equal(aq_op_next(f->op, &f->event, &f->err), AQ_AGAIN);
     fixture_pass(f, 1);
     assert_int_equal(fixture_finish(f), AQ_E_REFRESH);
