@@ -32,7 +32,7 @@ aq_status login_check(struct login_op *l, struct aq_error *err)
     }
     keep_begin(&l->keep, &l->op, source, store);
     st = l->flags & AQ_LOGIN_REPLACE ? AQ_E_NOTFOUND
-                                     : source_load(l->op.client, source, &wish, &l->login, err);
+                                     : source_load(source, store, &wish, &l->login, err);
     if (st == AQ_OK && source_remaining_s(&l->login) > LOGIN_MIN_VALID_S) {
         return login_is_there(l, err);
     }

@@ -69,6 +69,16 @@ bool source_is_wanted(const struct aq_client *client, const struct source *sourc
            (str_eq(wanted, AQ_STR("auto")) && !source_is_borrowed(source));
 }
 
+/* The next one that is, from this one on; NULL: there is none. */
+static const struct source *source_wanted(const struct aq_client *client,
+                                          const struct source *source)
+{
+    while (source < sources + SOURCE_COUNT && !source_is_wanted(client, source)) {
+        source++;
+    }
+    return source < sources + SOURCE_COUNT ? source : NULL;
+}
+
 void source_login_done(struct source_login *login)
 {
     token_done(&login->token);
@@ -78,18 +88,26 @@ void source_login_done(struct source_login *login)
 
 /* ---- opening ---- */
 
-static aq_status source_plugin(struct aq_client *client, const struct source *source,
-                               const struct plugin **ret, struct aq_error *err)
+/* Where the client has the logins of sources. All that the settings may mean have the same one:
+ * either all of them are borrowed, or none is. */
+struct shelf {
+    const struct plugin *plugin;
+    bool shared; /* by all sources: one place, one store */
+};
+
+static aq_status shelf_find(struct aq_client *client, const struct source *source,
+                            struct shelf *ret, struct aq_error *err)
 {
-    return source_is_borrowed(source) ? client_borrowed_plugin(client, ret, err)
-                                      : client_store_plugin(client, ret, err);
+    bool borrowed = source_is_borrowed(source);
+    aq_status st = borrowed ? client_borrowed_plugin(client, &ret->plugin, err)
+                            : client_store_plugin(client, &ret->plugin, err);
+    ret->shared = st == AQ_OK && !borrowed && place_is_shared(client, ret->plugin);
+    return st;
 }
 
-static enum client_store source_slot(const struct aq_client *client, const struct plugin *plugin,
-                                     const struct source *source)
+static enum client_store shelf_slot(const struct shelf *shelf, const struct source *source)
 {
-    bool shared = !source_is_borrowed(source) && place_is_shared(client, plugin);
-    return shared ? CLIENT_STORE_Q : source->slot;
+    return shelf->shared ? CLIENT_STORE_Q : source->slot;
 }
 
 /* Where all sources share one place, a name of old that another source has is that one's. */
@@ -102,39 +120,42 @@ static bool source_is_others(const struct source *source)
     return s != source;
 }
 
-static aq_status source_open(struct aq_client *client, const struct plugin *plugin,
-                             const struct source *source, bool must_exist, struct store *store,
-                             struct aq_error *err)
+static aq_status shelf_open(const struct shelf *shelf, struct aq_client *client,
+                            const struct source *source, bool must_exist, struct store *store,
+                            struct aq_error *err)
 {
-    AUTO(place) struct place place = { .plugin = plugin, .exists = true };
-    aq_status st =
-        source_is_borrowed(source) ? AQ_OK : place_find(client, plugin, source->app, &place, err);
+    AUTO(place) struct place place = { .plugin = shelf->plugin, .exists = true };
+    aq_status st = source_is_borrowed(source)
+                       ? AQ_OK
+                       : place_find(client, shelf->plugin, source->app, &place, err);
     if (st == AQ_OK && must_exist && !place.exists) {
         return AQ_E_NOTFOUND;
     }
     return st == AQ_OK ? place_open(client, &place, store, err) : st;
 }
 
-aq_status source_store(struct aq_client *client, const struct source *source, bool must_exist,
-                       struct store **ret, struct aq_error *err)
+static aq_status shelf_store(const struct shelf *shelf, struct aq_client *client,
+                             const struct source *source, bool must_exist, struct store **ret,
+                             struct aq_error *err)
 {
-    const struct plugin *plugin;
-    aq_status st = source_plugin(client, source, &plugin, err);
-    if (st != AQ_OK) {
-        return st;
-    }
-    enum client_store slot = source_slot(client, plugin, source);
-    if (must_exist && slot != source->slot && source_is_others(source)) {
+    struct store *store = &client->stores[shelf_slot(shelf, source)];
+    if (must_exist && shelf->shared && source_is_others(source)) {
         return AQ_E_NOTFOUND;
     }
-    struct store *store = &client->stores[slot];
-    if (!store_is_open(store)) {
-        st = source_open(client, plugin, source, must_exist, store, err);
-    }
+    aq_status st =
+        store_is_open(store) ? AQ_OK : shelf_open(shelf, client, source, must_exist, store, err);
     if (st == AQ_OK) {
         *ret = store;
     }
     return st;
+}
+
+aq_status source_store(struct aq_client *client, const struct source *source, bool must_exist,
+                       struct store **ret, struct aq_error *err)
+{
+    struct shelf shelf;
+    aq_status st = shelf_find(client, source, &shelf, err);
+    return st == AQ_OK ? shelf_store(&shelf, client, source, must_exist, ret, err) : st;
 }
 
 /* ---- finding ---- */
@@ -217,15 +238,16 @@ static aq_status source_read(struct source_login *login, const struct aq_token_w
     return st == AQ_OK ? source_take(login, &json, err) : st;
 }
 
-aq_status source_load(struct aq_client *client, const struct source *source,
+aq_status source_load(const struct source *source, struct store *store,
                       const struct aq_token_wish *wish, struct source_login *ret,
                       struct aq_error *err)
 {
-    *ret = (struct source_login){ .source = source, .json = BUF(AQ_STORE_VALUE_MAX) };
-    aq_status st = source_store(client, source, true, &ret->store, err);
-    if (st == AQ_OK) {
-        st = source_read(ret, wish, err);
-    }
+    *ret = (struct source_login){
+        .source = source,
+        .store = store,
+        .json = BUF(AQ_STORE_VALUE_MAX),
+    };
+    aq_status st = source_read(ret, wish, err);
     if (st != AQ_OK) {
         source_login_done(ret);
     }
@@ -284,6 +306,7 @@ static aq_status source_not_logged_in(const struct aq_client *client, struct aq_
 
 /* The best so far, and the first thing that stood in the way of another. */
 struct choice {
+    struct shelf shelf; /* of all that are wanted */
     struct source_login best;
     bool found;
     struct aq_error problem;
@@ -315,16 +338,15 @@ static aq_status choice_look(struct choice *c, struct aq_client *client,
                              struct aq_error *err)
 {
     struct source_login candidate;
-    const struct plugin *plugin;
-    aq_status st = source_plugin(client, source, &plugin, err);
-    if (st != AQ_OK) {
-        return st;
-    }
-    enum client_store slot = source_slot(client, plugin, source);
+    struct store *store;
+    enum client_store slot = shelf_slot(&c->shelf, source);
     if (c->closed[slot]) {
         return AQ_OK;
     }
-    st = source_load(client, source, wish, &candidate, err);
+    aq_status st = shelf_store(&c->shelf, client, source, true, &store, err);
+    if (st == AQ_OK) {
+        st = source_load(source, store, wish, &candidate, err);
+    }
     if (st == AQ_E_NOTFOUND) { /* perhaps there is no such file, and need not be looked for again */
         c->closed[slot] = !store_is_open(&client->stores[slot]);
         return AQ_OK;
@@ -332,7 +354,8 @@ static aq_status choice_look(struct choice *c, struct aq_client *client,
     if (st == AQ_OK) {
         choice_take(c, &candidate);
     }
-    if (plugin->store.grant) { /* it is not made to do twice what it did, or could not do */
+    if (c->shelf.plugin->store
+            .grant) { /* it is not made to do twice what it did, or could not do */
         return st == AQ_OK ? AQ_END : st;
     }
     if (st != AQ_OK) {
@@ -368,42 +391,25 @@ aq_status source_find(struct aq_client *client, const struct aq_token_wish *wish
                       struct source_login *ret, struct aq_error *err)
 {
     struct choice choice = { 0 };
-    aq_status st = AQ_OK;
-    bool known = false;
-    for (const struct source *source = sources; st == AQ_OK && source < sources + SOURCE_COUNT;
-         source++) {
-        if (source_is_wanted(client, source)) {
-            known = true;
-            st = choice_look(&choice, client, source, wish, err);
-        }
+    const struct source *source = source_wanted(client, sources);
+    if (!source) {
+        return source_unknown(client, err);
+    }
+    aq_status st = shelf_find(client, source, &choice.shelf, err);
+    for (; st == AQ_OK && source; source = source_wanted(client, source + 1)) {
+        st = choice_look(&choice, client, source, wish, err);
     }
     if (st != AQ_OK && st != AQ_END) {
         source_login_done(&choice.best);
         return st;
     }
-    return known ? choice_end(&choice, client, ret, err) : source_unknown(client, err);
-}
-
-/* Of the rows that are wanted, the one that takes a login; NULL: none. *ret_known: there are some.
- */
-static const struct source *source_that_takes(const struct aq_client *client, bool *ret_known)
-{
-    *ret_known = false;
-    for (const struct source *source = sources; source < sources + SOURCE_COUNT; source++) {
-        bool wanted = source_is_wanted(client, source);
-        *ret_known |= wanted;
-        if (wanted && source->takes_login) {
-            return source;
-        }
-    }
-    return NULL;
+    return choice_end(&choice, client, ret, err);
 }
 
 aq_status source_for_login(struct aq_client *client, const struct source **ret,
                            struct store **ret_store, struct aq_error *err)
 {
-    bool known;
-    const struct source *source = source_that_takes(client, &known);
+    const struct source *source = source_wanted(client, sources);
     const struct plugin *plugin;
     aq_status st = client_store_plugin(client, &plugin, err);
     if (st != AQ_OK) {
@@ -414,10 +420,10 @@ aq_status source_for_login(struct aq_client *client, const struct source **ret,
                          "store '%s': keeps no login of yours, name another one (--store sqlite)",
                          plugin->info.name);
     }
-    if (!known) {
+    if (!source) {
         return source_unknown(client, err);
     }
-    if (!source) {
+    if (!source->takes_login) {
         return error_set(err, AQ_E_UNSUPPORTED,
                          "source '%s': another program makes its logins, sign in there or name "
                          "another one (--source %s)",

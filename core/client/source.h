@@ -69,9 +69,9 @@ aq_status source_store(struct aq_client *client, const struct source *source, bo
 aq_status source_for_login(struct aq_client *client, const struct source **ret,
                            struct store **ret_store, struct aq_error *err);
 
-/* The login of this source, if there is one: AQ_OK, AQ_E_NOTFOUND, AQ_E_CORRUPT, or what stood in
- * the way of reading. */
-aq_status source_load(struct aq_client *client, const struct source *source,
+/* The login of this source in its store, if there is one: AQ_OK, AQ_E_NOTFOUND, AQ_E_CORRUPT, or
+ * what stood in the way of reading. */
+aq_status source_load(const struct source *source, struct store *store,
                       const struct aq_token_wish *wish, struct source_login *ret,
                       struct aq_error *err);
 
