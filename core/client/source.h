@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which logins there can be, and which of them to use. */
+/*
+ * Which logins there can be (source.c), one of them as it was found (source_login.c), and which of
+ * them to use (source_find.c).
+ */
 #ifndef AQ_CLIENT_SOURCE_H
 #define AQ_CLIENT_SOURCE_H
 
@@ -7,6 +10,8 @@
 #include "wire/token.h"
 
 #include <amazonq/token.h>
+
+/* ---- source.c ---- */
 
 /* A login that a program keeps: where, under which names, and how it is refreshed. A program that
  * keeps several kinds has as many of these, with one name. */
@@ -29,8 +34,52 @@ const struct source *source_at(size_t i);
 /* True if the settings mean this one, perhaps among others. */
 bool source_is_wanted(const struct aq_client *client, const struct source *source);
 
+/* The next row that they mean, behind this one (NULL: the first); NULL: there is none. */
+const struct source *source_next(const struct aq_client *client, const struct source *behind);
+
+/* Say that they mean none: AQ_E_INVALID. */
+aq_status source_unknown(const struct aq_client *client, struct aq_error *err);
+
 /* True if other programs keep it in ways of their own: it is read, and never written. */
 bool source_is_borrowed(const struct source *source);
+
+/* The sign-in service that the user named for logins of this kind; empty: none. */
+struct aq_str source_endpoint(const struct aq_client *client, enum token_kind kind);
+
+/* Where a client has the logins of a source: the same for all that the settings mean, because they
+ * are borrowed all or none. */
+struct shelf {
+    struct aq_client *client;
+    const struct plugin *plugin;
+    bool shared; /* all sources have one place and one store */
+};
+
+/* Find it; the plugin is loaded on first use. */
+aq_status shelf_find(struct aq_client *client, const struct source *source, struct shelf *ret,
+                     struct aq_error *err);
+
+/* Which of the client's stores it is. */
+enum client_store shelf_slot(const struct shelf *shelf, const struct source *source);
+
+/*
+ * The store for the logins of this source, opened on first use.
+ *
+ * must_exist  AQ_E_NOTFOUND if there is no such file yet, and nothing is opened; the same for an
+ *             old name, where it is another source's because all share one place
+ */
+aq_status shelf_store(const struct shelf *shelf, const struct source *source, bool must_exist,
+                      struct store **ret, struct aq_error *err);
+
+/* Both: for who wants the store of one source only. */
+aq_status source_store(struct aq_client *client, const struct source *source, bool must_exist,
+                       struct store **ret, struct aq_error *err);
+
+/* Where a new login goes: to the row that the settings name, with "auto" to the first one, in the
+ * client's store. AQ_E_UNSUPPORTED if none can be made there. */
+aq_status source_for_login(struct aq_client *client, const struct source **ret,
+                           struct store **ret_store, struct aq_error *err);
+
+/* ---- source_login.c ---- */
 
 /* A login as it was found. */
 struct source_login {
@@ -41,33 +90,6 @@ struct source_login {
 };
 
 void source_login_done(struct source_login *login);
-
-/*
- * Find the login that the settings ask for; with "auto", the one that expires last, the first row
- * of the table winning a tie.
- *
- * wish  what a store that is a token server is asked for, once for each row until one is there;
- *       other stores are read
- *
- * Returns AQ_OK, AQ_E_NOT_LOGGED_IN, or what stood in the way of reading; from a token server also
- * AQ_AGAIN (ask again at once) and what grant returns.
- */
-aq_status source_find(struct aq_client *client, const struct aq_token_wish *wish,
-                      struct source_login *ret, struct aq_error *err);
-
-/*
- * The client's store for the logins of this source, opened on first use.
- *
- * must_exist  AQ_E_NOTFOUND if there is no such file yet, and nothing is opened; the same for an
- *             old name, where it is another source's because all share one place
- */
-aq_status source_store(struct aq_client *client, const struct source *source, bool must_exist,
-                       struct store **ret, struct aq_error *err);
-
-/* Where a new login goes: to the row that the settings name, with "auto" to the first one, in the
- * client's store. AQ_E_UNSUPPORTED if none can be made there. */
-aq_status source_for_login(struct aq_client *client, const struct source **ret,
-                           struct store **ret_store, struct aq_error *err);
 
 /* The login of this source in its store, if there is one: AQ_OK, AQ_E_NOTFOUND, AQ_E_CORRUPT, or
  * what stood in the way of reading. */
@@ -90,9 +112,6 @@ aq_status source_reload(struct source_login *login, bool *ret_changed, struct aq
 aq_status source_replace(const struct source_login *login, struct aq_str expected,
                          struct aq_str value, struct aq_error *err);
 
-/* The sign-in service that the user named for logins of this kind; empty: none. */
-struct aq_str source_endpoint(const struct aq_client *client, enum token_kind kind);
-
 /* What a token is. Of one that somebody handed in the source knows less than the token itself. */
 enum token_kind source_kind(const struct source *source, const struct store *store,
                             const struct token *token);
@@ -106,5 +125,20 @@ void source_view(const struct aq_client *client, const struct source *source,
 /* Append the profile's ARN, which a token that was exported brings along; nothing if there is none.
  */
 aq_status source_profile(const struct source_login *login, struct buf *out, struct aq_error *err);
+
+/* ---- source_find.c ---- */
+
+/*
+ * Find the login that the settings ask for; with "auto", the one that expires last, the first row
+ * of the table winning a tie.
+ *
+ * wish  what a store that is a token server is asked for, once for each row until one is there;
+ *       other stores are read
+ *
+ * Returns AQ_OK, AQ_E_NOT_LOGGED_IN, or what stood in the way of reading; from a token server also
+ * AQ_AGAIN (ask again at once) and what grant returns.
+ */
+aq_status source_find(struct aq_client *client, const struct aq_token_wish *wish,
+                      struct source_login *ret, struct aq_error *err);
 
 #endif
