@@ -2,6 +2,7 @@
 /* check-plugin: does a plugin hold what <amazonq/plugin.h> promises in its name? Started by
  * `q plugin check`. */
 #include "report.h"
+#include "selection.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -130,12 +131,12 @@ static int check_only(const struct run *run)
         const struct run one = { .only = { run->only[i] }, .only_count = 1 };
         bool known = false;
         for (const struct clause *c = plugin_clauses; c->id; c++) {
-            known = known || runner_is_asked(&one, c->id);
+            known = known || selection_has(&one, c->id);
         }
         for (const struct suite *const *s = suites; *s; s++) {
             for (size_t k = 0; (*s)->parts[k]; k++) {
                 for (const struct clause *c = (*s)->parts[k]; c->id; c++) {
-                    known = known || runner_is_asked(&one, c->id);
+                    known = known || selection_has(&one, c->id);
                 }
             }
         }

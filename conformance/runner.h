@@ -42,6 +42,7 @@ struct run {
     char name[128];
     char version[128];
     char usage[RUN_TEXT_MAX]; /* why the command line does not fit the plugin */
+    bool is_over;             /* a gate was not kept: nothing more is tried */
     struct result results[RUN_CLAUSES_MAX];
     size_t count;
 };
@@ -51,8 +52,5 @@ int runner_stopped(void);
 
 /* Fill results. False if the machine does not let it: then the text says why. */
 bool runner_run(struct run *run, char *ret_why, size_t size);
-
-/* True if one of `only` is the id, or its first words. */
-bool runner_is_asked(const struct run *run, const char *id);
 
 #endif
