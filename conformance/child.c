@@ -13,9 +13,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { LIMIT_S = 30 };
+enum { LIMIT_S = 30, GROUP_MS = 5000 };
 
 bool child_start(struct child *c, const struct run *run, struct result *result, const char *top,
                  unsigned number)
@@ -76,16 +77,31 @@ void child_close(struct child *c)
     }
 }
 
+/* A call that is just being written is looked at another time. */
+static enum child_late child_lateness(struct child *c, bool in_any_case)
+{
+    if (!trial_watch_read(c->watch, &c->call)) {
+        c->call = (struct trial_call){ .limit_us = 0 };
+    }
+    c->late_us = trial_now_us();
+    if (c->call.function[0] && c->call.limit_us &&
+        c->late_us > c->call.since_us + c->call.limit_us + TRIAL_SLACK_MS * UINT64_C(1000)) {
+        return CHILD_CALL_LATE;
+    }
+    if (c->late_us > c->deadline_us) {
+        return CHILD_CLAUSE_LATE;
+    }
+    return in_any_case ? CHILD_STOPPED : CHILD_IN_TIME;
+}
+
 void child_end_late(struct child *c, bool in_any_case)
 {
-    const uint64_t now = trial_now_us();
-    const struct trial_watch *w = c->watch;
-    const bool call_is_late = w->function[0] && w->limit_us &&
-                              now > w->since_us + w->limit_us + TRIAL_SLACK_MS * UINT64_C(1000);
-    if (!c->is_late && (call_is_late || now > c->deadline_us || in_any_case)) {
-        c->is_late = true;
-        kill(-c->pid, SIGKILL);
-        kill(c->pid, SIGKILL); /* before its setsid */
+    if (!c->late) {
+        c->late = child_lateness(c, in_any_case);
+        if (c->late) {
+            kill(-c->pid, SIGKILL);
+            kill(c->pid, SIGKILL); /* before its setsid */
+        }
     }
 }
 
@@ -102,15 +118,32 @@ bool child_has_ended(struct run *run, struct child *c)
     return true;
 }
 
+/* End what is left of the process group, and wait for that: it is not mistaken for one that was
+ * left behind. */
+static void child_end_group(const struct child *c)
+{
+    const struct timespec moment = { .tv_nsec = 1000 * 1000 };
+    for (int ms = 0; kill(-c->pid, SIGKILL) == 0 && ms < GROUP_MS; ms++) {
+        while (waitpid(-c->pid, NULL, WNOHANG) > 0) {
+        }
+        nanosleep(&moment, NULL);
+    }
+}
+
 void child_reap(struct run *run, struct child *c)
 {
     int status = 0;
     child_close(c);
     while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR) {
     }
-    kill(-c->pid, SIGKILL); /* whoever it left behind */
     c->result->ms = (unsigned)((trial_now_us() - c->since_us) / 1000u);
     judge_end(run, c, status);
+    if (c->result->outcome != OUTCOME_KEPT) { /* else what is still there is an orphan */
+        child_end_group(c);
+    }
+    if (run->backend && (c->result->clause->flags & CLAUSE_ALONE)) {
+        kill(run->backend, SIGCONT); /* whether or not the trial came to that */
+    }
     munmap(c->watch, sizeof(*c->watch));
     c->result = NULL;
 }

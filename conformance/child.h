@@ -6,6 +6,14 @@
 #include "runner.h"
 #include "verdict.h"
 
+/* Why the runner has ended it. */
+enum child_late {
+    CHILD_IN_TIME,
+    CHILD_CALL_LATE,   /* a call had longer than it may take */
+    CHILD_CLAUSE_LATE, /* the clause had */
+    CHILD_STOPPED,     /* the whole run is to end */
+};
+
 struct child {
     struct result *result; /* of the clause it is about; NULL: nobody */
     pid_t pid;
@@ -14,7 +22,9 @@ struct child {
     char output[560]; /* file of its standard output and error */
     uint64_t since_us;
     uint64_t deadline_us;
-    bool is_late;
+    enum child_late late;
+    struct trial_call call; /* that it was in when it was late */
+    uint64_t late_us;
     char ended[RUN_TEXT_MAX]; /* how a second process of it did not return; empty: all did */
     char pending[VERDICT_MAX * 2];
     size_t pending_len;

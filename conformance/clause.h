@@ -16,8 +16,9 @@ struct trial;
 
 /* Flags of a clause. */
 enum {
-    CLAUSE_ALONE = 0x1, /* no other trial runs meanwhile: it measures, or fills a place up */
-    CLAUSE_GATE = 0x2,  /* tried alone, in its turn; once it is not kept, nothing more is tried */
+    CLAUSE_ALONE = 0x1,   /* no other trial runs meanwhile: it measures, or fills a place up */
+    CLAUSE_GATE = 0x2,    /* tried alone, in its turn; once it is not kept, nothing more is tried */
+    CLAUSE_RETURNS = 0x4, /* it is about a call that returns: one that does not breaks this one */
 };
 
 struct clause {

@@ -102,49 +102,49 @@ static bool judge_output(const struct child *c, char *said, size_t size, bool *r
     return *said != '\0';
 }
 
+/* A function did not return: that breaks plugin.returns, unless it is what the clause is about. */
+static void judge_no_return(struct run *run, struct child *c, const char *text)
+{
+    if (c->result->clause->flags & CLAUSE_RETURNS) {
+        result_set(c->result, OUTCOME_FAILED, text);
+    } else {
+        result_breach(run, c->result, "plugin.returns", text);
+        result_set(c->result, OUTCOME_SKIPPED, "could not be judged, see plugin.returns");
+    }
+}
+
 /* It ended without a verdict, or badly after it. */
 static void judge_death(struct run *run, struct child *c, int status, const char *said)
 {
-    const struct clause *clause = c->result->clause;
-    const char *function = c->watch->function;
+    const char *function = c->watch->call.function;
     char how[128], text[RUN_TEXT_MAX];
     trial_describe_end(status, how, sizeof(how));
     if (c->result->outcome != OUTCOME_WAITING && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         return;
     }
-    if (strcmp(clause->id, "plugin.loads") == 0) {
-        snprintf(text, sizeof(text),
-                 "the process that loaded it %s before it had loaded%s%s; a "
-                 "constructor may do next to nothing",
-                 how, *said ? ": " : "", said);
-        result_set(c->result, OUTCOME_FAILED, text);
-        return;
-    }
     snprintf(text, sizeof(text), "%s %s%s%s; a function returns, whatever happens",
              *function ? function : "between two calls the process", how, *said ? ": " : "", said);
-    result_breach(run, c->result, "plugin.returns", text);
-    result_set(c->result, OUTCOME_SKIPPED, "could not be judged, see plugin.returns");
+    judge_no_return(run, c, text);
 }
 
 static void judge_late(struct run *run, struct child *c)
 {
-    const struct trial_watch *w = c->watch;
+    const struct trial_call *call = &c->call;
+    const unsigned long long clause_s = (c->deadline_us - c->since_us) / 1000000u;
     char text[RUN_TEXT_MAX];
-    if (w->function[0] && w->limit_us) {
+    if (c->late == CHILD_CALL_LATE) {
         snprintf(text, sizeof(text), "%s had not returned after %llu ms, it has at most %llu",
-                 w->function, (unsigned long long)(trial_now_us() - w->since_us) / 1000u,
-                 (unsigned long long)w->limit_us / 1000u);
-        result_breach(run, c->result, w->limit_clause, text);
-        snprintf(text, sizeof(text), "could not be judged, see %s", w->limit_clause);
+                 call->function, (unsigned long long)(c->late_us - call->since_us) / 1000u,
+                 (unsigned long long)call->limit_us / 1000u);
+        result_breach(run, c->result, call->limit_clause, text);
+        snprintf(text, sizeof(text), "could not be judged, see %s", call->limit_clause);
         result_set(c->result, OUTCOME_SKIPPED, text);
-    } else if (w->function[0]) {
+    } else if (c->late == CHILD_CLAUSE_LATE && call->function[0] && !call->limit_us) {
         snprintf(text, sizeof(text), "%s had not returned when the %llu s of the clause were over",
-                 w->function, (unsigned long long)(c->deadline_us - c->since_us) / 1000000u);
-        result_breach(run, c->result, "plugin.returns", text);
-        result_set(c->result, OUTCOME_SKIPPED, "could not be judged, see plugin.returns");
-    } else {
-        snprintf(text, sizeof(text), "had not come to an end after %llu s",
-                 (unsigned long long)(c->deadline_us - c->since_us) / 1000000u);
+                 call->function, clause_s);
+        judge_no_return(run, c, text);
+    } else if (c->late == CHILD_CLAUSE_LATE) {
+        snprintf(text, sizeof(text), "had not come to an end after %llu s", clause_s);
         result_set(c->result, OUTCOME_FAILED, text);
     }
 }
@@ -166,7 +166,7 @@ void judge_end(struct run *run, struct child *c, int status)
     if (c->ended[0] && !is_sanitizer) {
         result_breach(run, c->result, "plugin.returns", c->ended);
     }
-    if (c->is_late) {
+    if (c->late) {
         judge_late(run, c);
     } else if (is_sanitizer) {
         result_breach(run, c->result, "plugin.sanitizers", said);

@@ -204,7 +204,9 @@ int main(int argc, char **argv)
         return fail(EXIT_BROKEN, "check: %s", why);
     }
     if (runner_stopped()) {
-        return 128 + runner_stopped();
+        return fail(128 + runner_stopped(),
+                    "check: stopped by signal %d (%s), nothing is said of the plugin",
+                    runner_stopped(), strsignal(runner_stopped()));
     }
     if (run.usage[0]) {
         return fail(EXIT_USAGE, "%s", run.usage);

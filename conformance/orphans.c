@@ -9,12 +9,12 @@
 
 enum {
     LOOK_MS = 20,
-    LEAVE_MS = 500, /* for those that are on their way out */
+    LEAVE_MS = 3000, /* for those that are on their way out */
     ORPHANS_MAX = 64,
     ROUNDS_MAX = 100,
 };
 
-/* The processes that have become ours: they had left the session of their trial. */
+/* The processes that have become ours. */
 static size_t orphans_list(pid_t *pids, size_t max)
 {
     char path[64];

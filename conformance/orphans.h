@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Processes that were left behind by trials, and have become children of this one. */
+/* Processes that were left behind by trials that are over, and have become children of this one. */
 #ifndef CONFORMANCE_ORPHANS_H
 #define CONFORMANCE_ORPHANS_H
 

@@ -98,29 +98,47 @@ void trial_break_off(struct trial *t, const char *id, const char *format, ...)
     trial_skip(t, "could not be judged, see %s", id);
 }
 
+static void trial_watch_write(struct trial_watch *w, const struct trial_call *call)
+{
+    const unsigned turn = atomic_load_explicit(&w->turn, memory_order_relaxed) | 1u;
+    atomic_store_explicit(&w->turn, turn, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    w->call = *call;
+    atomic_store_explicit(&w->turn, turn + 1, memory_order_release);
+}
+
+bool trial_watch_read(const struct trial_watch *w, struct trial_call *ret)
+{
+    const unsigned turn = atomic_load_explicit(&w->turn, memory_order_acquire);
+    *ret = w->call;
+    atomic_thread_fence(memory_order_acquire);
+    return turn % 2 == 0 && turn == atomic_load_explicit(&w->turn, memory_order_relaxed);
+}
+
 void trial_enter(struct trial *t, const char *function, uint32_t limit_ms, const char *limit_clause)
 {
-    struct trial_watch *w = t->watch;
-    snprintf(w->limit_clause, sizeof(w->limit_clause), "%s", limit_clause ? limit_clause : "");
-    w->since_us = trial_now_us();
-    w->limit_us = (uint64_t)limit_ms * 1000u;
-    snprintf(w->function, sizeof(w->function), "%s", function);
+    struct trial_call call = { .since_us = trial_now_us(), .limit_us = (uint64_t)limit_ms * 1000u };
+    snprintf(call.limit_clause, sizeof(call.limit_clause), "%s", limit_clause ? limit_clause : "");
+    snprintf(call.function, sizeof(call.function), "%s", function);
+    trial_watch_write(t->watch, &call);
 }
 
 void trial_leave(struct trial *t, const char *function)
 {
-    struct trial_watch *w = t->watch;
-    const uint64_t took_us = trial_now_us() - w->since_us;
-    if (strcmp(w->function, function) != 0) { /* its stack is gone: not one step further */
+    static const struct trial_call none;
+    const struct trial_call call = t->watch->call;
+    const uint64_t took_us = trial_now_us() - call.since_us;
+    if (strcmp(call.function, function) != 0) { /* its stack is gone: not one step further */
         trial_break_off(t, "plugin.returns",
                         "%s did not return, it jumped back into %s; a function returns to its "
                         "caller, and leaves neither by longjmp nor by an exception",
-                        w->function, function);
+                        call.function, function);
     }
-    w->function[0] = '\0';
-    if (w->limit_us && took_us > w->limit_us + TRIAL_SLACK_MS * UINT64_C(1000)) {
-        trial_breach(t, w->limit_clause, "%s took %llu ms, it has at most %llu", function,
-                     (unsigned long long)took_us / 1000u, (unsigned long long)w->limit_us / 1000u);
+    trial_watch_write(t->watch, &none);
+    if (call.limit_us && took_us > call.limit_us + TRIAL_SLACK_MS * UINT64_C(1000)) {
+        trial_breach(t, call.limit_clause, "%s took %llu ms, it has at most %llu", function,
+                     (unsigned long long)took_us / 1000u,
+                     (unsigned long long)call.limit_us / 1000u);
     }
 }
 
@@ -175,24 +193,27 @@ void trial_describe_end(int status, char *text, size_t size)
 void trial_join(struct trial *t, struct trial_helper *h)
 {
     static const struct timespec look = { .tv_nsec = 2000000 };
+    static const struct trial_call none;
+    struct trial_call call;
     char how[128];
     int status = 0;
     while (waitpid(h->pid, &status, WNOHANG) == 0) {
-        *t->watch = *h->watch; /* so that the runner sees what takes long */
+        if (trial_watch_read(h->watch, &call)) { /* so that the runner sees what takes long */
+            trial_watch_write(t->watch, &call);
+        }
         nanosleep(&look, NULL);
     }
-    t->watch->function[0] = '\0';
-    const bool has_ended_well =
-        WIFEXITED(status) && WEXITSTATUS(status) == 0 && !h->watch->function[0];
+    call = h->watch->call;
+    trial_watch_write(t->watch, &none);
+    const bool has_ended_well = WIFEXITED(status) && WEXITSTATUS(status) == 0 && !call.function[0];
     if (!has_ended_well && !h->is_killed) {
         if (WIFEXITED(status) && WEXITSTATUS(status) == HELPER_JUDGED) {
             trial_end(t);
         }
         trial_describe_end(status, how, sizeof(how));
-        *t->watch = *h->watch;
         trial_break_off(t, "plugin.returns",
                         "%s %s in a second process; a function returns, whatever happens",
-                        h->watch->function[0] ? h->watch->function : "between two calls it", how);
+                        call.function[0] ? call.function : "between two calls it", how);
     }
     munmap(h->watch, sizeof(*h->watch));
 }
@@ -239,6 +260,7 @@ void trial_look_for_secrets(struct trial *t, const char *where, struct aq_str te
     for (size_t i = 0; i < t->secret_count; i++) {
         if (text.len && memmem(text.ptr, text.len, t->secrets[i], strlen(t->secrets[i]))) {
             trial_breach(t, "plugin.secrets", "%s shows a secret that the plugin was given", where);
+            t->has_told = true;
             return;
         }
     }

@@ -12,6 +12,7 @@
 #include "clause.h"
 #include "host/loader.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdnoreturn.h>
 #include <sys/types.h>
@@ -32,14 +33,22 @@ struct trial_setting {
     const char *value;
 };
 
-/* The plugin's function that is being called, for the runner to name it when it does not return.
- * Shared memory. */
-struct trial_watch {
+/* The plugin's function that is being called, for the runner to name it when it does not return. */
+struct trial_call {
     char function[TRIAL_NAME_MAX]; /* empty: none */
     char limit_clause[TRIAL_NAME_MAX];
     uint64_t since_us; /* CLOCK_MONOTONIC */
     uint64_t limit_us; /* how long it may take; 0: as long as the clause */
 };
+
+/* It is in shared memory. */
+struct trial_watch {
+    atomic_uint turn; /* odd while the call is being written */
+    struct trial_call call;
+};
+
+/* A call that belongs together. False: it was being written. */
+bool trial_watch_read(const struct trial_watch *w, struct trial_call *ret);
 
 struct trial {
     const struct clause *clause;
@@ -52,6 +61,7 @@ struct trial {
     const char *secrets[TRIAL_SECRETS_MAX];
     size_t secret_count;
     pid_t backend;     /* the process that serves the plugin, to be stopped and killed; 0: none */
+    bool has_told;     /* a secret was seen where none may be */
     bool is_helper;    /* not the trial's first process */
     bool is_elsewhere; /* what it opens is not in its own directory: other trials meet there */
     struct trial_watch *watch;

@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -132,9 +133,24 @@ const char *lab_proxy_url(struct lab *lab, const char *password)
     return url;
 }
 
+static void tell(const struct lab *lab, char what)
+{
+    while (write(lab->control, &what, 1) < 0 && errno == EINTR) {
+    }
+}
+
 void lab_go(struct lab *lab)
 {
-    while (write(lab->control, "", 1) < 0 && errno == EINTR) {
+    tell(lab, LAB_GO);
+}
+
+void lab_round(struct lab *lab)
+{
+    const struct timespec moment = { .tv_nsec = 100 * 1000 };
+    const unsigned before = atomic_load(&lab->record->rounds);
+    tell(lab, LAB_ROUND);
+    while (atomic_load(&lab->record->rounds) == before) {
+        nanosleep(&moment, NULL);
     }
 }
 

@@ -91,6 +91,9 @@ static inline uint64_t lab_sum(uint64_t sum, const uint8_t *bytes, size_t len)
 
 enum { LAB_SEEN_MAX = 4096, LAB_HEAD_MAX = 2048 };
 
+/* What the server is told. */
+enum { LAB_GO = 'g', LAB_ROUND = 'r' };
+
 /* A request as it arrived. HTTP/2 is written down as HTTP/1.1 would say it. */
 struct lab_seen {
     enum lab_listener listener;
@@ -109,14 +112,15 @@ struct lab_record {
     atomic_uint open[LAB_LISTENERS];     /* of these */
     atomic_ullong heard[LAB_LISTENERS];  /* bytes, under TLS */
     atomic_ullong said[LAB_LISTENERS];
-    atomic_uint count; /* requests */
+    atomic_uint count;  /* requests */
+    atomic_uint rounds; /* that lab_round has asked for and were made */
     struct lab_seen seen[LAB_SEEN_MAX];
 };
 
 struct lab {
     struct lab_record *record;
     pid_t pid;
-    int control; /* a byte: lab_go; closed: the server ends */
+    int control; /* LAB_GO, LAB_ROUND; closed: the server ends */
     int ports[LAB_LISTENERS];
     char ca_bundle[256]; /* path of the authority that the clause is to trust */
     char urls[8][256];   /* a ring for lab_url */
@@ -136,6 +140,10 @@ const char *lab_proxy_url(struct lab *lab, const char *password);
 
 /* Let the next piece go, of every answer that waits for it. */
 void lab_go(struct lab *lab);
+
+/* Wait until the server has been once round all its connections: what had arrived is written down,
+ * and what the kernel takes is sent, however busy this machine is. */
+void lab_round(struct lab *lab);
 
 /* Requests for this path, with or without a query; the last of them in *ret if it is not NULL. */
 unsigned lab_requests(const struct lab *lab, const char *path, const struct lab_seen **ret);

@@ -236,7 +236,7 @@ void server_run(struct server *server, int control)
     for (;;) {
         const size_t count = server->connection_count;
         struct pollfd *connections = polls + 1 + LAB_LISTENERS;
-        char byte;
+        char told = '\0';
         polls[0] = (struct pollfd){ .fd = control, .events = POLLIN };
         for (int i = 0; i < LAB_LISTENERS; i++) {
             polls[1 + i] = (struct pollfd){ .fd = server->listeners[i], .events = POLLIN };
@@ -250,10 +250,12 @@ void server_run(struct server *server, int control)
             return;
         }
         if (polls[0].revents) {
-            if (read(control, &byte, 1) <= 0) {
+            if (read(control, &told, 1) <= 0) {
                 return;
             }
-            let_go(server);
+            if (told == LAB_GO) {
+                let_go(server);
+            }
         }
         for (size_t i = 0; i < count; i++) {
             serve(server->connections[i], connections[i].revents);
@@ -264,6 +266,9 @@ void server_run(struct server *server, int control)
             }
         }
         sweep(server);
+        if (told == LAB_ROUND) {
+            atomic_fetch_add(&server->record->rounds, 1);
+        }
     }
 }
 

@@ -108,7 +108,7 @@ const struct clause plugin_clauses[] = {
     { "plugin.loads",
       "It can be loaded with the libraries that it names alone, and its constructors come to an "
       "end.",
-      plugin_loads, CLAUSE_GATE, 0 },
+      plugin_loads, CLAUSE_GATE | CLAUSE_RETURNS, 0 },
     { "plugin.descriptor", "The descriptor has a version and a summary of one line.",
       plugin_descriptor, 0, 0 },
     { "plugin.settings", "Every setting has a key of its own and a help of one line.",

@@ -3,6 +3,7 @@
 #include "store/instance.h"
 #include "store/parts.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define A KEY("a")
@@ -179,6 +180,38 @@ static void commit_honours_the_stride(struct trial *t)
     instance_close(&i);
 }
 
+/* The bytes of a change, in memory that changes after the commit. */
+struct borrowed {
+    char key[32], value[32];
+};
+
+static struct aq_change borrow(struct borrowed *b, const char *key, const char *value)
+{
+    snprintf(b->key, sizeof(b->key), "%s", key);
+    snprintf(b->value, sizeof(b->value), "%s", value);
+    return (struct aq_change){
+        .key = { b->key, strlen(b->key) },
+        .action = AQ_CHANGE_PUT,
+        .value = { (const uint8_t *)b->value, strlen(b->value) },
+    };
+}
+
+static void commit_borrows(struct trial *t)
+{
+    static struct borrowed bytes[2];
+    struct instance i;
+    instance_open(&i, t);
+    instance_needs_writing(&i);
+    struct aq_change changes[] = { borrow(&bytes[0], A, ONE), borrow(&bytes[1], B, TWO) };
+    require_status(&i, instance_commit(&i, changes, 2), AQ_OK, "of two values");
+    memset(bytes, 'x', sizeof(bytes));
+    memset(changes, 0, sizeof(changes));
+    const char *const after = "when the memory of the changes had been used for something else,";
+    require_value(&i, A, ONE, after);
+    require_value(&i, B, TWO, after);
+    instance_close(&i);
+}
+
 static void read_only_is_read_only(struct trial *t)
 {
     struct instance i;
@@ -213,6 +246,8 @@ const struct clause store_commit_clauses[] = {
       commit_removes_what_is_not_there, 0, 0 },
     { "store.commit.stride", "Elements are found by the stride, not by their size.",
       commit_honours_the_stride, 0, 0 },
+    { "store.commit.borrowed", "What a commit is given is borrowed for the call, no longer.",
+      commit_borrows, 0, 0 },
     { "store.commit.read-only", "A store that cannot be written says so, in can_save as well.",
       read_only_is_read_only, 0, 0 },
     CLAUSES_END,

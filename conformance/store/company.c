@@ -21,6 +21,10 @@ static void instances_see_each_other(struct trial *t)
                    instance_shown(&other, KEY("a")));
     }
     instance_put(&other, KEY("a"), VALUE("2"));
+    if (!instance_has(&one, KEY("a"), VALUE("2"))) {
+        trial_fail(t, "an instance had read a value, another replaced it, and it still read %s",
+                   instance_shown(&one, KEY("a")));
+    }
     const struct aq_change stale = change_expecting(change_put(KEY("a"), VALUE("3")), VALUE("1"));
     aq_status st = instance_commit(&one, &stale, 1);
     if (st != AQ_E_CHANGED || !instance_has(&one, KEY("a"), VALUE("2"))) {

@@ -89,7 +89,7 @@ static void stops_the_peer(struct trial *t)
         exchange_start(&e, &c, w, "/endless", NULL);
         e.stop_reading = true;
         exchange_until_head(&e);
-        client_settle(&c, 100); /* until nothing is taken from the peer any more */
+        client_settle_both(&c); /* until nothing is taken from the peer any more */
         const uint64_t taken = atomic_load(&s.lab.record->said[w->listener]) - before;
         if (taken > TAKEN_MAX) {
             trial_fail(t,
@@ -118,7 +118,7 @@ static void holds_up_no_other(struct trial *t)
         exchange_start(&unread, &c, w, "/endless", NULL);
         unread.stop_reading = true;
         exchange_until_head(&unread);
-        client_settle(&c, 100); /* until nothing is taken from the peer any more */
+        client_settle_both(&c); /* until nothing is taken from the peer any more */
         for (int i = 0; i < 3; i++) {
             exchange_run(&e, &c, w, "/64k", NULL);
             exchange_expect_pattern(&e, 64 * KIBIBYTE);

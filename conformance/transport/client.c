@@ -12,6 +12,8 @@
 enum {
     OVERDUE_MAX = 1000,
     RESTLESS_STEPS = 20000,
+    QUIET_ROUNDS = 3,
+    QUIET_MS = 10,
 };
 
 /* A second is what the host puts into its log. */
@@ -226,6 +228,16 @@ void client_settle(struct client *c, int quiet_ms)
                 exchange_pull(e);
             }
         }
+    }
+}
+
+void client_settle_both(struct client *c)
+{
+    for (int quiet = 0; quiet < QUIET_ROUNDS;) {
+        const unsigned before = c->steps;
+        client_settle(c, QUIET_MS);
+        lab_round(&c->scene->lab);
+        quiet = c->steps == before ? quiet + 1 : 0;
     }
 }
 

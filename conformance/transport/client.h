@@ -44,6 +44,9 @@ aq_status client_step(struct client *c);
 /* Go on until nothing was due for so long. */
 void client_settle(struct client *c, int quiet_ms);
 
+/* Go on until the lab, too, has nothing more to do: it waits for this side, or is through. */
+void client_settle_both(struct client *c);
+
 /* Let the host's clock, and no other, move on. */
 void client_advance(struct client *c, uint32_t ms);
 

@@ -32,15 +32,22 @@ static const struct call facts_call = { "facts", 1000,       "transport.read.nev
 
 /* ---- a request ---- */
 
-static uint32_t read_fields(const char *fields, struct aq_header *headers)
+/* A text for the plugin. */
+static struct aq_str give(const struct ask *ask, const char *text, size_t len)
 {
+    return ask->is_lent ? (struct aq_str){ text, len } : exact_str(text, len);
+}
+
+static uint32_t read_fields(const struct ask *ask, struct aq_header *headers)
+{
+    const char *fields = ask->fields;
     uint32_t count = 0;
     while (fields && *fields && count < FIELDS_MAX) {
         const size_t len = strcspn(fields, "\n");
         const char *colon = memchr(fields, ':', len);
         const char *value = colon + 1 + (colon[1] == ' ');
-        headers[count].name = exact_str(fields, (size_t)(colon - fields));
-        headers[count].value = exact_str(value, (size_t)(fields + len - value));
+        headers[count].name = give(ask, fields, (size_t)(colon - fields));
+        headers[count].value = give(ask, value, (size_t)(fields + len - value));
         count++;
         fields += len + (fields[len] == '\n');
     }
@@ -58,12 +65,15 @@ aq_status exchange_try_start(struct exchange *e, struct client *c, const char *u
     snprintf(e->url, sizeof(e->url), "%s", url);
     ask = ask ? ask : &plain;
     const char *method = ask->method ? ask->method : "GET";
-    request.method = exact_str(method, strlen(method));
-    request.url = exact_str(url, strlen(url));
-    request.header_count = read_fields(ask->fields, headers);
+    request.method = give(ask, method, strlen(method));
+    request.url = give(ask, url, strlen(url));
+    request.header_count = read_fields(ask, headers);
     request.header_stride = sizeof(headers[0]);
     request.headers = headers;
-    request.body = (struct aq_bytes){ exact_copy(ask->body, ask->body_len), ask->body_len };
+    request.body = (struct aq_bytes){ ask->body, ask->body_len };
+    if (!ask->is_lent) {
+        request.body.ptr = exact_copy(ask->body, ask->body_len);
+    }
     request.connect_timeout_ms = ask->connect_ms;
     request.first_byte_timeout_ms = ask->first_byte_ms;
     request.idle_timeout_ms = ask->idle_ms;

@@ -46,6 +46,7 @@ struct ask {
     uint32_t connect_ms, first_byte_ms, idle_ms, total_ms;
     uint32_t max_header_bytes;
     uint32_t flags; /* AQ_REQUEST_... */
+    bool is_lent;   /* the plugin is given these very bytes, which will change */
 };
 
 aq_status exchange_try_start(struct exchange *e, struct client *c, const char *url,

@@ -181,7 +181,7 @@ static void does_not_wait_for_names(struct trial *t)
 
 const struct clause transport_finish_clauses[] = {
     { "transport.finish.any-point", "A call can be finished at any point.", can_end_at_any_point, 0,
-      0 },
+      60 },
     { "transport.finish.unread", "A call that has something to read can be finished unread.",
       can_end_unread, 0, 0 },
     { "transport.finish.stalled", "A call whose peer stalls can be finished, and others go on.",

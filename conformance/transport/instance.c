@@ -176,7 +176,7 @@ const struct clause transport_instance_clauses[] = {
     { "transport.open", "An instance can be opened, and closed again.", opens, CLAUSE_GATE, 0 },
     { "transport.open.quiet", "open connects to nobody: a new instance has nothing to do.",
       opens_quietly, 0, 0 },
-    { "transport.null", "finish and close accept NULL.", takes_null, 0, 0 },
+    { "transport.null", "finish and close accept NULL.", takes_null, CLAUSE_RETURNS, 0 },
     { "transport.protocols",
       "HTTP/1.1 or HTTP/2, over TLS and in plain to this machine; the response names which.",
       speaks, 0, 0 },

@@ -185,7 +185,7 @@ static void keeps_a_copy(struct trial *t)
     client_open(&c, &s);
     for (const struct way *w = scene_next(&s, NULL); w; w = scene_next(&s, w)) {
         const struct ask ask = {
-            .method = method, .fields = fields, .body = body, .body_len = BODY
+            .method = method, .fields = fields, .body = body, .body_len = BODY, .is_lent = true
         };
         snprintf(url, sizeof(url), "%s", lab_url(&s.lab, w->listener, "/echo"));
         snprintf(method, sizeof(method), "POST");
@@ -242,6 +242,7 @@ static void sends_once(struct trial *t)
                 exchange_run(&e, &c, w, a->path, &ask);
                 exchange_finish(&e);
                 client_settle(&c, 2);
+                lab_round(&s.lab);
                 const unsigned sent = lab_requests(&s.lab, a->path, NULL) - before;
                 if (sent != 1) {
                     trial_fail(t,
@@ -293,6 +294,8 @@ static void is_not_injected(struct trial *t)
             }
             exchange_finish(&e);
         }
+        client_settle(&c, 2);
+        lab_round(&s.lab);
         if (atomic_load(&s.lab.record->count) != before) {
             trial_fail(t, "%s: a request that cannot be written as one was sent", w->name);
         }

@@ -51,6 +51,9 @@ static void does_not_tell(struct trial *t)
     }
     client_close(&c);
     scene_close(&s);
+    if (t->has_told) {
+        trial_fail(t, "an error or a line of the log showed a field or the body of its request");
+    }
 }
 
 /* Each request with the bearer was for the path and the listener that the host named. */

@@ -122,7 +122,7 @@ static void does_not_count_while_nobody_reads(struct trial *t)
         exchange_start(&e, &c, w, "/big", &ask);
         e.stop_reading = true;
         exchange_until_head(&e);
-        client_settle(&c, 50);
+        client_settle_both(&c);
         client_advance(&c, 2 * MINUTE_MS);
         e.stop_reading = false;
         exchange_pull(&e);
