@@ -80,7 +80,7 @@ packages_install() {
 PACKAGES_BUILD=(build-essential ca-certificates cmake ninja-build pkg-config libc-ares-dev
     libcurl4-openssl-dev libdeflate-dev libjson-c-dev libnghttp2-dev
     libsecret-1-dev libsqlite3-dev libssl-dev)
-PACKAGES_SERVICE=(python3 python3-h2 python3-hypercorn python3-trustme)
+PACKAGES_SERVICE=(python3 python3-cryptography python3-h2 python3-hypercorn)
 
 # A desktop session with a keyring, for the tests of store-keyring.
 PACKAGES_KEYRING=(dbus-daemon gnome-keyring python3-dbus python3-gi)

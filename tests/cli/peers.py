@@ -3,17 +3,13 @@
 be, or never finish. Each serves until its block ends."""
 
 import contextlib
-import datetime
-import ipaddress
 import socket
 import ssl
 import threading
+from datetime import datetime, timedelta, timezone
 from urllib.parse import urlsplit
 
-import trustme
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from qservice import certificates
 
 HOST = "127.0.0.1"
 
@@ -102,48 +98,35 @@ class Authority:
     """Whom the command trusts, by the file `path`, and what it issues."""
 
     def __init__(self, directory):
-        self._ca = trustme.CA()
+        self._trusted = certificates.Authority()
         self.path = directory / "authority.pem"
-        self._ca.cert_pem.write_to_path(str(self.path))
+        self.path.write_bytes(self._trusted.pem)
 
     def good(self):
-        return self._ca.issue_cert(HOST)
+        return self._trusted.issue(HOST)
 
     def expired(self):
-        long_ago = datetime.datetime(2020, 1, 2, tzinfo=datetime.timezone.utc)
-        return self._ca.issue_cert(HOST, not_after=long_ago)
+        return self._trusted.issue(HOST, end=datetime(2020, 1, 2, tzinfo=timezone.utc))
 
     def not_valid_yet(self):
         """It vouches for itself, and is trusted from now on."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
-        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST))])
-        begin = datetime.datetime.utcnow() + datetime.timedelta(days=1)
-        end = begin + datetime.timedelta(days=30)
-        number = x509.random_serial_number()
-        builder = x509.CertificateBuilder(name, name, key.public_key(), number, begin, end)
-        cert = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
-        pem = cert.public_bytes(serialization.Encoding.PEM)
-        self.path.write_bytes(pem)
-        private = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        return trustme.LeafCert(private, pem, [])
+        tomorrow = datetime.now(timezone.utc) + timedelta(days=1)
+        own = certificates.Certificate(HOST, begin=tomorrow)
+        self.path.write_bytes(own.pem)
+        return own
 
     def for_another_name(self):
-        return self._ca.issue_cert("other.example")
+        return self._trusted.issue("other.example")
 
     def of_a_stranger(self):
-        return trustme.CA().issue_cert(HOST)
+        return certificates.Authority().issue(HOST)
 
 
 @contextlib.contextmanager
 def tls_server(certificate, alpn=("h2", "http/1.1")):
     """A server that shakes hands and says no more; yields its URL."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
+    certificate.load_into(context)
     if alpn:
         context.set_alpn_protocols(list(alpn))
 

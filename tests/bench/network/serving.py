@@ -8,7 +8,6 @@ import subprocess
 import sys
 
 import answer
-import trustme
 
 FRAMES = 1000      # of an answer that is repeated
 REPEATS = 1000     # in a large one: 150 MB
@@ -41,6 +40,8 @@ def pinned(processor):
 
 def trust(folder):
     """An authority of our own among those of this machine, as a file and as a directory."""
+    import trustme  # its keys are RSA's, as those of the real services
+
     authority = trustme.CA()
     authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(
         folder / "good.pem")

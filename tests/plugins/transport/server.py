@@ -23,18 +23,14 @@ The path of a request chooses what happens to it. Commands on standard input, on
     go                  let one waiting response continue
 """
 
-import datetime
 import socket
 import ssl
 import struct
 import sys
 import threading
 import warnings
-
-import trustme
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import key_updates
 from hostile import serve_few_streams, serve_hostile
@@ -42,6 +38,9 @@ from http1 import Request, answer, serve_h1
 from http2 import serve_h2
 from seen import (bodies, connections, go, heads, heard, lock, open_now, record, refused, requests,
                   resets, resumed, wait_for_close)
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "service"))
+from qservice.certificates import Authority, Certificate  # noqa: E402
 
 SETTINGS_FRAME = b"\0\0\0\4\0\0\0\0\0"
 WAIT_SECONDS = 5
@@ -139,7 +138,7 @@ ports = {}
 
 def tls(cert, alpn=(), version=None):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    cert.configure_cert(context)
+    cert.load_into(context)
     if alpn:
         context.set_alpn_protocols(list(alpn))
     if version:
@@ -149,25 +148,11 @@ def tls(cert, alpn=(), version=None):
     return context
 
 
-def self_signed(path, start=datetime.timedelta()):
-    """A certificate for localhost that only vouches for itself, from now plus start; in that file,
-    with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
-    begin = datetime.datetime.utcnow() + start
-    end = begin + datetime.timedelta(days=2)
-    number = x509.random_serial_number()
-    builder = x509.CertificateBuilder(name, name, key.public_key(), number, begin, end)
-    cert = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
-    with open(path, "wb") as file:
-        file.write(key.private_bytes(serialization.Encoding.PEM,
-                                     serialization.PrivateFormat.PKCS8,
-                                     serialization.NoEncryption()))
-        file.write(cert.public_bytes(serialization.Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path)
-    return context
+def self_signed(path, **times):
+    """A certificate for localhost that only vouches for itself; in that file, with its key."""
+    cert = Certificate("localhost", **times)
+    Path(path).write_bytes(cert.key + cert.pem)
+    return tls(cert)
 
 
 def handle(name, sock, serve, context):
@@ -203,11 +188,12 @@ def listen(name, serve, context=None):
 
 
 def start(directory, protocol, names):
-    ca = trustme.CA()
-    ca.cert_pem.write_to_path(directory + "/ca.pem")
-    good = ca.issue_cert("localhost", "127.0.0.1", "dead.test")
-    good.private_key_and_cert_chain_pem.write_to_path(directory + "/good.pem")
-    long_ago = datetime.datetime(2020, 1, 1)
+    ca = Authority()
+    Path(directory, "ca.pem").write_bytes(ca.pem)
+    good = ca.issue("localhost", "127.0.0.1", "dead.test")
+    Path(directory, "good.pem").write_bytes(good.key + good.pem)
+    long_ago = datetime(2020, 1, 1, tzinfo=timezone.utc)
+    tomorrow = datetime.now(timezone.utc) + timedelta(days=1)
     serve = serve_h2 if protocol == "h2" else serve_h1
     listeners = {
         "plain": lambda: (serve,),
@@ -233,11 +219,11 @@ def start(directory, protocol, names):
         "h2-as-h1": lambda: (blurt(SETTINGS_FRAME), tls(good, ["http/1.1"])),
     }
     impostors = {
-        "wrong-name": lambda: tls(ca.issue_cert("other.example")),
-        "expired": lambda: tls(ca.issue_cert("localhost", not_after=long_ago)),
-        "early": lambda: self_signed(directory + "/early.pem", datetime.timedelta(days=1)),
+        "wrong-name": lambda: tls(ca.issue("other.example")),
+        "expired": lambda: tls(ca.issue("localhost", end=long_ago)),
+        "early": lambda: self_signed(directory + "/early.pem", begin=tomorrow),
         "self-signed": lambda: self_signed(directory + "/self-signed.pem"),
-        "unknown": lambda: tls(trustme.CA().issue_cert("localhost")),
+        "unknown": lambda: tls(Authority().issue("localhost")),
         "old-tls": lambda: tls(good, version=ssl.TLSVersion.TLSv1_1),
     }
     for name in names:

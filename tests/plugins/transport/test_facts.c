@@ -36,7 +36,7 @@ static void an_answer_has_an_address_a_certificate_and_times(void **state)
     assert_contains(facts.address, address);
     assert_int_equal(facts.proxy.len, 0);
     assert_contains(facts.trust, server_file("ca.pem"));
-    assert_contains(facts.subject, "trustme");
+    assert_contains(facts.subject, "qservice");
     assert_contains(facts.issuer, "CA");
     assert_true(facts.not_after_s > time(NULL));
     assert_true(facts.connected_us > 0 && facts.answered_us >= facts.connected_us);
@@ -69,7 +69,7 @@ static void a_certificate_that_was_refused_can_be_looked_at(void **state)
     exchange_run(&e, &client, server_url("expired", "/ok"), &asked);
     assert_failed(&e, AQ_E_TLS, "expired");
     struct aq_facts facts = facts_of(&e);
-    assert_contains(facts.subject, "trustme");
+    assert_contains(facts.subject, "qservice");
     assert_true(facts.not_after_s > 0 && facts.not_after_s < time(NULL));
     assert_int_equal(facts.connected_us, 0);
     exchange_finish(&e);

@@ -11,11 +11,11 @@ import threading
 from email.utils import formatdate
 from pathlib import Path
 
-import trustme
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from .app import App
+from .certificates import Authority
 from .connections import Connections, Loop
 from .state import State
 
@@ -98,15 +98,14 @@ def _listen(port):
 
 def _certificates(directory):
     """Make an authority of our own and a certificate; return the three paths."""
-    authority = trustme.CA()
-    issued = authority.issue_cert("localhost", HOST, "::1", *REAL_HOSTS)
-    paths = [str(directory / name) for name in ("ca.pem", "server.pem", "server.key")]
-    authority.cert_pem.write_to_path(paths[0])
-    for index, blob in enumerate(issued.cert_chain_pems):
-        blob.write_to_path(paths[1], append=index > 0)
+    authority = Authority()
+    issued = authority.issue("localhost", HOST, "::1", *REAL_HOSTS)
+    paths = [directory / name for name in ("ca.pem", "server.pem", "server.key")]
+    paths[0].write_bytes(authority.pem)
+    paths[1].write_bytes(issued.pem)
     with open(paths[2], "wb", opener=_private) as key:
-        key.write(issued.private_key_pem.bytes())
-    return paths
+        key.write(issued.key)
+    return map(str, paths)
 
 
 def _private(path, flags):

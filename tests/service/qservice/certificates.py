@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Certificates for servers of ours: each with an EC key, which takes no time to make."""
+
+import ipaddress
+import secrets
+import tempfile
+from datetime import datetime, timezone
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+BEGIN, END = (datetime(year, 1, 1, tzinfo=timezone.utc) for year in (2000, 2038))
+ORGANISATION = "qservice"  # of every subject
+PEM = serialization.Encoding.PEM
+
+
+class Certificate:
+    """One for these host names or addresses, issued by an authority or by itself; `pem` and `key` are
+    its bytes."""
+
+    def __init__(self, *names, issuer=None, begin=BEGIN, end=END):
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = _subject(names[0])
+        builder = _builder(subject, issuer.subject if issuer else subject, key, begin, end)
+        alternative = x509.SubjectAlternativeName([_general_name(name) for name in names])
+        builder = builder.add_extension(alternative, critical=False)
+        signed = builder.sign(issuer.key if issuer else key, hashes.SHA256())
+        self.pem = signed.public_bytes(PEM)
+        self.key = key.private_bytes(
+            PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
+    def load_into(self, context):
+        """Make it what a server with this SSL context shows; that is read from files only."""
+        with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+            file.write(self.key + self.pem)
+            file.flush()
+            context.load_cert_chain(file.name)
+
+
+class Authority:
+    """Who is to be trusted, by the bytes `pem`, for what it issues."""
+
+    def __init__(self):
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.subject = _subject(f"CA {secrets.token_hex(4)}")  # no two are of one name
+        builder = _builder(self.subject, self.subject, self.key, BEGIN, END)
+        constraints = x509.BasicConstraints(ca=True, path_length=0)
+        builder = builder.add_extension(constraints, critical=True)
+        self.pem = builder.sign(self.key, hashes.SHA256()).public_bytes(PEM)
+
+    def issue(self, *names, **times):
+        return Certificate(*names, issuer=self, **times)
+
+
+def _builder(subject, issuer, key, begin, end):
+    number = x509.random_serial_number()
+    return x509.CertificateBuilder(issuer, subject, key.public_key(), number, begin, end)
+
+
+def _subject(name):
+    oid = x509.NameOID
+    return x509.Name(
+        [
+            x509.NameAttribute(oid.ORGANIZATION_NAME, ORGANISATION),
+            x509.NameAttribute(oid.COMMON_NAME, name),
+        ]
+    )
+
+
+def _general_name(name):
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
