@@ -4,8 +4,8 @@
 #include "base/error.h"
 
 enum {
-    TIMEOUT_MS = 12 * 1000,         /* of a request */
-    PATIENCE_US = 14 * 1000 * 1000, /* the same, if the transport forgets */
+    TIMEOUT_MS = 12 * 1000, /* of a request that says none */
+    FORGOTTEN_MS = 2000,    /* more, and the transport has forgotten it */
 };
 
 /* ---- asking ---- */
@@ -14,14 +14,14 @@ aq_status answer_ask(struct answer *a, struct aq_op *op, const char *from,
                      const struct aq_request *request, struct aq_error *err)
 {
     struct aq_request bounded = *request;
-    bounded.total_timeout_ms = TIMEOUT_MS;
+    bounded.total_timeout_ms = request->total_timeout_ms ? request->total_timeout_ms : TIMEOUT_MS;
     answer_done(a, false);
     *a = (struct answer){
         .op = op,
         .from = from,
         .error_type = BUF(TRANSPORT_HEADER_BYTES),
         .body = BUF(ANSWER_MAX + 1), /* one more shows that it is too much */
-        .until_us = clock_now_us() + PATIENCE_US,
+        .until_us = clock_now_us() + (bounded.total_timeout_ms + FORGOTTEN_MS) * UINT64_C(1000),
     };
     if (!buf_reserve(&a->body, ANSWER_MAX + 1)) {
         return error_nomem(err, "request");

@@ -5,8 +5,9 @@
  * through feed.h.
  *
  * Both size and time are bounded: ANSWER_MAX bytes of body, which are had before anything is sent,
- * so that no answer is lost for want of memory; 12 s by the transport's own timeout, and 14 s even
- * if that forgets. Nothing is sent twice; whoever asks again does so on purpose.
+ * so that no answer is lost for want of memory; the total timeout of the request, or else 12 s, and
+ * 2 s more for a transport that forgets it. Nothing is sent twice; whoever asks again does so on
+ * purpose.
  */
 #ifndef AQ_CLIENT_ANSWER_H
 #define AQ_CLIENT_ANSWER_H
@@ -30,8 +31,7 @@ struct answer {
  * Send a request and await its answer in the place of an earlier one, which is wiped.
  *
  * from     static
- * request  as for client_send, with the same answers to what is left out; borrowed until this
- *          returns. Its total timeout is set here
+ * request  as for client_send
  *
  * AQ_OK, or why it was not sent.
  */
