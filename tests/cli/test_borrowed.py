@@ -15,6 +15,21 @@ def test_nothing_borrowed_is_used_unless_it_is_named(online, cache):
     assert online.run(*EXPORT).code == 4
 
 
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("kiro-ide", "none in ~/.aws/sso/cache/kiro-auth-token.json, sign in with the Kiro IDE"),
+        ("sso-cache", "none in ~/.aws/sso/cache, sign in with the AWS command line"),
+        ("kiro-api-key", "none in KIRO_API_KEY, set that variable"),
+    ],
+)
+def test_one_that_is_not_there_is_to_be_made_where_it_belongs(online, source, says):
+    result = online.run(*EXPORT, "--source", source)
+    assert (result.code, result.out) == (4, "")
+    assert says in result.err
+    assert "q login" not in result.err
+
+
 def test_the_ides_login_is_used_and_its_refresh_token_is_nobodys(online, cache, service):
     login, path = cache.ide()
     before = path.read_bytes()

@@ -14,7 +14,21 @@ struct asker {
     struct aq_op op;
     struct answer answer;
     int questions;
+    uint32_t timeout_ms; /* 0: a request that says none */
 };
+
+static aq_status asker_ask(struct asker *k, struct aq_error *err)
+{
+    const struct aq_str url = AQ_STR("https://oracle.example/");
+    const struct aq_request request = {
+        .method = AQ_STR("GET"),
+        .url = url,
+        .total_timeout_ms = k->timeout_ms,
+    };
+    return k->timeout_ms ? answer_ask(&k->answer, &k->op, "oracle", &request, err)
+                         : answer_post(&k->answer, &k->op, "oracle", url, AQ_STR("text/plain"),
+                                       str_bytes(AQ_STR("why?")), err);
+}
 
 static aq_status asker_next(struct aq_op *op, const struct aq_event **ret, struct aq_error *err)
 {
@@ -23,8 +37,7 @@ static aq_status asker_next(struct aq_op *op, const struct aq_event **ret, struc
     for (;;) {
         aq_status st = AQ_OK;
         if (!answer_is_awaited(&k->answer)) {
-            st = answer_post(&k->answer, op, "oracle", AQ_STR("https://oracle.example/"),
-                             AQ_STR("text/plain"), str_bytes(AQ_STR("why?")), err);
+            st = asker_ask(k, err);
         }
         if (st == AQ_OK) {
             st = answer_wait(&k->answer, err);
@@ -136,6 +149,18 @@ static void an_answer_that_does_not_come_is_awaited_for_14_seconds(void **state)
     }
 }
 
+static void a_request_may_say_how_long_it_takes_and_gets_two_seconds_more(void **state)
+{
+    struct fixture *f = *state;
+    struct asker *k = asker_start(f, "sleep 600000\nstatus 200\n---\n", 1);
+    k->timeout_ms = 3000;
+    assert_int_equal(aq_op_next(f->op, &f->event, &f->err), AQ_AGAIN);
+    fixture_pass(f, 4);
+    assert_int_equal(aq_op_next(f->op, &f->event, &f->err), AQ_AGAIN);
+    fixture_pass(f, 1);
+    assert_int_equal(aq_op_next(f->op, &f->event, &f->err), AQ_E_TIMEOUT);
+}
+
 static void what_breaks_the_call_is_told_as_the_transport_says_it(void **state)
 {
     struct fixture *f = *state;
@@ -163,6 +188,7 @@ int main(void)
         CASE(asked_again_nothing_is_left_of_the_first_answer),
         CASE(the_largest_answer_has_65536_bytes),
         CASE(an_answer_that_does_not_come_is_awaited_for_14_seconds),
+        CASE(a_request_may_say_how_long_it_takes_and_gets_two_seconds_more),
         CASE(what_breaks_the_call_is_told_as_the_transport_says_it),
         CASE(nothing_is_sent_without_the_memory_for_an_answer),
     };

@@ -130,6 +130,13 @@ static void a_token_that_has_expired_on_our_clock_is_not_handed_out(void **state
     assert_contains(f->err.text, "store 'fake': handed a token over that has expired");
 }
 
+static void what_a_server_may_not_replace_is_too_short_and_no_reason_to_log_in(void **state)
+{
+    struct fixture *f = served(state, -5);
+    assert_int_equal(fixture_fetch(f, AQ_TOKEN_NO_REFRESH, 0), AQ_E_EXPIRED);
+    assert_contains(f->err.text, "refreshing was forbidden, allow it");
+}
+
 static void a_server_is_asked_for_the_second_login_if_it_has_not_the_first(void **state)
 {
     struct fixture *f = served(state, 3600);
@@ -165,6 +172,7 @@ int main(void)
         FAKE_CASE(a_rejected_token_is_forced_only_if_the_server_still_hands_it_over),
         FAKE_CASE(a_token_that_is_not_valid_as_long_as_asked_is_not_handed_out),
         FAKE_CASE(a_token_that_has_expired_on_our_clock_is_not_handed_out),
+        FAKE_CASE(what_a_server_may_not_replace_is_too_short_and_no_reason_to_log_in),
         FAKE_CASE(a_server_is_asked_for_the_second_login_if_it_has_not_the_first),
         FAKE_CASE(the_profile_is_read_as_from_any_store),
     };

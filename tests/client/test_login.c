@@ -555,6 +555,33 @@ static void a_token_server_keeps_no_login(void **state)
     assert_int_equal(login_support_make(f, &seen, NULL), AQ_E_UNSUPPORTED);
 }
 
+static void a_store_without_a_lock_keeps_a_login_unless_others_share_it(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen;
+    fixture_play(f, REGISTERED DEVICE("600") TOKENS);
+    f->client->store_plugin.store.lock = NULL;
+    f->client->store_plugin.store.unlock = NULL;
+    assert_int_equal(login_support_make(f, &seen, NULL), AQ_E_UNSUPPORTED);
+    assert_contains(f->err.text, "store 'fake': keeps no login of yours");
+    assert_int_equal(support_requests(), 0);
+
+    f->client->store_plugin.store.traits = 0;
+    assert_int_equal(login_support_make(f, &seen, NULL), AQ_END);
+    fixture_assert_row("access-9");
+}
+
+static void a_store_that_does_not_exist_takes_no_login(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen;
+    setenv("Q_STORE", "nothing", 1);
+    aq_status st = login_support_make(f, &seen, NULL);
+    unsetenv("Q_STORE");
+    assert_int_equal(st, AQ_E_PLUGIN);
+    assert_int_equal(support_requests(), 0);
+}
+
 /* ---- memory ---- */
 
 static void without_memory_all_of_it_is_saved_or_nothing(void **state)
@@ -623,6 +650,8 @@ int main(void)
         CASE(options_that_make_no_sense_are_refused),
         CASE(another_programs_logins_are_its_own_to_make),
         FAKE_CASE(a_token_server_keeps_no_login),
+        FAKE_CASE(a_store_without_a_lock_keeps_a_login_unless_others_share_it),
+        CASE(a_store_that_does_not_exist_takes_no_login),
         FAKE_CASE(without_memory_all_of_it_is_saved_or_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

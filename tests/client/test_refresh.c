@@ -189,7 +189,7 @@ static void a_logout_between_reading_token_and_registration_is_a_logout(void **s
 {
     struct fixture *f = *state;
     fixture_login(-5, 1);
-    fake_store_meet(FAKE_GET, 4, the_login_is_removed);
+    fake_store_meet(FAKE_GET, 7, the_login_is_removed); /* five kinds, profile, token again */
     assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_NOT_LOGGED_IN);
 }
 

@@ -2,6 +2,7 @@
 /* Which login is used, and what is said when there is none. */
 #include "client/fake_store.h"
 #include "client/fixture.h"
+#include "client/source.h"
 #include "no_memory.h"
 
 #include <errno.h>
@@ -243,10 +244,13 @@ static void a_store_that_cannot_be_loaded_or_opened_is_the_answer(void **state)
 static void a_store_that_does_not_exist_is_the_answer(void **state)
 {
     struct fixture *f = *state;
+    struct store *store = NULL;
     setenv("Q_STORE", "nothing", 1);
     assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_PLUGIN);
     assert_int_equal(fetch_from(f, "q-cli"), AQ_E_PLUGIN);
+    assert_int_equal(source_store(f->client, source_at(0), false, &store, &f->err), AQ_E_PLUGIN);
     unsetenv("Q_STORE");
+    assert_null(store);
 }
 
 /* ---- the profile ---- */
