@@ -3,7 +3,7 @@
 #ifndef AQ_CLIENT_ACCESS_KEY_H
 #define AQ_CLIENT_ACCESS_KEY_H
 
-#include "client/client.h"
+#include "client/answer.h"
 #include "wire/aws_reply.h"
 
 #include <amazonq/access_key.h>
@@ -47,10 +47,7 @@ struct access_key_remote {
     bool needs_curl; /* it was not asked, for want of HTTP/1.1 */
     struct buf url, body, token;
     size_t origin_len; /* of the url of PLACE_INSTANCE: what is before its path */
-    struct transport_call call;
-    int32_t http;
-    struct buf reply;
-    uint64_t until_us;
+    struct answer answer;
 };
 
 /* The first place that this user has, with its request sent. AQ_E_NOTFOUND: there is none. */

@@ -8,11 +8,9 @@
 #include "wire/percent.h"
 
 enum {
-    REPLY_MAX = 1 << 20,
-    TIMEOUT_MS = 12 * 1000, /* of a request */
-    FIRST_MS = 3 * 1000,    /* of the first one to an instance: mostly nobody is there */
-    FORGOTTEN_MS = 2000,    /* more, and the transport has forgotten it */
-    NEAR_MS = 1000,         /* for a connection to a metadata service */
+    TEXT_MAX = 1 << 20,  /* of a path, a token in a file, what is said of a problem */
+    FIRST_MS = 3 * 1000, /* of the first one to an instance: mostly nobody is there */
+    NEAR_MS = 1000,      /* for a connection to a metadata service */
 };
 
 #define ROLES "/latest/meta-data/iam/security-credentials/"
@@ -31,7 +29,6 @@ static aq_status send(struct access_key_remote *r, struct aq_op *op, const char 
 {
     const bool near = r->place != PLACE_STS;
     const bool first = r->place == PLACE_INSTANCE && r->step == INSTANCE_TOKEN;
-    const uint32_t total_ms = first ? FIRST_MS : TIMEOUT_MS;
     const struct aq_request request = {
         .method = str_from(method),
         .url = buf_str(&r->url),
@@ -40,45 +37,13 @@ static aq_status send(struct access_key_remote *r, struct aq_op *op, const char 
         .flags = near ? AQ_REQUEST_LINK_LOCAL : 0,
         .body = buf_bytes(&r->body),
         .connect_timeout_ms = near ? NEAR_MS : 0,
-        .total_timeout_ms = total_ms,
+        .total_timeout_ms = first ? FIRST_MS : 0,
     };
-    r->http = 0;
-    buf_clear(&r->reply);
-    r->reply.max = REPLY_MAX;
-    r->until_us = clock_now_us() + (uint64_t)(total_ms + FORGOTTEN_MS) * 1000;
-    op_wake_at(op, r->until_us);
     if (buf_status(&r->url) != AQ_OK || buf_status(&r->body) != AQ_OK ||
-        buf_status(&r->token) != AQ_OK || !buf_reserve(&r->reply, REPLY_MAX)) {
+        buf_status(&r->token) != AQ_OK) {
         return error_nomem(err, "access key");
     }
-    return client_send(op, &request, &r->call, err);
-}
-
-/* AQ_OK: http and reply are all of the answer. */
-static aq_status receive(struct access_key_remote *r, struct aq_error *err)
-{
-    aq_status st;
-    if (r->http == 0) {
-        struct aq_response response;
-        st = transport_response(&r->call, &response, err);
-        if (st != AQ_OK) {
-            return st;
-        }
-        r->http = response.status;
-    }
-    do {
-        size_t len = 0, room = REPLY_MAX - r->reply.len;
-        if (room == 0) {
-            return error_set(err, AQ_E_LIMIT, "access key: was answered with more than 1 MiB");
-        }
-        st = transport_read(&r->call, r->reply.ptr + r->reply.len, room, &len, err);
-        r->reply.len += st == AQ_OK ? len : 0;
-    } while (st == AQ_OK);
-    if (st == AQ_END) {
-        transport_finish(&r->call);
-        return AQ_OK;
-    }
-    return st;
+    return answer_ask(&r->answer, op, place_name(r), &request, err);
 }
 
 /* What a file holds is mostly one line. */
@@ -143,8 +108,8 @@ static aq_status ask_sts(struct access_key_remote *r, struct aq_op *op,
         return error_set(err, AQ_E_INVALID, "%s: not set, which role is the token in %.*s for?",
                          who.role_name, AQ_STR_ARG(who.file));
     }
-    AUTO(buf) struct buf path = BUF(REPLY_MAX);
-    AUTO(buf) struct buf token = BUF(REPLY_MAX);
+    AUTO(buf) struct buf path = BUF(TEXT_MAX);
+    AUTO(buf) struct buf token = BUF(TEXT_MAX);
     r->place = PLACE_STS;
     aq_status st = paths_expand(str_from(who.file_name), who.file, &path, err);
     if (st == AQ_OK) {
@@ -267,14 +232,14 @@ static aq_status ask_instance(struct access_key_remote *r, struct aq_op *op,
 static aq_status instance_next(struct access_key_remote *r, struct aq_op *op, struct aq_error *err)
 {
     if (r->step == INSTANCE_TOKEN) {
-        buf_add(&r->token, buf_str(&r->reply));
+        buf_add(&r->token, buf_str(&r->answer.body));
     }
     if (!str_is_token(buf_str(&r->token))) {
         return error_set(err, AQ_E_CORRUPT, "instance: its metadata service gave no token");
     }
     instance_path(r, ROLES);
     if (r->step == INSTANCE_ROLE) {
-        struct aq_str role = buf_str(&r->reply);
+        struct aq_str role = buf_str(&r->answer.body);
         role = str_cut(&role, '\n');
         if (role.len == 0) {
             return AQ_E_NOTFOUND; /* the instance has no role */
@@ -310,20 +275,20 @@ aq_status access_key_ask(struct access_key_remote *r, struct aq_op *op,
 /* What an answer without a key means. */
 static aq_status refused(const struct access_key_remote *r, struct aq_error *err)
 {
-    AUTO(buf) struct buf problem = BUF(REPLY_MAX);
-    const bool busy = r->http == 429, failed = r->http >= 500;
-    aws_reply_problem(buf_str(&r->reply), &problem);
+    AUTO(buf) struct buf problem = BUF(TEXT_MAX);
+    const bool busy = r->answer.http == 429, failed = r->answer.http >= 500;
+    aws_reply_problem(buf_str(&r->answer.body), &problem);
     if (r->place == PLACE_INSTANCE && !busy && !failed &&
-        (r->step == INSTANCE_TOKEN || r->http == 404)) {
+        (r->step == INSTANCE_TOKEN || r->answer.http == 404)) {
         return AQ_E_NOTFOUND; /* other clouds have something at this address, too; or no role */
     }
-    err->http = r->http;
+    err->http = r->answer.http;
     return error_set(err,
                      busy     ? AQ_E_THROTTLED
                      : failed ? AQ_E_SERVICE
                               : AQ_E_ACCESS,
-                     "%s: gave no access key (HTTP %d%s%.*s), %s", place_name(r), (int)r->http,
-                     problem.len ? " " : "", AQ_STR_ARG(buf_str(&problem)),
+                     "%s: gave no access key (HTTP %d%s%.*s), %s", place_name(r),
+                     (int)r->answer.http, problem.len ? " " : "", AQ_STR_ARG(buf_str(&problem)),
                      busy || failed          ? "try again later"
                      : r->place == PLACE_STS ? "check the role, who it trusts, and the token"
                                              : "check the role");
@@ -332,8 +297,8 @@ static aq_status refused(const struct access_key_remote *r, struct aq_error *err
 static aq_status read_key(const struct access_key_remote *r, struct aws_key *ret_key,
                           struct aq_str *ret_source, struct aq_error *err)
 {
-    AUTO(buf) struct buf problem = BUF(REPLY_MAX);
-    struct aq_str text = buf_str(&r->reply);
+    AUTO(buf) struct buf problem = BUF(TEXT_MAX);
+    struct aq_str text = buf_str(&r->answer.body);
     *ret_source = r->place == PLACE_STS         ? AQ_STR("web-identity")
                   : r->place == PLACE_CONTAINER ? AQ_STR("container")
                                                 : AQ_STR("instance");
@@ -347,21 +312,14 @@ aq_status access_key_answer(struct access_key_remote *r, struct aq_op *op, struc
                             struct aq_str *ret_source, struct aq_error *err)
 {
     for (;;) {
-        aq_status st = explain(r, op, receive(r, err), err);
-        if (st == AQ_AGAIN && clock_now_us() >= r->until_us) {
-            st = error_set(err, AQ_E_TIMEOUT, "%s: did not answer in time, try again",
-                           place_name(r));
-        } else if (st == AQ_AGAIN) {
-            op_wake_at(op, r->until_us);
-            return st;
-        }
+        aq_status st = explain(r, op, answer_wait(&r->answer, err), err);
         if (is_nowhere(r, st)) {
             return AQ_E_NOTFOUND;
         }
         if (st != AQ_OK) {
             return st;
         }
-        if (r->http != 200) {
+        if (r->answer.http != 200) {
             return refused(r, err);
         }
         if (r->place != PLACE_INSTANCE || r->step == INSTANCE_KEY) {
@@ -376,12 +334,8 @@ aq_status access_key_answer(struct access_key_remote *r, struct aq_op *op, struc
 
 void access_key_remote_done(struct access_key_remote *r, bool forked)
 {
-    if (forked) {
-        transport_forget(&r->call);
-    }
-    transport_finish(&r->call);
+    answer_done(&r->answer, forked);
     buf_done(&r->url);
     buf_done(&r->body);
     buf_done(&r->token);
-    buf_done(&r->reply);
 }
