@@ -128,51 +128,7 @@ static aq_status refresh_lock(struct refresh *r, struct aq_error *err)
     return refresh_is_forbidden(st) ? refresh_without_lock(r, err) : st;
 }
 
-/* ---- pause ---- */
-
-static void refresh_digest(struct aq_str refresh_token, uint8_t ret[SHA256_LEN])
-{
-    struct sha256 h;
-    sha256_init(&h);
-    sha256_add(&h, str_bytes(refresh_token));
-    sha256_done(&h, ret);
-}
-
-/* It was sent, to no effect. */
-static void refresh_note_failure(const struct refresh *r, const struct aq_error *why)
-{
-    struct client_failure *failed = &r->op->client->failed_refresh;
-    refresh_digest(buf_str(&r->save.spent), failed->token);
-    failed->until_us = clock_now_us() + PAUSE_US;
-    failed->why = *why;
-}
-
-/* A failure that is this fresh is the answer again: neither a service in trouble nor one that has
- * refused the token is pressed by whoever asks us in a loop. */
-static aq_status refresh_pause(const struct refresh *r, struct aq_error *err)
-{
-    struct aq_client *client = r->op->client;
-    uint8_t token[SHA256_LEN];
-    refresh_digest(r->login->token.refresh_token, token);
-    if (clock_now_us() >= client->failed_refresh.until_us ||
-        memcmp(token, client->failed_refresh.token, sizeof(token)) != 0) {
-        return AQ_OK;
-    }
-    log_add(&client->log, LOG_INFO, AQ_STR("refresh: has just failed, not asked for again yet"));
-    return error_copy(err, &client->failed_refresh.why);
-}
-
-/* ---- send ---- */
-
-/* Somebody else may have refreshed it, or logged out, since it was read. *ret_good: there is a
- * token of somebody else that is good enough. */
-static aq_status refresh_look_again(struct refresh *r, bool *ret_good, struct aq_error *err)
-{
-    bool changed = false;
-    aq_status st = source_reload(r->login, &changed, err);
-    *ret_good = changed && source_remaining_s(r->login) > r->min_valid_s;
-    return st == AQ_E_NOTFOUND ? save_removed(err) : st;
-}
+/* ---- registration ---- */
 
 aq_status refresh_needs_login(struct aq_error *err, const char *why)
 {
@@ -225,19 +181,55 @@ static aq_status refresh_load_registration(struct refresh *r, struct aq_error *e
     return st == AQ_OK && registered ? refresh_check_registration(r, err) : st;
 }
 
-static aq_status refresh_ask(struct refresh *r, struct aq_error *err)
+/* ---- pause ---- */
+
+static void refresh_digest(struct aq_str refresh_token, uint8_t ret[SHA256_LEN])
 {
-    AUTO(renewal) struct renewal renewal = { 0 };
-    const struct source *source = r->login->source;
-    struct aq_str endpoint = source_endpoint(r->op->client, source->kind);
-    aq_status st = renewal_write(source->token_key, source->kind, &r->login->token,
-                                 &r->registration, endpoint, &renewal, err);
-    return st == AQ_OK ? answer_post(&r->answer, r->op, "sign-in service", buf_str(&renewal.url),
-                                     renewal.content_type, buf_bytes(&renewal.body), err)
-                       : st;
+    struct sha256 h;
+    sha256_init(&h);
+    sha256_add(&h, str_bytes(refresh_token));
+    sha256_done(&h, ret);
 }
 
-static aq_status refresh_ask_at_last(struct refresh *r, struct aq_error *err)
+/* It was sent, to no effect. */
+static void refresh_note_failure(const struct refresh *r, const struct aq_error *why)
+{
+    struct client_failure *failed = &r->op->client->failed_refresh;
+    refresh_digest(buf_str(&r->save.spent), failed->token);
+    failed->until_us = clock_now_us() + PAUSE_US;
+    failed->why = *why;
+}
+
+/* A failure that is this fresh is the answer again: neither a service in trouble nor one that has
+ * refused the token is pressed by whoever asks us in a loop. */
+static aq_status refresh_pause(const struct refresh *r, struct aq_error *err)
+{
+    struct aq_client *client = r->op->client;
+    uint8_t token[SHA256_LEN];
+    refresh_digest(r->login->token.refresh_token, token);
+    if (clock_now_us() >= client->failed_refresh.until_us ||
+        memcmp(token, client->failed_refresh.token, sizeof(token)) != 0) {
+        return AQ_OK;
+    }
+    log_add(&client->log, LOG_INFO, AQ_STR("refresh: has just failed, not asked for again yet"));
+    return error_copy(err, &client->failed_refresh.why);
+}
+
+/* ---- send ---- */
+
+/* Somebody else may have refreshed it, or logged out, since it was read. *ret_good: there is a
+ * token of somebody else that is good enough. */
+static aq_status refresh_look_again(struct refresh *r, bool *ret_good, struct aq_error *err)
+{
+    bool changed = false;
+    aq_status st = source_reload(r->login, &changed, err);
+    *ret_good = changed && source_remaining_s(r->login) > r->min_valid_s;
+    return st == AQ_E_NOTFOUND ? save_removed(err) : st;
+}
+
+/* Whatever can be known to be in the way is known before the refresh token is spent, and what a
+ * save needs is there. */
+static aq_status refresh_prepare(struct refresh *r, struct aq_error *err)
 {
     aq_status st = refresh_load_registration(r, err);
     if (st == AQ_OK) {
@@ -250,16 +242,20 @@ static aq_status refresh_ask_at_last(struct refresh *r, struct aq_error *err)
     if (st != AQ_OK) {
         return refresh_is_forbidden(st) ? refresh_cannot_save(err) : st;
     }
-    /* what could fail for want of memory later is had before the token is spent */
-    st = save_begin(&r->save, r->login, &r->registration, &r->op->client->log, r->min_valid_s,
-                    clock_now_us() + FINISH_US, err);
-    if (st == AQ_OK) {
-        st = refresh_ask(r, err);
-    }
-    if (st == AQ_OK) {
-        r->state = REFRESH_WAIT;
-    }
-    return st;
+    return save_begin(&r->save, r->login, &r->registration, &r->op->client->log, r->min_valid_s,
+                      clock_now_us() + FINISH_US, err);
+}
+
+static aq_status refresh_ask(struct refresh *r, struct aq_error *err)
+{
+    AUTO(renewal) struct renewal renewal = { 0 };
+    const struct source *source = r->login->source;
+    struct aq_str endpoint = source_endpoint(r->op->client, source->kind);
+    aq_status st = renewal_write(source->token_key, source->kind, &r->login->token,
+                                 &r->registration, endpoint, &renewal, err);
+    return st == AQ_OK ? answer_post(&r->answer, r->op, "sign-in service", buf_str(&renewal.url),
+                                     renewal.content_type, buf_bytes(&renewal.body), err)
+                       : st;
 }
 
 static aq_status refresh_send(struct refresh *r, struct aq_error *err)
@@ -277,7 +273,14 @@ static aq_status refresh_send(struct refresh *r, struct aq_error *err)
         r->state = REFRESH_IDLE;
         return AQ_OK;
     }
-    return refresh_ask_at_last(r, err);
+    st = refresh_prepare(r, err);
+    if (st == AQ_OK) {
+        st = refresh_ask(r, err);
+    }
+    if (st == AQ_OK) {
+        r->state = REFRESH_WAIT;
+    }
+    return st;
 }
 
 /* ---- wait ---- */

@@ -123,8 +123,8 @@ static aq_status token_granted(struct token_op *t, struct aq_error *err)
 
 /* ---- load ---- */
 
-/* It will not do as it is, and nothing here can refresh it. */
-static aq_status token_is_stuck(const struct token_op *t, struct aq_error *err)
+/* It will not do as it is, and only others can refresh it. */
+static aq_status token_refuse(const struct token_op *t, struct aq_error *err)
 {
     char why[SHORTFALL_MAX];
     struct store *store = t->login.store;
@@ -137,7 +137,8 @@ static aq_status token_is_stuck(const struct token_op *t, struct aq_error *err)
                : store_refuse_refresh(store, AQ_E_REFRESH, "another one was asked for", err);
 }
 
-static aq_status token_is_left_alone(struct token_op *t, struct aq_error *err)
+/* It could be refreshed, and the caller has forbidden it. */
+static aq_status token_leave_alone(struct token_op *t, struct aq_error *err)
 {
     char why[SHORTFALL_MAX];
     if (token_is_enough(t)) {
@@ -153,16 +154,16 @@ static aq_status token_is_left_alone(struct token_op *t, struct aq_error *err)
                      "token: %s and refreshing was forbidden, allow it or ask for less", why);
 }
 
+/* What becomes of the login that was found (docs/refresh.md). */
 static aq_status token_decide(struct token_op *t, struct aq_error *err)
 {
-    int64_t remaining_s = source_remaining_s(&t->login);
     bool refreshable = store_can_refresh(t->login.store);
     if (t->options.flags & AQ_TOKEN_AS_STORED) {
         t->state = TOKEN_READY;
         return AQ_OK;
     }
     if (refreshable && (t->options.flags & AQ_TOKEN_NO_REFRESH)) {
-        return token_is_left_alone(t, err);
+        return token_leave_alone(t, err);
     }
     if (t->rejected.len && !str_eq_secret(t->login.token.access_token, buf_str(&t->rejected))) {
         t->options.flags &= ~AQ_TOKEN_FORCE_REFRESH; /* somebody else has seen to it */
@@ -171,12 +172,13 @@ static aq_status token_decide(struct token_op *t, struct aq_error *err)
         return token_granted(t, err);
     }
     t->advisory = token_is_enough(t) && !(t->options.flags & AQ_TOKEN_FORCE_REFRESH);
-    if (t->advisory && (remaining_s > ADVISORY_S || t->login.token.refresh_token.len == 0)) {
+    bool early = source_remaining_s(&t->login) > ADVISORY_S;
+    if (t->advisory && (early || t->login.token.refresh_token.len == 0)) {
         t->state = TOKEN_READY;
         return AQ_OK;
     }
     if (!refreshable) {
-        return token_is_stuck(t, err);
+        return token_refuse(t, err);
     }
     refresh_begin(&t->refresh, &t->op, &t->login, token_needed_s(t), !t->advisory);
     t->hurry_until_us = clock_now_us() + ADVISORY_US;
