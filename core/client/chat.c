@@ -162,12 +162,6 @@ static aq_status chat_keep(struct chat_op *c, const struct aq_stream_options *op
     return AQ_OK;
 }
 
-static bool chat_is_signed(const struct aq_client *client)
-{
-    struct aq_str value = settings_get(&client->settings, SETTINGS_SIGV4).text;
-    return value.len && !str_eq(value, AQ_STR("false"));
-}
-
 /* The service takes signed requests for one of its calls only, which does what the first does. */
 static aq_status chat_sign(struct aq_stream_options *options, struct aq_error *err)
 {
@@ -194,7 +188,7 @@ aq_status aq_chat_start(struct aq_client *client, const struct aq_stream_options
                        "chat options: access_token and access_key must be empty, use "
                        "aq_stream_start");
     }
-    const bool is_signed = st == AQ_OK && chat_is_signed(client);
+    const bool is_signed = st == AQ_OK && settings_sign(&client->settings);
     if (is_signed) {
         st = chat_sign(&known, err);
     }

@@ -449,15 +449,31 @@ static bool settings_paths_are_absolute(struct aq_str paths)
     return true;
 }
 
+/* In the environment it is mostly 1. */
+static bool settings_is_truth(struct aq_str text, bool *ret)
+{
+    *ret = str_eq(text, AQ_STR("true")) || str_eq(text, AQ_STR("1"));
+    return *ret || text.len == 0 || str_eq(text, AQ_STR("false")) || str_eq(text, AQ_STR("0"));
+}
+
+bool settings_sign(const struct settings *s)
+{
+    bool sign = false;
+    return settings_is_truth(settings_get(s, SETTINGS_SIGV4).text, &sign) && sign;
+}
+
 /* What is wrong with a value now may count for nothing later, so it is said at once. */
 static aq_status settings_check(const struct settings *s, struct aq_error *err)
 {
     for (enum settings_id id = 0; id < KNOWN_COUNT; id++) {
         struct settings_value value = settings_get(s, id);
         const char *wanted = NULL;
+        bool ignored;
         if (id == SETTINGS_SHARE_CONTENT) {
             bool truth = str_eq(value.text, AQ_STR("true")) || str_eq(value.text, AQ_STR("false"));
             wanted = value.text.ptr && !truth ? "true or false" : NULL;
+        } else if (id == SETTINGS_SIGV4) {
+            wanted = settings_is_truth(value.text, &ignored) ? NULL : "true or 1, false or 0";
         } else if (id == SETTINGS_PLUGIN_PATH && !settings_paths_are_absolute(value.text)) {
             wanted = "absolute directories, separated by ':'";
         } else if (value.misfit) {

@@ -25,7 +25,7 @@ enum settings_id {
     SETTINGS_SOCIAL_ENDPOINT, /* URL of the sign-in service of social logins */
     SETTINGS_CA_BUNDLE,       /* for the transport's setting of that name */
     SETTINGS_API_TIMEOUT,     /* milliseconds until the answer begins */
-    SETTINGS_SIGV4,           /* anything but "false": sign with an access key, use no login */
+    SETTINGS_SIGV4,           /* settings_sign */
     SETTINGS_SHARE_CONTENT,   /* "false": the service must not use the content */
     SETTINGS_COUNT,
 };
@@ -68,6 +68,9 @@ void settings_done(struct settings *s);
 /* Value of a setting of the core. Where no store, no database and no login is named, the store is
  * that of a token that was handed in, if there is one: docs/settings.md. */
 struct settings_value settings_get(const struct settings *s, enum settings_id id);
+
+/* Chat is signed with an access key, and no login is used. */
+bool settings_sign(const struct settings *s);
 
 /* Value of a plugin's setting, "KIND.NAME.KEY"; kind is "store" or "transport". */
 struct settings_value settings_get_plugin(const struct settings *s, const char *kind,

@@ -58,6 +58,28 @@ def test_without_the_variable_the_login_is_used(signed, service, login):
     assert len(service.requests("GenerateAssistantResponse")) == 1
 
 
+@pytest.mark.parametrize("word", ["false", "0"])
+def test_a_word_for_no_is_no(signed, service, login, word):
+    signed.env.update(ENVIRONMENT, AMAZON_Q_SIGV4=word)
+    assert_answered(signed.run(*CHAT))
+    assert service.requests("SendMessage") == []
+
+
+@pytest.mark.parametrize("word", ["no", "yes", "sigv4"])
+def test_any_other_word_is_an_error(signed, service, word):
+    signed.env.update(ENVIRONMENT, AMAZON_Q_SIGV4=word)
+    result = signed.run(*CHAT)
+    assert result.code == 2 and f"must be true or 1, false or 0, is '{word}'" in result.err, result
+    assert service.requests("SendMessage") == []
+
+
+def test_the_setting_may_be_in_the_file(signed, service):
+    signed.env.update(ENVIRONMENT, AMAZON_Q_SIGV4="")
+    assert signed.run("settings", "sigv4", "true").code == 0
+    assert_answered(signed.run(*CHAT))
+    assert len(service.requests("SendMessage")) == 1
+
+
 def test_a_key_that_the_service_refuses_is_said_to_be_that(signed):
     signed.env.update(AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY="canary-another-secret")
     result = signed.run(*CHAT)
