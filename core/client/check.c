@@ -8,13 +8,22 @@
 
 #include <amazonq/version.h>
 
-enum check_part { PART_VERSION, PART_PLUGINS, PART_SETTINGS, PART_LOGIN, PART_NETWORK, PART_END };
+enum check_part {
+    PART_VERSION,
+    PART_PLUGINS,
+    PART_SETTINGS,
+    PART_ACCESS_KEY,
+    PART_LOGIN,
+    PART_NETWORK,
+    PART_END
+};
 
 struct check_op {
     struct aq_op op;
     enum check_part part;
     struct findings findings;
     struct finding *shown; /* what the event points to */
+    struct check_access_key access_key;
     struct check_login login;
     struct check_network network;
 };
@@ -32,6 +41,11 @@ static aq_status check_run(struct check_op *c)
         break;
     case PART_SETTINGS:
         check_settings(client, &c->findings);
+        break;
+    case PART_ACCESS_KEY:
+        if (check_access_key(client, &c->access_key, &c->op, &c->findings) == AQ_AGAIN) {
+            return AQ_AGAIN;
+        }
         break;
     case PART_LOGIN:
         op_wake_at(&c->op, CLOCK_NEVER);
@@ -86,6 +100,7 @@ static void check_done(struct aq_op *op, bool forked)
 {
     struct check_op *c = (struct check_op *)op;
     check_network_done(&c->network, forked);
+    check_access_key_done(&c->access_key, forked);
     check_login_done(&c->login);
     findings_done(&c->findings);
     finding_free(c->shown);

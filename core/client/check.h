@@ -24,6 +24,14 @@ void check_settings(struct aq_client *client, struct findings *f);
 /* Store and transport. */
 void check_plugins(struct aq_client *client, struct findings *f);
 
+/* The access key, where chat is signed with one. AQ_AGAIN: a place is asked; AQ_OK. */
+struct check_access_key {
+    struct aq_op *op; /* while it is looked for */
+};
+aq_status check_access_key(struct aq_client *client, struct check_access_key *k, struct aq_op *op,
+                           struct findings *f);
+void check_access_key_done(struct check_access_key *k, bool forked);
+
 /* The store, and the login in it. AQ_AGAIN: a token server is asked, again at once; AQ_OK. */
 aq_status check_login(struct aq_client *client, struct check_login *login, struct findings *f);
 

@@ -259,6 +259,9 @@ aq_status check_login(struct aq_client *client, struct check_login *login, struc
         findings_add(f, AQ_FINDING_FAIL, "store", "Look at what keeps the tokens.",
                      "store '%s': did not hand a token over within 10 s",
                      client->store_plugin.info.name);
+    } else if (st == AQ_E_NOT_LOGGED_IN && settings_sign(&client->settings)) {
+        findings_add(f, AQ_FINDING_OK, "login", NULL,
+                     "none: chat, which is signed, needs none; other commands do");
     } else if (st != AQ_OK) {
         findings_add(f, AQ_FINDING_FAIL, st == AQ_E_NOT_LOGGED_IN ? "login" : "store", NULL, "%s",
                      err.text);

@@ -55,6 +55,9 @@ static aq_status sign_in_url(struct check_network *n, struct aq_error *err)
 {
     const struct source_login *login = &n->login->found;
     enum token_kind kind = n->login->has_login ? login->source->kind : TOKEN_OIDC;
+    if (!n->login->has_login && settings_sign(&n->client->settings)) {
+        return AQ_E_NOTFOUND;
+    }
     if (n->login->has_login && (store_grants(login->store) || !store_can_refresh(login->store))) {
         return AQ_E_NOTFOUND;
     }
@@ -261,6 +264,11 @@ static void tell_acceptance(struct check_network *n)
 {
     const struct probe *p = &n->probe;
     struct aq_str url = buf_str(&n->url);
+    if (!p->exchange && !n->login->has_login && settings_sign(&n->client->settings)) {
+        findings_add(n->findings, AQ_FINDING_OK, service.login, NULL,
+                     "%.*s: not asked, for a signature is taken by chat alone", AQ_STR_ARG(url));
+        return;
+    }
     if (!p->exchange) {
         findings_add(n->findings, AQ_FINDING_WARN, service.login, NULL,
                      "%.*s: not asked, for want of a token that is valid", AQ_STR_ARG(url));

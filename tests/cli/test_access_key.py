@@ -8,6 +8,7 @@ import pytest
 from key_givers import (
     CHAT,
     ENVIRONMENT,
+    EXPIRES,
     KEY,
     LINES,
     SECRET,
@@ -85,6 +86,51 @@ def test_a_key_that_the_service_refuses_is_said_to_be_that(signed):
     result = signed.run(*CHAT)
     assert result.code == 6, result
     assert "access key was rejected" in result.err and "clock" in result.err
+
+
+# ---- q doctor ----
+
+
+def findings(command):
+    return {one["subject"]: one for one in command.run("doctor", "-f", "json").json["findings"]}
+
+
+def test_the_doctor_names_the_place_that_has_a_key_and_misses_no_login(signed):
+    signed.env.update(ENVIRONMENT)
+    found = findings(signed)
+    assert found["access-key"]["status"] == "ok"
+    assert "'environment'" in found["access-key"]["what"]
+    assert found["login"]["status"] == found["service.login"]["status"] == "ok"
+    assert "sign-in.connect" not in found
+    result = signed.run("doctor")
+    assert result.code == 0 and result.out.endswith("\nNothing is wrong.\n"), result
+
+
+def test_the_doctor_asks_a_container_and_tells_until_when_its_key_is_valid(signed):
+    with serving({("GET", "/key"): (200, document())}) as (url, _):
+        signed.env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"{url}/key"
+        key = findings(signed)["access-key"]
+    assert key["status"] == "ok" and f"'container', valid until {EXPIRES}" in key["what"]
+
+
+def test_the_doctor_knows_a_key_that_has_expired(signed):
+    with serving({("GET", "/key"): (200, document(Expiration="2001-01-01T00:00:00Z"))}) as (url, _):
+        signed.env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"{url}/key"
+        key = findings(signed)["access-key"]
+    assert key["status"] == "fail" and "renewed" in key["fix"]
+
+
+def test_the_doctor_says_what_to_set_where_no_place_has_a_key(signed):
+    key = findings(signed)["access-key"]
+    assert key["status"] == "fail" and "a container or an instance" in key["what"]
+    assert "AWS_PROFILE" in key["fix"] and "unset AMAZON_Q_SIGV4" in key["fix"]
+    signed.env["AWS_PROFILE"] = "nobody"
+    assert "no profile 'nobody'" in findings(signed)["access-key"]["what"]
+
+
+def test_the_doctor_looks_for_no_key_where_none_is_used(signed):
+    del signed.env["AMAZON_Q_SIGV4"]
+    assert "access-key" not in findings(signed)
 
 
 # ---- files and programs ----

@@ -10,8 +10,9 @@
  *     aq_op_wait(op, &event, &err)     AQ_EVENT_FINDING for each finding, then AQ_END
  *
  * It changes nothing: no token is refreshed, and none is sent anywhere but to the service, with one
- * request that only reads. Findings hold no secret, no profile and no e-mail address, and show the
- * home directory as "~": they can be shown to others.
+ * request that only reads. Where chat is signed, an access key is looked for as chat does it.
+ * Findings hold no secret, no profile and no e-mail address, and show the home directory as "~":
+ * they can be shown to others.
  */
 
 #include <amazonq/client.h>
