@@ -234,6 +234,9 @@ static aq_status instance_next(struct access_key_remote *r, struct aq_op *op, st
     if (r->step == INSTANCE_TOKEN) {
         buf_add(&r->token, buf_str(&r->answer.body));
     }
+    if (buf_status(&r->token) != AQ_OK) {
+        return error_nomem(err, "access key");
+    }
     if (!str_is_token(buf_str(&r->token))) {
         return error_set(err, AQ_E_CORRUPT, "instance: its metadata service gave no token");
     }
