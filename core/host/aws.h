@@ -20,7 +20,7 @@ aq_status aws_file_read(const char *path, struct buf *ret, struct aq_error *err)
 
 /*
  * Run a command with /bin/sh and append what it prints. Blocks until it has ended, or for
- * AWS_COMMAND_SECONDS; then it is killed. Its input is empty, its errors go where ours do.
+ * AWS_COMMAND_SECONDS; then the shell is killed. Its input is empty, its errors go where ours do.
  *
  * Returns AQ_OK; AQ_E_UNAVAILABLE: it did not end well; AQ_E_TIMEOUT; AQ_E_LIMIT; AQ_E_IO.
  */

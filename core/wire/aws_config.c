@@ -30,17 +30,20 @@ static struct aq_str without_comment(struct aq_str s)
     return trim(s);
 }
 
-/* The name of the profile whose section begins here; the empty view for other sections. */
-static struct aq_str section_profile(struct aq_str line, bool is_config)
+/* The name of the profile whose section begins here, and whether it is called one; the empty view
+ * for other sections. */
+static struct aq_str section_profile(struct aq_str line, bool is_config, bool *ret_called)
 {
     static const struct aq_str word = AQ_STR_INIT("profile");
     struct aq_str name = str_from_offset(line, 1);
     name = trim(str_cut(&name, ']'));
     struct aq_str rest = str_from_offset(name, word.len);
+    *ret_called = false;
     if (!is_config || str_eq(name, AQ_STR("default"))) {
         return name;
     }
-    return str_starts(name, word) && rest.len && is_blank(rest.ptr[0]) ? trim(rest) : AQ_STR("");
+    *ret_called = str_starts(name, word) && rest.len && is_blank(rest.ptr[0]);
+    return *ret_called ? trim(rest) : AQ_STR("");
 }
 
 /* What is looked for in a file, and what was found. */
@@ -49,6 +52,7 @@ struct search {
     struct aq_str profile;
     struct aq_str key;
     bool inside; /* the section of this profile */
+    bool called; /* [profile default] is there, beside which [default] does not count */
     bool found;  /* such a section */
     struct aq_str value;
 };
@@ -59,9 +63,14 @@ static void look_at(struct search *s, struct aq_str line)
         return;
     }
     if (line.ptr[0] == '[') {
-        struct aq_str name = section_profile(line, s->is_config);
-        s->inside = name.len > 0 && str_eq(name, s->profile);
+        bool called;
+        struct aq_str name = section_profile(line, s->is_config, &called);
+        s->inside = name.len > 0 && str_eq(name, s->profile) && (called || !s->called);
         s->found |= s->inside;
+        if (s->inside && called && !s->called) {
+            s->called = true;
+            s->value = AQ_STR("");
+        }
         return;
     }
     struct aq_str value = line;

@@ -10,10 +10,10 @@
  * A value of a profile: a view of the text, with the blanks around it taken off. The empty view if
  * it has none. Where a key or a section is there twice, the last value counts, as in the AWS SDKs.
  *
- * In the file `config` a profile is a section [profile NAME], but for [default]; in `credentials`
- * the section is [NAME] (is_config says which file it is). Lines that begin with # or ; are
- * comments, and so is what follows " #" or " ;" behind a value. Lines that begin with a blank
- * belong to a nested setting, which none of ours is.
+ * In the file `config` a profile is a section [profile NAME], but for [default], which counts
+ * unless there is a [profile default]; in `credentials` the section is [NAME] (is_config says which
+ * file it is). Lines that begin with # or ; are comments, and so is what follows " #" or " ;"
+ * behind a value. Lines that begin with a blank belong to a nested setting, which none of ours is.
  */
 struct aq_str aws_config_value(struct aq_str text, bool is_config, struct aq_str profile,
                                struct aq_str key);

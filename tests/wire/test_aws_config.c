@@ -62,6 +62,17 @@ static void of_a_section_that_is_there_twice_the_last_value_counts(void **state)
     assert_value(config, true, "default", "region", "us-west-2");
 }
 
+static void a_default_that_is_called_a_profile_counts_alone(void **state)
+{
+    static const char both[] = "[default]\nregion = before\noutput = before\n"
+                               "[profile default]\nregion = called\n"
+                               "[default]\nregion = behind\noutput = behind\n";
+    (void)state;
+    assert_value(both, true, "default", "region", "called");
+    assert_value(both, true, "default", "output", "");
+    assert_value(both, false, "default", "region", "behind");
+}
+
 static void comments_end_a_value_only_behind_a_blank(void **state)
 {
     (void)state;
@@ -85,6 +96,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_profile_is_found_under_the_name_its_file_gives_it),
         cmocka_unit_test(of_a_section_that_is_there_twice_the_last_value_counts),
+        cmocka_unit_test(a_default_that_is_called_a_profile_counts_alone),
         cmocka_unit_test(comments_end_a_value_only_behind_a_blank),
         cmocka_unit_test(what_is_not_there_is_empty),
     };

@@ -35,7 +35,7 @@ struct aq_access_key {
  *    which is run with /bin/sh for 60 s at most
  * 3. web-identity: the profile's web_identity_token_file and role_arn, which count before its keys;
  *    else AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN; exchanged at STS
- * 4. container: AWS_CONTAINER_CREDENTIALS_FULL_URI or _RELATIVE_URI
+ * 4. container: AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI
  * 5. instance: the metadata service of an EC2 instance, version 2 (IMDSv2)
  *
  * Reports AQ_EVENT_ACCESS_KEY once, then AQ_END. Nothing is kept: each operation searches anew. May
@@ -43,7 +43,9 @@ struct aq_access_key {
  *
  * The operation fails with AQ_E_NOT_LOGGED_IN (there is none), AQ_E_INVALID (what is set makes no
  * sense), AQ_E_CORRUPT (what was handed out is no key), AQ_E_UNSUPPORTED (the profile wants what is
- * not listed here), AQ_E_UNAVAILABLE, AQ_E_ACCESS (STS refused), or the network's errors.
+ * not listed here, or the transport cannot ask), AQ_E_UNAVAILABLE (a file or a program failed),
+ * AQ_E_ACCESS (STS, the container or the instance refused), AQ_E_THROTTLED and AQ_E_SERVICE (it
+ * could not answer, try again), AQ_E_TIMEOUT, or the network's errors.
  *
  * @return AQ_OK, AQ_E_NOMEM, AQ_E_FORKED
  * Threads: the client's.  Since: 0.1
