@@ -5,7 +5,11 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/types.h>
+#include <time.h>
+
+enum { TAKES_MS = 5000 }; /* a signal, at most */
 
 static pid_t backend_of(struct trial *t)
 {
@@ -13,6 +17,32 @@ static pid_t backend_of(struct trial *t)
         trial_skip(t, "no process that serves it was named with --backend PID");
     }
     return t->backend;
+}
+
+/* Its state, as /proc names it: 'T' is stopped, 'Z' dead; 'X' if there is no such process. */
+static char state_of(pid_t pid)
+{
+    char path[64], stat[512] = "";
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    FILE *f = fopen(path, "re");
+    if (f) {
+        stat[fread(stat, 1, sizeof(stat) - 1, f)] = '\0';
+        fclose(f);
+    }
+    const char *name_end = strrchr(stat, ')');
+    return name_end && name_end[1] == ' ' ? name_end[2] : 'X';
+}
+
+/* Send a signal, and wait until it has done what it does: on a busy machine that takes a while. */
+static bool send(pid_t pid, int signal, const char *states)
+{
+    const struct timespec moment = { .tv_nsec = 1000 * 1000 };
+    bool is_sent = kill(pid, signal) == 0;
+    for (int ms = 0; is_sent && !strchr(states, state_of(pid)); ms++) {
+        is_sent = ms < TAKES_MS;
+        nanosleep(&moment, NULL);
+    }
+    return is_sent;
 }
 
 /* AQ_OK would mean that it was not the right process, or that a copy is kept; both are said. */
@@ -60,7 +90,7 @@ static void stopped_service_is_an_error_in_time(struct trial *t)
     const pid_t backend = backend_of(t);
     instance_open(&i, t);
     const char *const key = find_key(&i);
-    if (kill(backend, SIGSTOP) != 0) {
+    if (!send(backend, SIGSTOP, "T")) {
         trial_skip(t, "process %d cannot be stopped", (int)backend);
     }
     use(&i, key, "stopped");
@@ -79,7 +109,7 @@ static void killed_service_is_an_error_in_time(struct trial *t)
     const pid_t backend = backend_of(t);
     instance_open(&i, t);
     const char *const key = find_key(&i);
-    if (kill(backend, SIGKILL) != 0) {
+    if (!send(backend, SIGKILL, "ZX")) {
         trial_skip(t, "process %d cannot be killed", (int)backend);
     }
     use(&i, key, "killed");

@@ -204,6 +204,10 @@ static void commit_borrows(struct trial *t)
     instance_needs_writing(&i);
     struct aq_change changes[] = { borrow(&bytes[0], A, ONE), borrow(&bytes[1], B, TWO) };
     require_status(&i, instance_commit(&i, changes, 2), AQ_OK, "of two values");
+    if (!instance_has(&i, A, ONE) || !instance_has(&i, B, TWO)) {
+        trial_break_off(t, "store.commit.saves", "after a commit of two values there was %s and %s",
+                        instance_shown(&i, A), instance_shown(&i, B));
+    }
     memset(bytes, 'x', sizeof(bytes));
     memset(changes, 0, sizeof(changes));
     const char *const after = "when the memory of the changes had been used for something else,";

@@ -2,100 +2,32 @@
 """
 Stores that break their contract: the suite names what is broken, and nothing else, and `q` lives on.
 
-tests/plugins/fakes/store_wrong.c is sound, except for one deed.
+tests/plugins/fakes/wrong_store is sound, except for one deed; store_deeds.py lists them.
 """
 
 import sqlite3
 import struct
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from command import new_command
+from store_deeds import BACKEND_DEEDS, DEEDS, GRANT_DEEDS, SANITIZED_DEEDS
 from suite import FAKES, HOSTILE, SANITIZED, Report
 
 WRONG = FAKES / "store-wrong.so"
+GRANTING = FAKES / "store-granting.so"
 AT_ONCE = 3
-
-# deed: the clauses it breaks
-DEEDS = {
-    # what a process does not survive
-    "abort": {"plugin.returns"},
-    "exit": {"plugin.returns"},
-    "longjmp": {"plugin.returns"},
-    "commit-crashes": {"plugin.returns"},
-    "blocks": {"store.in-time"},
-    "closes-and-blocks": {"store.in-time"},
-    # what it calls, and how
-    "get-nothing": {"store.put"},
-    "get-null": {"store.put"},
-    "get-negative": {"store.put"},
-    "get-old-sink": {"store.put"},
-    "get-other-key": {"store.put"},
-    "get-twice": {"store.put"},
-    "commit-puts": {"plugin.put"},
-    "ready": {"plugin.ready"},
-    "thread": {"plugin.threads"},
-    "calls-after-close": {"plugin.after-close"},
-    "prints": {"plugin.streams"},
-    "leaves-process": {"plugin.processes"},
-    "logs-lines": {"plugin.log"},
-    # what it says
-    "status-positive": {"plugin.status"},
-    "status-unknown": {"plugin.status"},
-    "status-login": {"plugin.status"},
-    "error-silent": {"plugin.error-text"},
-    "error-lines": {"plugin.error-text"},
-    "error-endless": {"plugin.error-text"},
-    "error-other-status": {"plugin.error-status"},
-    "secret-in-error": {"plugin.secrets"},
-    # opening and reading
-    "open-nothing": {"store.usable"},
-    "open-creates": {"store.open.creates-nothing"},
-    "get-chmods": {"store.open.creates-nothing"},
-    "get-creates": {"store.open.creates-nothing"},
-    "leaks-descriptor": {"store.close.gives-back"},
-    "leaks-memory": {"store.close.gives-back"},
-    "absent-is-io": {"store.get.absent"},
-    "put-ignored": {"store.get.put-failed"},
-    "list-twice": {"store.list.keys"},
-    # saving
-    "saves-nothing": {"store.commit.saves"},
-    "half-commit": {"store.commit.all-or-nothing"},
-    "compares-beginnings": {"store.commit.compares"},
-    "keep-removes": {"store.commit.keeps"},
-    "stride-ignored": {"store.commit.stride"},
-    "read-only": {"store.commit.read-only"},
-    "cuts-values": {"store.value.sizes"},
-    "key-by-strlen": {"store.commit.saves"},
-    "keys-without-case": {"store.value.keys"},
-    "world-readable": {"store.value.private"},
-    "can-save-lies": {"store.can-save.truth"},
-    "can-save-writes": {"store.can-save.harmless", "store.full.file", "store.full.disk"},
-    # the lock
-    "lock-forgotten": {"store.lock.excludes", "store.lock.processes"},
-    "lock-of-the-process": {"store.lock.processes"},
-    "lock-outlives": {"store.lock.death"},
-    "close-keeps-lock": {"store.lock.close"},
-    "unlock-others": {"store.lock.unlock", "store.fork"},
-    # company and faults
-    "loses-updates": {"store.company.threads", "store.company.processes"},
-    "two-writes": {"store.kill"},
-    "full-disk-loses": {"store.full.file", "store.full.disk"},
-    "no-memory-is-absent": {"store.memory.reading"},
-}
 
 # `q` is one process with the plugin, and waits for it: docs/plugins.md says what it cannot survive.
 ENDS_ITS_PROCESS = {"abort", "exit", "longjmp", "commit-crashes", "blocks", "closes-and-blocks"}
 
 # What cannot be saved is tried for 15 s, tests/client sees to that; and nobody would end the process.
-WAITS_TO_SAVE = {"read-only", "leaves-process"}
+WAITS_TO_SAVE = {"read-only", "can-save-says-no", "leaves-process", "leaves-child"}
 
-# LeakSanitizer finds it at the end of every trial, not by counting in one.
 if SANITIZED:
-    DEEDS["key-by-strlen"] = {"plugin.sanitizers"}
-    ENDS_ITS_PROCESS.add("key-by-strlen")
-    DEEDS["leaks-memory"] = {"plugin.sanitizers"}
-    ENDS_ITS_PROCESS.add("leaks-memory")  # with the exit code of a leak
+    DEEDS = {**DEEDS, **SANITIZED_DEEDS}
+    ENDS_ITS_PROCESS |= set(SANITIZED_DEEDS)  # with the exit code of a leak
     del DEEDS["longjmp"]  # which goes wherever a frame of a sanitizer happens to be
 
 
@@ -103,24 +35,62 @@ if SANITIZED:
 def reports():
     """One run for each deed, some at once."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        runs = {d: pool.submit(Report, WRONG, "--setting", f"deed={d}") for d in DEEDS}
-        yield runs
+        yield {
+            deed: pool.submit(Report, plugin, "--setting", f"deed={deed}")
+            for plugin, deeds in [(WRONG, DEEDS), (GRANTING, GRANT_DEEDS)]
+            for deed in deeds
+        }
 
 
-@pytest.mark.parametrize("deed", DEEDS)
-def test_the_broken_clause_is_named_and_no_other(reports, deed):
-    report = reports[deed].result()
-    skipped = {id for id in DEEDS[deed] if report.clauses[id]["result"] == "skipped"}
+def assert_broken(report, clauses):
+    """These are, no others, and it is said why."""
+    skipped = {id for id in clauses if report.clauses[id]["result"] == "skipped"}
     able = {id for id in skipped if id.startswith(("store.full.disk", "store.memory"))}
-    assert report.ids("failed") == DEEDS[deed] - able, report
-    assert report.code == (3 if deed == "open-nothing" else 1)
+    assert report.ids("failed") == clauses - able, report
     for id in report.ids("failed"):
         assert len(report.text(id)) > 20, report.text(id)
 
 
-def test_the_same_store_without_a_deed_is_sound():
-    report = Report(WRONG)
+@pytest.mark.parametrize("deed", [*DEEDS, *GRANT_DEEDS])
+def test_the_broken_clause_is_named_and_no_other(reports, deed):
+    report = reports[deed].result()
+    assert_broken(report, {**DEEDS, **GRANT_DEEDS}[deed])
+    assert report.code == (3 if deed == "open-nothing" else 1)
+
+
+@pytest.mark.parametrize("plugin", [WRONG, GRANTING])
+def test_the_same_store_without_a_deed_is_sound(plugin):
+    report = Report(plugin)
     assert report.code == 0 and not report.ids("failed"), report
+
+
+@pytest.fixture
+def service_of_it():
+    """A process that could be the one that keeps the values."""
+    with subprocess.Popen(["/bin/sleep", "600"]) as process:
+        yield process
+        process.kill()
+
+
+def check_backend(process, deed):
+    asked = ["--only", "store.backend", "--backend", process.pid]
+    settings = ["--setting", f"backend={process.pid}", "--setting", f"deed={deed}"]
+    return Report(WRONG, *asked, *settings)
+
+
+@pytest.mark.parametrize("deed", BACKEND_DEEDS)
+def test_what_it_says_without_its_service_is_named(service_of_it, deed):
+    assert_broken(check_backend(service_of_it, deed), BACKEND_DEEDS[deed])
+
+
+def test_a_store_that_says_what_became_of_its_service_is_sound(service_of_it):
+    report = check_backend(service_of_it, "none")
+    assert report.code == 0 and {"store.backend.stopped", "store.backend.killed"} <= report.ids("ok")
+
+
+def test_a_setting_without_help_is_named():
+    report = Report(FAKES / "store-settings.so", "--setting", "name=x", "--only", "plugin.settings")
+    assert report.ids("failed") == {"plugin.settings"}, report
 
 
 def test_a_constructor_that_aborts_is_a_plugin_that_cannot_be_loaded():
