@@ -100,8 +100,15 @@ def open_descriptors() -> list[str]:
     return sorted(path for path in paths if not path.endswith("data.sqlite3"))
 
 
+@pytest.fixture(scope="session")
+def settled() -> None:
+    """What was there before is not looked through at each collection: that takes longer than a test."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
-def nothing_left() -> Any:
+def nothing_left(settled: None) -> Any:
     """What a test opens is closed when it ends: descriptors, and threads of ours."""
     gc.collect()
     before = open_descriptors()
