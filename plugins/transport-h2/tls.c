@@ -214,6 +214,9 @@ static aq_status make_context(struct tls *tls, const struct origin *origin, stru
     if (tls->context) {
         return AQ_OK;
     }
+    /* An exit handler or another thread may use or close an instance while the process ends, so
+     * OpenSSL must not clean up by itself. If this fails, so does what follows. */
+    OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL);
     tls->bio = tls->bio ? tls->bio : new_bio_method();
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     if (!tls->bio || !context || !set_up(context)) {

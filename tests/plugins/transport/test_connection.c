@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -286,10 +287,41 @@ static void what_has_come_on_many_connections_counts_before_deadlines_that_have_
     client_close(&client);
 }
 
+static void ask_once_more(void)
+{
+    struct client client;
+    client_open(&client, NULL);
+    ok(&client, server_url("tls", "/ok"), NULL);
+    client_close(&client);
+    _exit(0);
+}
+
+/* The handler is older than OpenSSL's own would be, so it runs after that. In a process that has
+ * not used OpenSSL: the first of all tests. */
+static void an_exit_handler_may_still_ask(void **state)
+{
+    int status;
+    (void)state;
+    pid_t pid = fork();
+    assert_return_code(pid, 0);
+    if (pid == 0) {
+        struct client client;
+        setenv("CMOCKA_TEST_ABORT", "1", 1); /* an assertion that fails ends the process */
+        assert_int_equal(atexit(ask_once_more), 0);
+        client_open(&client, NULL);
+        ok(&client, server_url("tls", "/ok"), NULL);
+        client_close(&client);
+        exit(1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     static const char *const listeners[] = { "plain", "tls", "hostile", NULL };
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_exit_handler_may_still_ask),
         cmocka_unit_test(the_first_flight_is_one_send),
         cmocka_unit_test(a_piece_costs_one_recv_and_no_send),
         cmocka_unit_test(a_cancelled_call_tells_its_peer_at_once),
