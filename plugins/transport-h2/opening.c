@@ -26,7 +26,9 @@ static void shake_hands(struct connection *connection)
         return;
     }
     socket_flush(&connection->socket); /* an alert, too; if that fails, so does the next receive */
-    if (st != AQ_AGAIN) {
+    if (st == AQ_AGAIN) {
+        tls_collect_decoders(&connection->transport->tls);
+    } else {
         connection_fail_as(connection, &error);
     }
 }
@@ -139,5 +141,8 @@ void opening_begin(struct connection *connection)
                connection->proxied ? proxy->host : connection->origin.host,
                connection->proxied ? proxy->port : connection->origin.port,
                !connection->origin.https, dial_changed);
+    if (dial->state == DIAL_BUSY && connection->origin.https) {
+        tls_prepare(&connection->transport->tls, &connection->origin);
+    }
     dial_changed(dial);
 }

@@ -2,6 +2,7 @@
 #include "tls.h"
 
 #include <arpa/inet.h>
+#include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
@@ -231,6 +232,28 @@ static aq_status make_context(struct tls *tls, const struct origin *origin, stru
     }
     tls->context = context;
     return AQ_OK;
+}
+
+void tls_prepare(struct tls *tls, const struct origin *origin)
+{
+    struct aq_error ignored;
+    make_context(tls, origin, &ignored);
+}
+
+static void pass_over(OSSL_DECODER *decoder, void *arg)
+{
+    (void)decoder;
+    (void)arg;
+}
+
+/* OpenSSL collects its decoders when it meets the first public key. */
+void tls_collect_decoders(struct tls *tls)
+{
+    if (!tls->has_decoders) {
+        tls->has_decoders = true;
+        OSSL_DECODER_do_all_provided(NULL, pass_over, NULL);
+        ERR_clear_error();
+    }
 }
 
 /* Channels. */

@@ -129,6 +129,27 @@ static void localhost_is_reached_on_whichever_of_its_addresses_answers(void **st
 }
 
 /* The peer says something and falls silent. */
+static void what_is_trusted_is_read_while_the_connection_is_made(void **state)
+{
+    char bundle[192];
+    char command[512];
+    const struct plugin_setting settings[] = { { "ca_bundle", bundle }, { 0 } };
+    struct client client;
+    struct exchange e;
+    (void)state;
+    snprintf(bundle, sizeof(bundle), "%s", server_file("short-lived.pem"));
+    snprintf(command, sizeof(command), "cp '%s' '%s'", server_file("ca.pem"), bundle);
+    assert_int_equal(system(command), 0);
+    client_open(&client, settings);
+    exchange_start(&e, &client, server_url("tls", "/ok"), NULL);
+    assert_true(client_wait(&client, 1000)); /* the connection is asked for, and not there yet */
+    assert_return_code(unlink(bundle), 0);
+    exchange_until_over(&e);
+    assert_body(&e, "ok");
+    exchange_finish(&e);
+    client_close(&client);
+}
+
 static void fall_silent(struct exchange *e, struct client *client, const char *path)
 {
     exchange_start(e, client, server_url("hostile", path), NULL);
@@ -326,6 +347,7 @@ int main(void)
         cmocka_unit_test(a_piece_costs_one_recv_and_no_send),
         cmocka_unit_test(a_cancelled_call_tells_its_peer_at_once),
         cmocka_unit_test(localhost_is_reached_on_whichever_of_its_addresses_answers),
+        cmocka_unit_test(what_is_trusted_is_read_while_the_connection_is_made),
         cmocka_unit_test(a_silent_peer_that_answers_a_ping_is_waited_for),
         cmocka_unit_test(a_silent_peer_that_does_not_is_given_up),
         cmocka_unit_test(a_peer_that_takes_a_request_slowly_is_waited_for),
