@@ -133,9 +133,11 @@ static void take(struct connection *connection, size_t len)
 {
     const char *what = NULL;
     struct aq_error error;
-    connection->heard_us = connection->transport->now_us;
+    struct transport *transport = connection->transport;
+    transport->buffer_used = len > transport->buffer_used ? len : transport->buffer_used;
+    connection->heard_us = transport->now_us;
     connection->asked_us = 0;
-    aq_status st = session_receive(&connection->session, connection->transport->buffer, len, &what);
+    aq_status st = session_receive(&connection->session, transport->buffer, len, &what);
     if (st == AQ_OK) {
         return;
     }

@@ -15,10 +15,21 @@ bool transport_is_forked(const struct transport *transport)
     return forks_seen() != transport->forks;
 }
 
+static void transport_free(struct transport *transport)
+{
+    memory_free(transport->buffer, transport->buffer_used);
+    memory_free(transport, sizeof(*transport));
+}
+
 static struct transport *transport_new(const struct aq_open_args *args)
 {
     struct transport *transport = calloc(1, sizeof(*transport));
     if (!transport) {
+        return NULL;
+    }
+    transport->buffer = malloc(TRANSPORT_BUFFER_BYTES);
+    if (!transport->buffer) {
+        free(transport);
         return NULL;
     }
     transport->host = args->host;
@@ -42,7 +53,7 @@ static aq_status transport_open(const struct aq_open_args *args, void **ret_self
     }
     aq_status st = options_init(&transport->options, args, err);
     if (st != AQ_OK) {
-        free(transport);
+        transport_free(transport);
         return st;
     }
     tls_init(&transport->tls, &transport->options.trust);
@@ -54,7 +65,7 @@ static aq_status transport_open(const struct aq_open_args *args, void **ret_self
     if (st != AQ_OK) {
         protocol_done(&transport->protocol);
         options_done(&transport->options);
-        free(transport);
+        transport_free(transport);
         return st;
     }
     *ret_self = transport;
@@ -86,7 +97,7 @@ static void transport_close(void *self)
     protocol_done(&transport->protocol);
     loop_done(&transport->loop);
     options_done(&transport->options);
-    memory_free(transport, sizeof(*transport));
+    transport_free(transport);
 }
 
 static void transport_interest(void *self, struct aq_interest *ret)

@@ -35,8 +35,9 @@ struct transport {
     uint64_t next_deadline_us; /* no deadline is earlier; LOOP_NEVER */
     uint64_t now_us;           /* when this step began */
     bool stepping;
-    bool moved; /* calls or connections have come or gone since calls were placed */
-    uint8_t buffer[TRANSPORT_BUFFER_BYTES]; /* what is being received */
+    bool moved;         /* calls or connections have come or gone since calls were placed */
+    uint8_t *buffer;    /* TRANSPORT_BUFFER_BYTES: what is being received */
+    size_t buffer_used; /* by the longest piece so far; what is beyond has never been touched */
 };
 
 static inline uint64_t transport_now_us(const struct transport *transport)
