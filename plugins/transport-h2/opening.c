@@ -27,7 +27,7 @@ static void shake_hands(struct connection *connection)
     }
     socket_flush(&connection->socket); /* an alert, too; if that fails, so does the next receive */
     if (st == AQ_AGAIN) {
-        tls_collect_decoders(&connection->transport->tls);
+        tls_collect_algorithms(&connection->transport->tls);
     } else {
         connection_fail_as(connection, &error);
     }

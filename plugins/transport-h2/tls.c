@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <openssl/decoder.h>
 #include <openssl/err.h>
+#include <openssl/kdf.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -246,12 +247,14 @@ static void pass_over(OSSL_DECODER *decoder, void *arg)
     (void)arg;
 }
 
-/* OpenSSL collects its decoders when it meets the first public key. */
-void tls_collect_decoders(struct tls *tls)
+/* OpenSSL collects all it has of a kind when it is first asked for one of them. */
+void tls_collect_algorithms(struct tls *tls)
 {
-    if (!tls->has_decoders) {
-        tls->has_decoders = true;
+    if (!tls->has_algorithms) {
+        tls->has_algorithms = true;
         OSSL_DECODER_do_all_provided(NULL, pass_over, NULL);
+        EVP_KDF_free(EVP_KDF_fetch(NULL, "HKDF", NULL));
+        EVP_MAC_free(EVP_MAC_fetch(NULL, "HMAC", NULL));
         ERR_clear_error();
     }
 }

@@ -18,7 +18,7 @@ TAILQ_HEAD(tls_tickets, tls_ticket);
 struct tls {
     const struct trust *trust;
     SSL_CTX *context;
-    bool has_decoders;
+    bool has_algorithms;
     BIO_METHOD *bio;
     struct tls_tickets tickets; /* to resume sessions with, the newest first */
     unsigned ticket_count;
@@ -41,9 +41,10 @@ int tls_name_trust(const struct tls *tls, char *buf, size_t cap);
 
 /* Work for the first connection, done while there is only waiting to do. tls_prepare makes the
  * context, while the connection to origin is being made; what fails, fails again in tls_open.
- * tls_collect_decoders makes ready what reads certificates, while the peer makes its answer. */
+ * tls_collect_algorithms makes ready what certificates are read and keys derived with, while the
+ * peer makes its answer. */
 void tls_prepare(struct tls *tls, const struct origin *origin);
-void tls_collect_decoders(struct tls *tls);
+void tls_collect_algorithms(struct tls *tls);
 
 /* A channel to origin over socket; both must outlive it. On failure it is closed. */
 aq_status tls_open(struct tls *tls, struct tls_channel *channel, const struct origin *origin,

@@ -52,8 +52,10 @@ static void begin(struct meter_stream *stream)
     stream->begun = true;
     if (++meter.begun == meter.streams) {
         meter.events_before = meter.events;
-        memset(meter.latencies, 0, sizeof(meter.latencies));
-        meter.latency_count = 0;
+        if (meter.latency_count) {
+            memset(meter.latencies, 0, sizeof(meter.latencies));
+            meter.latency_count = 0;
+        }
         meter.cpu_before = cpu_us();
     }
 }
