@@ -255,7 +255,12 @@ static aq_status place_write(struct place *p, struct aq_str text, struct aq_erro
     if (!done) {
         unlinkat(p->dir_fd, beside, 0);
         errno = sys;
-        return place_fail(p->path, "written", err);
+        return sys == EBUSY
+                   ? error_set(err, AQ_E_IO,
+                               "%s: mounted as a single file, which cannot be replaced, change it "
+                               "where it comes from, or mount its directory instead",
+                               p->path)
+                   : place_fail(p->path, "written", err);
     }
     return fsync(p->dir_fd) == 0 ? AQ_OK : place_fail(p->path, "written durably", err);
 }
