@@ -92,8 +92,8 @@ def test_a_login_that_another_program_keeps_is_for_those_who_name_it_or_none(bro
     result = broker.command.run(*EXPORT)
     assert result.code == 1
     assert result.err == (
-        "q: broker: its login is of 'kiro-ide', which a broker hands to nobody who asks for 'q-cli', "
-        "start it with --source q-cli or kiro-cli\n")
+        "q: broker: its login is of 'kiro-ide', which a broker hands to nobody who asks for "
+        "'q-cli', start it with --source q-cli or kiro-cli\n")
     broker.logged("failed pid=.*its login is of 'kiro-ide'")
     for named in ({}, {"source": "kiro-ide"}):
         assert broker.ask(v=1, op="login", **named)["source"] == "kiro-ide"
