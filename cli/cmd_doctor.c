@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command.h"
 #include "exitcode.h"
+#include "format.h"
 #include "json.h"
 #include "output.h"
-#include "report.h"
 #include "session.h"
 #include "terminal.h"
 
@@ -170,9 +170,8 @@ static void add_wrong_setting(struct sheet *sheet, const struct aq_error *error)
 
 int cmd_doctor(const struct options *o)
 {
-    const char *format = o->value[OPTION_FORMAT] ? o->value[OPTION_FORMAT] : "plain";
-    if (strcmp(format, "plain") != 0 && !json_is_format(format)) {
-        report_error("format '%s': unknown, use plain, json or json-pretty", format);
+    const char *format = format_of(o);
+    if (!format) {
         return EXITCODE_USAGE;
     }
 

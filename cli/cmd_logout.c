@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command.h"
 #include "exitcode.h"
+#include "format.h"
 #include "json.h"
 #include "output.h"
 #include "report.h"
 #include "session.h"
 
-#include <string.h>
 #include <unistd.h>
 
 /* token: the login that was removed; NULL if there was none. */
 static void write_json(const struct options *o, const struct aq_token *token, struct text *out)
 {
-    struct json j = { .out = out, .pretty = json_is_pretty(o->value[OPTION_FORMAT]) };
+    struct json j = { .out = out, .pretty = json_is_pretty(format_of(o)) };
     json_open(&j, NULL);
     json_boolean(&j, "removed", token != NULL);
     if (token) {
@@ -36,7 +36,7 @@ static void write_plain(const struct aq_token *token)
 
 static void tell(const struct options *o, const struct aq_token *token, struct text *out)
 {
-    if (o->value[OPTION_FORMAT] && json_is_format(o->value[OPTION_FORMAT])) {
+    if (json_is_format(format_of(o))) {
         write_json(o, token, out);
     } else if (!options_has(o, OPTION_QUIET)) {
         write_plain(token);
@@ -66,9 +66,7 @@ static aq_status log_out(struct session *s, const struct options *o, struct text
 
 int cmd_logout(const struct options *o)
 {
-    const char *format = o->value[OPTION_FORMAT];
-    if (format && strcmp(format, "plain") != 0 && !json_is_format(format)) {
-        report_error("format '%s': unknown, use plain, json or json-pretty", format);
+    if (!format_of(o)) {
         return EXITCODE_USAGE;
     }
     AUTO(session) struct session s = { 0 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command.h"
 #include "exitcode.h"
+#include "format.h"
 #include "json.h"
 #include "output.h"
 #include "report.h"
@@ -22,7 +23,7 @@ static aq_status open_side(struct session *s, const struct options *o, enum opti
 
 static void write_json(const struct options *o, const struct aq_token *token, struct text *out)
 {
-    struct json j = { .out = out, .pretty = json_is_pretty(o->value[OPTION_FORMAT]) };
+    struct json j = { .out = out, .pretty = json_is_pretty(format_of(o)) };
     json_open(&j, NULL);
     json_string(&j, "source", token->source);
     json_string(&j, "from",
@@ -37,7 +38,7 @@ static void tell(const struct options *o, const struct aq_event *event, struct t
 {
     const struct aq_token *token = event->token;
     bool purged = options_has(o, OPTION_PURGE);
-    if (o->value[OPTION_FORMAT] && json_is_format(o->value[OPTION_FORMAT])) {
+    if (json_is_format(format_of(o))) {
         write_json(o, token, out);
     } else if (!options_has(o, OPTION_QUIET)) {
         report_note(purged ? "moved" : "copied", "login '%.*s' from store '%.*s' to store '%.*s'",
@@ -69,11 +70,9 @@ static aq_status migrate(struct session *from, struct session *to, const struct 
 
 static bool check_options(const struct options *o)
 {
-    const char *format = o->value[OPTION_FORMAT];
     const char *from = o->value[OPTION_FROM];
     const char *to = o->value[OPTION_TO];
-    if (format && strcmp(format, "plain") != 0 && !json_is_format(format)) {
-        report_error("format '%s': unknown, use plain, json or json-pretty", format);
+    if (!format_of(o)) {
         return false;
     }
     if (!from || !to || options_has(o, OPTION_STORE)) {

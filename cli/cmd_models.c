@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command.h"
 #include "exitcode.h"
+#include "format.h"
 #include "json.h"
 #include "output.h"
-#include "report.h"
 #include "session.h"
 #include "terminal.h"
 
@@ -141,15 +141,14 @@ static aq_status get_all(struct session *s, struct models *m)
 
 int cmd_models(const struct options *o)
 {
-    const char *format = o->value[OPTION_FORMAT] ? o->value[OPTION_FORMAT] : "plain";
+    const char *format = format_of(o);
+    if (!format) {
+        return EXITCODE_USAGE;
+    }
     AUTO(session) struct session s = { 0 };
     AUTO(text) struct text out = { 0 };
     struct json j = { .out = &out, .pretty = json_is_pretty(format) };
     AUTO(models) struct models m = { .json = json_is_format(format) ? &j : NULL, .out = &out };
-    if (strcmp(format, "plain") != 0 && !json_is_format(format)) {
-        report_error("format '%s': unknown, use plain, json or json-pretty", format);
-        return EXITCODE_USAGE;
-    }
     if (m.json) {
         json_open(&j, NULL);
         json_open_array(&j, "models");

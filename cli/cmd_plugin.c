@@ -4,23 +4,12 @@
 #include "describe.h"
 #include "exitcode.h"
 #include "find.h"
+#include "format.h"
 #include "look.h"
 #include "output.h"
 #include "report.h"
 
-#include <string.h>
 #include <unistd.h>
-
-/* NULL after a usage error, which has been reported. */
-static const char *format_of(const struct options *o)
-{
-    const char *format = o->value[OPTION_FORMAT] ? o->value[OPTION_FORMAT] : "plain";
-    if (strcmp(format, "plain") != 0 && !json_is_format(format)) {
-        report_error("format '%s': unknown, use plain, json or json-pretty", format);
-        return NULL;
-    }
-    return format;
-}
 
 int cmd_plugin_list(const struct options *o)
 {

@@ -2,6 +2,7 @@
 #include "ask.h"
 #include "command.h"
 #include "exitcode.h"
+#include "format.h"
 #include "interrupt.h"
 #include "json.h"
 #include "login_view.h"
@@ -27,15 +28,13 @@ static struct aq_str view_of(const char *s)
 /* False after a usage error, which has been reported. */
 static bool find_action(const struct options *o, enum action *ret)
 {
-    const char *format = o->value[OPTION_FORMAT];
     const char *word = o->word_count > 0 ? o->words[0] : NULL;
-    if (format && strcmp(format, "plain") != 0 && !json_is_format(format)) {
-        report_error("format '%s': unknown, use plain, json or json-pretty", format);
+    if (!format_of(o)) {
         return false;
     }
-    *ret = word && strcmp(word, "use") == 0       ? ACTION_USE
-           : word || format || !ask_is_possible() ? ACTION_LIST
-                                                  : ACTION_CHOOSE;
+    *ret = word && strcmp(word, "use") == 0                              ? ACTION_USE
+           : word || options_has(o, OPTION_FORMAT) || !ask_is_possible() ? ACTION_LIST
+                                                                         : ACTION_CHOOSE;
     if ((word && *ret == ACTION_LIST && strcmp(word, "list") != 0) ||
         o->word_count != (*ret == ACTION_USE) + (word != NULL)) {
         report_error("profile: say 'list' or 'use ARN', see '%s profile --help'", program_name());
@@ -75,8 +74,8 @@ static void write_plain(const struct aq_login_step *step, struct text *out)
 
 static void write_list(const struct options *o, const struct aq_login_step *step, struct text *out)
 {
-    const char *format = o->value[OPTION_FORMAT];
-    if (format && json_is_format(format)) {
+    const char *format = format_of(o);
+    if (json_is_format(format)) {
         write_json(step, json_is_pretty(format), out);
     } else {
         write_plain(step, out);
@@ -88,9 +87,9 @@ static void write_list(const struct options *o, const struct aq_login_step *step
 
 static void write_chosen(const struct options *o, struct aq_str arn, struct text *out)
 {
-    const char *format = o->value[OPTION_FORMAT];
-    struct json j = { .out = out, .pretty = format && json_is_pretty(format) };
-    if (format && json_is_format(format)) {
+    const char *format = format_of(o);
+    struct json j = { .out = out, .pretty = json_is_pretty(format) };
+    if (json_is_format(format)) {
         json_open(&j, NULL);
         json_string(&j, "profile_arn", arn);
         json_close(&j);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command.h"
 #include "exitcode.h"
+#include "format.h"
 #include "json.h"
 #include "output.h"
 #include "program.h"
@@ -131,10 +132,9 @@ static int change(struct aq_str key, struct aq_str value)
 
 int cmd_settings(const struct options *o)
 {
-    const char *format = o->value[OPTION_FORMAT] ? o->value[OPTION_FORMAT] : "plain";
+    const char *format = format_of(o);
     const bool removes = options_has(o, OPTION_DELETE);
-    if (strcmp(format, "plain") != 0 && !json_is_format(format)) {
-        report_error("format '%s': unknown, use plain, json or json-pretty", format);
+    if (!format) {
         return EXITCODE_USAGE;
     }
     if (o->word_count == 0 || (removes && o->word_count > 1)) {
