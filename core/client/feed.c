@@ -27,6 +27,25 @@ static void feed_give_chunk(struct feed *feed)
     }
 }
 
+/* ---- the request ---- */
+
+aq_status feed_request(struct aq_exchange *x, struct aq_request *ret, struct aq_error *err)
+{
+    struct aq_exchange_request out = { .struct_size = sizeof(out) };
+    aq_status st = aq_exchange_request(x, &out, err);
+    if (st == AQ_OK) {
+        *ret = (struct aq_request){
+            .method = out.method,
+            .url = out.url,
+            .headers = (const struct aq_header *)(const void *)out.headers, /* same members */
+            .header_count = out.header_count,
+            .header_stride = out.header_stride,
+            .body = out.body,
+        };
+    }
+    return st;
+}
+
 /* ---- reading ---- */
 
 aq_status feed_read(struct feed *feed, struct aq_bytes *ret, struct aq_error *err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a transport into an exchange: the bytes of one answer after another. */
+/* Between a transport and an exchange: the request, and the bytes of one answer after another. */
 #ifndef AQ_CLIENT_FEED_H
 #define AQ_CLIENT_FEED_H
 
@@ -15,6 +15,10 @@ struct feed {
 };
 
 enum { FEED_SIZE = 64 * 1024 }; /* fewer, larger reads cost less (docs/performance.md) */
+
+/* What the exchange wants to be sent, as a transport takes it; valid as long as the exchange is in
+ * that state. */
+aq_status feed_request(struct aq_exchange *x, struct aq_request *ret, struct aq_error *err);
 
 /* Read the next piece of the body, which is valid until the next call; as transport_read. */
 aq_status feed_read(struct feed *feed, struct aq_bytes *ret, struct aq_error *err);

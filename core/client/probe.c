@@ -42,7 +42,7 @@ static aq_status start_exchange(struct probe *p, struct aq_op *op, struct aq_str
 {
     struct aq_stream_options request = AQ_STREAM_OPTIONS_INIT;
     struct aq_exchange_options options = { .struct_size = sizeof(options), .request = &request };
-    struct aq_exchange_request out = { .struct_size = sizeof(out) };
+    struct aq_request send;
     const struct aq_event *event;
     request.call = AQ_CALL_LIST_AVAILABLE_MODELS;
     request.access_token = token;
@@ -55,16 +55,8 @@ static aq_status start_exchange(struct probe *p, struct aq_op *op, struct aq_str
         st = aq_exchange_next(p->exchange, clock_now_us(), &event, &p->error); /* SEND */
     }
     if (st == AQ_OK) {
-        st = aq_exchange_request(p->exchange, &out, &p->error);
+        st = feed_request(p->exchange, &send, &p->error);
     }
-    const struct aq_request send = {
-        .method = out.method,
-        .url = out.url,
-        .headers = (const struct aq_header *)(const void *)out.headers, /* same members */
-        .header_count = out.header_count,
-        .header_stride = out.header_stride,
-        .body = out.body,
-    };
     return st == AQ_OK ? start(p, op, &send) : st;
 }
 

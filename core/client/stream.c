@@ -26,21 +26,12 @@ struct stream_op {
 
 static aq_status stream_send(struct stream_op *s, struct aq_error *err)
 {
-    struct aq_exchange_request out = { .struct_size = sizeof(out) };
-    aq_status st = aq_exchange_request(s->exchange, &out, err);
+    struct aq_request request;
+    aq_status st = feed_request(s->exchange, &request, err);
     if (st != AQ_OK) {
         return st;
     }
-    const struct aq_request request = {
-        .method = out.method,
-        .url = out.url,
-        .headers = (const struct aq_header *)(const void *)out.headers, /* same members */
-        .header_count = out.header_count,
-        .header_stride = out.header_stride,
-        .body = out.body,
-        .first_byte_timeout_ms = s->timeout_ms,
-        .idle_timeout_ms = s->timeout_ms,
-    };
+    request.first_byte_timeout_ms = request.idle_timeout_ms = s->timeout_ms;
     s->has_head = false;
     return client_send(&s->op, &request, &s->feed.call, err);
 }
