@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "wire/endpoint.h"
+#include "wire/percent.h"
 
 enum { URL_MAX = 4096, BODY_MAX = 1024 * 1024 }; /* bytes */
 
@@ -85,27 +86,12 @@ static aq_status idp_url(struct aq_str key, const struct token *token, struct bu
                            AQ_STR_ARG(key));
 }
 
-static void add_form(struct buf *out, const char *name, struct aq_str value)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    buf_add(out, str_from(name));
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
-        if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-            c == '-' || c == '.' || c == '_' || c == '~') {
-            buf_add_char(out, (char)c);
-        } else {
-            buf_add_char(out, '%');
-            buf_add_char(out, hex[c >> 4]);
-            buf_add_char(out, hex[c & 15]);
-        }
-    }
-}
-
 static aq_status idp_body(const struct token *token, struct buf *out)
 {
-    add_form(out, "grant_type=refresh_token&client_id=", token->client_id);
-    add_form(out, "&refresh_token=", token->refresh_token);
+    buf_add(out, AQ_STR("grant_type=refresh_token&client_id="));
+    percent_encode(token->client_id, out);
+    buf_add(out, AQ_STR("&refresh_token="));
+    percent_encode(token->refresh_token, out);
     return AQ_OK;
 }
 
