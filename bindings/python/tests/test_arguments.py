@@ -70,6 +70,45 @@ def test_retries_are_a_number_from_0_to_100(kind: Any, wrong: Any) -> None:
             getattr(kind("t"), name)(**arguments, max_retries=wrong)
 
 
+_STATE = q.ConversationState(
+    current_message=q.UserInputMessage(content="x"), chat_trigger_type="MANUAL"
+)
+
+
+@pytest.mark.parametrize("kind", CLIENTS)
+@pytest.mark.parametrize(
+    ("method", "arguments", "text"),
+    [
+        ("stream", {"message": "x", "agent_mode": 5}, "agent_mode: .* string, not int"),
+        ("send_message", {"message": "x", "source": 5}, "source: .* string, not int"),
+        ("send_message", {"message": "x", "dry_run": "soon"}, "dry_run: .* boolean, .* not str"),
+        (
+            "generate_task_assist_plan",
+            {"conversation_state": "x", "workspace_state": "y"},
+            "conversation_state: .* ConversationState, not str",
+        ),
+        (
+            "generate_task_assist_plan",
+            {"conversation_state": _STATE, "workspace_state": {"uploadId": "u"}},
+            r"workspace_state\.programmingLanguage: field required",
+        ),
+        ("export_result_archive", {"export_id": 1, "export_intent": "X"}, "export_id: .* not int"),
+        ("export_result_archive", {"export_id": "1", "export_intent": 2}, "export_intent: .* not int"),
+        ("iter_available_models", {"origin": 3}, "origin: .* not int"),
+    ],
+)
+def test_an_argument_that_no_request_can_hold_is_an_error_at_once(
+    kind: Any, method: str, arguments: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(q.QConfigurationError, match=text):
+        getattr(kind("t"), method)(**arguments)
+
+
+def test_what_no_request_for_limits_can_hold_is_an_error() -> None:
+    with pytest.raises(q.QConfigurationError, match="resource_type: .* not int"):
+        SyncQStreamingClient("t").get_usage_limits(resource_type=3)  # type: ignore[arg-type]
+
+
 @pytest.mark.anyio
 async def test_a_closed_client_refuses_everything_at_once() -> None:
     client = QStreamingClient("t")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import socket
 import ssl
@@ -56,6 +57,20 @@ def test_a_mock_transport_can_be_the_sync_service() -> None:
             events = list(client.generate_assistant_response("hello"))
         assert not http.is_closed
     assert [e.content for e in events if isinstance(e, q.AssistantResponseEvent)] == ["a", "b"]
+
+
+def test_the_context_of_an_export_says_which_kind_it_is() -> None:
+    handler = say()
+    context = q.models.UnitTestGenerationExportContext(test_generation_job_group_name="group")
+    with httpx.Client(transport=httpx.MockTransport(handler)) as http:
+        client = SyncQStreamingClient("tok", http_client=http)
+        assert not list(client.export_result_archive("id", "UNIT_TESTS", export_context=context))
+    (request,) = handler.seen
+    assert json.loads(request.content) == {
+        "exportId": "id",
+        "exportIntent": "UNIT_TESTS",
+        "exportContext": {"unitTestGenerationExportContext": {"testGenerationJobGroupName": "group"}},
+    }
 
 
 @pytest.mark.anyio

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any, AsyncGenerator, Iterable, Mapping, Optional, Union
+from functools import partial
+from typing import Any, AsyncGenerator, Callable, Iterable, Mapping, Optional, Union
 
 from typing_extensions import Self, Unpack
 
@@ -28,7 +29,15 @@ from ._requests import AnyClientOptions, Requests
 from ._stream import AsyncMessageStream
 from ._tool_run import AsyncToolRun
 from ._tools import AnyTool
-from .models import GetUsageLimitsResponse, Model, Profile, UserInputMessage
+from .models import (
+    GetUsageLimitsRequest,
+    GetUsageLimitsResponse,
+    ListAvailableModelsRequest,
+    ListAvailableProfilesRequest,
+    Model,
+    Profile,
+    UserInputMessage,
+)
 
 __all__ = ["QStreamingClient"]
 
@@ -159,9 +168,12 @@ class QStreamingClient(Requests[AsyncGenerator[Event, None], AsyncMessageStream,
         max_retries: Optional[int] = None,
     ) -> AsyncGenerator[Model, None]:
         """The same one by one: a page is asked for when the one before has been read."""
+        body = partial(
+            build_body, ListAvailableModelsRequest, origin=origin, model_provider=model_provider
+        )
         call = ffi.CALL_LIST_AVAILABLE_MODELS
-        request = self._options.request(call, b"", profile_arn, timeout, max_retries)
-        return self._items(request, "models", origin=origin, model_provider=model_provider)
+        request = self._options.request(call, body(), profile_arn, timeout, max_retries)
+        return self._items(request, "models", body)
 
     async def list_available_profiles(
         self, *, timeout: Timeouts = NOT_GIVEN, max_retries: Optional[int] = None
@@ -174,9 +186,10 @@ class QStreamingClient(Requests[AsyncGenerator[Event, None], AsyncMessageStream,
         self, *, timeout: Timeouts = NOT_GIVEN, max_retries: Optional[int] = None
     ) -> AsyncGenerator[Profile, None]:
         """The same one by one: a page is asked for when the one before has been read."""
+        body = partial(build_body, ListAvailableProfilesRequest)
         call = ffi.CALL_LIST_AVAILABLE_PROFILES
-        request = self._options.request(call, b"", "", timeout, max_retries)
-        return self._items(request, "profiles")
+        request = self._options.request(call, body(), "", timeout, max_retries)
+        return self._items(request, "profiles", body)
 
     async def get_usage_limits(
         self,
@@ -190,7 +203,10 @@ class QStreamingClient(Requests[AsyncGenerator[Event, None], AsyncMessageStream,
     ) -> GetUsageLimitsResponse:
         """What is used of the plan, and what is left."""
         body = build_body(
-            resource_type=resource_type, origin=origin, is_email_required=is_email_required
+            GetUsageLimitsRequest,
+            resource_type=resource_type,
+            origin=origin,
+            is_email_required=is_email_required,
         )
         call = ffi.CALL_GET_USAGE_LIMITS
         request = self._options.request(call, body, profile_arn, timeout, max_retries)
@@ -253,12 +269,14 @@ class QStreamingClient(Requests[AsyncGenerator[Event, None], AsyncMessageStream,
         finally:
             await call.close()
 
-    async def _items(self, request: Request, name: str, **members: Any) -> AsyncGenerator[Any, None]:
-        """What the member of this name holds, of one page after another."""
+    async def _items(
+        self, request: Request, name: str, body: Callable[..., bytes]
+    ) -> AsyncGenerator[Any, None]:
+        """What the member of this name holds, of one page after another; `body` asks for the next."""
         pages = Pages()
         while pages.more:
-            body = build_body(**members, next_token=pages.next_token)
-            page = await self._reply(request._replace(body=body))
+            page = await self._reply(request)
             pages.turn(page)
+            request = request._replace(body=body(next_token=pages.next_token))
             for item in getattr(page, name):
                 yield item

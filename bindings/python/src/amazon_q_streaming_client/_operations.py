@@ -8,6 +8,8 @@ import threading
 from functools import partial
 from typing import Any, Iterator, Mapping, NamedTuple, Optional
 
+from pydantic import ValidationError
+
 from . import _ffi as ffi
 from ._auth import Tokens
 from ._errors import QClosedError, QConfigurationError, QProtocolError, error_from
@@ -183,15 +185,28 @@ _SURROGATE = (
 )
 
 
-def build_body(**members: Any) -> bytes:
-    """A request's JSON: members by their Python names, None is absent."""
-    wire = {
-        wire_name(name): value.to_wire() if isinstance(value, Shape) else value
-        for name, value in members.items()
-        if value is not None
-    }
-    text = json.dumps(wire, ensure_ascii=False, separators=(",", ":"))
-    return encode_text("request", text)
+def build_body(shape: type[Shape], **members: Any) -> bytes:
+    """An operation's request as JSON: members by their Python names, None is absent.
+
+    Raises QConfigurationError for what no such request can hold.
+    """
+    given = {name: value for name, value in members.items() if value is not None}
+    try:
+        wire = shape(**given).to_wire()
+    except ValidationError as error:
+        raise QConfigurationError(_misfit(error, given)) from None
+    return encode_text("request", json.dumps(wire, ensure_ascii=False, separators=(",", ":")))
+
+
+def _misfit(error: ValidationError, given: dict[str, Any]) -> str:
+    """What is wrong with the first member that does not fit, without its value."""
+    wrong = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    member, *inside = wrong["loc"]
+    what = wrong["msg"][:1].lower() + wrong["msg"][1:]
+    for name, value in given.items():
+        if not inside and member in (name, wire_name(name)):
+            return f"{name}: {what.replace('input ', '', 1)}, not {type(value).__name__}"
+    return f"{'.'.join(map(str, wrong['loc']))}: {what}"
 
 
 def parse_messages(messages: list[EventTuple]) -> Iterator[Event]:

@@ -18,6 +18,10 @@ from .models import (
     ConversationState,
     ExportContext,
     ExportIntent,
+    ExportResultArchiveRequest,
+    GenerateAssistantResponseRequest,
+    GenerateTaskAssistPlanRequest,
+    SendMessageRequest,
     UserInputMessage,
     WorkspaceState,
 )
@@ -73,7 +77,9 @@ class Requests(Generic[EventsT, StreamT, RunT]):
         history: a Conversation, or messages that alternate, a user's first.
         """
         state = conversation_state(message, history, tools, images, model, conversation_id)
-        body = build_body(conversation_state=state, agent_mode=agent_mode)
+        body = build_body(
+            GenerateAssistantResponseRequest, conversation_state=state, agent_mode=agent_mode
+        )
         call = ffi.CALL_GENERATE_ASSISTANT_RESPONSE
         return self._events(self._options.request(call, body, profile_arn, timeout, max_retries))
 
@@ -102,7 +108,9 @@ class Requests(Generic[EventsT, StreamT, RunT]):
             the command line does. Text then comes one event late.
         """
         state = conversation_state(message, history, tools, images, model, conversation_id)
-        body = build_body(conversation_state=state, agent_mode=agent_mode)
+        body = build_body(
+            GenerateAssistantResponseRequest, conversation_state=state, agent_mode=agent_mode
+        )
         call = ffi.CALL_GENERATE_ASSISTANT_RESPONSE
         request = self._options.request(call, body, profile_arn, timeout, max_retries)
         return self._stream(request, drop_referenced_code)
@@ -148,7 +156,9 @@ class Requests(Generic[EventsT, StreamT, RunT]):
     ) -> EventsT:
         """As generate_assistant_response, by the operation SendMessage."""
         state = conversation_state(message, history, tools, images, model, conversation_id)
-        body = build_body(conversation_state=state, source=source, dry_run=dry_run)
+        body = build_body(
+            SendMessageRequest, conversation_state=state, source=source, dry_run=dry_run
+        )
         call = ffi.CALL_SEND_MESSAGE
         return self._events(self._options.request(call, body, profile_arn, timeout, max_retries))
 
@@ -162,7 +172,11 @@ class Requests(Generic[EventsT, StreamT, RunT]):
         max_retries: Optional[int] = None,
     ) -> EventsT:
         """Iterate over the events of a plan for an uploaded workspace."""
-        body = build_body(conversation_state=conversation_state, workspace_state=workspace_state)
+        body = build_body(
+            GenerateTaskAssistPlanRequest,
+            conversation_state=conversation_state,
+            workspace_state=workspace_state,
+        )
         call = ffi.CALL_GENERATE_TASK_ASSIST_PLAN
         return self._events(self._options.request(call, body, profile_arn, timeout, max_retries))
 
@@ -178,7 +192,10 @@ class Requests(Generic[EventsT, StreamT, RunT]):
     ) -> EventsT:
         """Iterate over the pieces (BinaryPayloadEvent) of an archive."""
         body = build_body(
-            export_id=export_id, export_intent=export_intent, export_context=export_context
+            ExportResultArchiveRequest,
+            export_id=export_id,
+            export_intent=export_intent,
+            export_context=export_context,
         )
         call = ffi.CALL_EXPORT_RESULT_ARCHIVE
         return self._events(self._options.request(call, body, profile_arn, timeout, max_retries))

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Generator, Iterable, Mapping, Optional, Union
+from functools import partial
+from typing import Any, Callable, Generator, Iterable, Mapping, Optional, Union
 
 from typing_extensions import Self, Unpack
 
@@ -26,7 +27,15 @@ from ._requests import AnyClientOptions, Requests
 from ._stream import MessageStream
 from ._tool_run import ToolRun
 from ._tools import AnyTool
-from .models import GetUsageLimitsResponse, Model, Profile, UserInputMessage
+from .models import (
+    GetUsageLimitsRequest,
+    GetUsageLimitsResponse,
+    ListAvailableModelsRequest,
+    ListAvailableProfilesRequest,
+    Model,
+    Profile,
+    UserInputMessage,
+)
 
 __all__ = ["SyncQStreamingClient"]
 
@@ -142,9 +151,12 @@ class SyncQStreamingClient(Requests[Generator[Event, None, None], MessageStream,
         max_retries: Optional[int] = None,
     ) -> Generator[Model, None, None]:
         """The same one by one: a page is asked for when the one before has been read."""
+        body = partial(
+            build_body, ListAvailableModelsRequest, origin=origin, model_provider=model_provider
+        )
         call = ffi.CALL_LIST_AVAILABLE_MODELS
-        request = self._options.request(call, b"", profile_arn, timeout, max_retries)
-        return self._items(request, "models", origin=origin, model_provider=model_provider)
+        request = self._options.request(call, body(), profile_arn, timeout, max_retries)
+        return self._items(request, "models", body)
 
     def list_available_profiles(
         self, *, timeout: Timeouts = NOT_GIVEN, max_retries: Optional[int] = None
@@ -157,9 +169,10 @@ class SyncQStreamingClient(Requests[Generator[Event, None, None], MessageStream,
         self, *, timeout: Timeouts = NOT_GIVEN, max_retries: Optional[int] = None
     ) -> Generator[Profile, None, None]:
         """The same one by one: a page is asked for when the one before has been read."""
+        body = partial(build_body, ListAvailableProfilesRequest)
         call = ffi.CALL_LIST_AVAILABLE_PROFILES
-        request = self._options.request(call, b"", "", timeout, max_retries)
-        return self._items(request, "profiles")
+        request = self._options.request(call, body(), "", timeout, max_retries)
+        return self._items(request, "profiles", body)
 
     def get_usage_limits(
         self,
@@ -173,7 +186,10 @@ class SyncQStreamingClient(Requests[Generator[Event, None, None], MessageStream,
     ) -> GetUsageLimitsResponse:
         """What is used of the plan, and what is left."""
         body = build_body(
-            resource_type=resource_type, origin=origin, is_email_required=is_email_required
+            GetUsageLimitsRequest,
+            resource_type=resource_type,
+            origin=origin,
+            is_email_required=is_email_required,
         )
         call = ffi.CALL_GET_USAGE_LIMITS
         request = self._options.request(call, body, profile_arn, timeout, max_retries)
@@ -225,11 +241,13 @@ class SyncQStreamingClient(Requests[Generator[Event, None, None], MessageStream,
         finally:
             call.close()
 
-    def _items(self, request: Request, name: str, **members: Any) -> Generator[Any, None, None]:
-        """What the member of this name holds, of one page after another."""
+    def _items(
+        self, request: Request, name: str, body: Callable[..., bytes]
+    ) -> Generator[Any, None, None]:
+        """What the member of this name holds, of one page after another; `body` asks for the next."""
         pages = Pages()
         while pages.more:
-            body = build_body(**members, next_token=pages.next_token)
-            page = self._reply(request._replace(body=body))
+            page = self._reply(request)
             pages.turn(page)
+            request = request._replace(body=body(next_token=pages.next_token))
             yield from getattr(page, name)
