@@ -346,6 +346,8 @@ def test_no_secret_is_in_a_repr(token: str) -> None:
     for thing in (client, sync, client._tokens, client._options):
         assert token not in repr(thing)
     sync.close()
+    for url in ("https://me:password@host", "https://me:pass@word@host", "me:password@host"):
+        assert "pass" not in repr(QStreamingClient(token, base_url=url))
 
 
 @pytest.mark.anyio

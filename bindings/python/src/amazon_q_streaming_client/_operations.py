@@ -99,7 +99,9 @@ class Options:
         return cls(known, transport, region or "", profile_arn, max_attempts, user_agent)
 
     def __repr__(self) -> str:
-        parts = [self.settings.get("endpoint"), self._region, self.transport]
+        # A URL with a password is refused, but not before the first request.
+        endpoint = self.settings.get("endpoint", "").rpartition("@")[2]
+        parts = [endpoint, self._region, self.transport]
         return " ".join(part for part in parts if part) or "default"
 
     def check_open(self) -> None:
