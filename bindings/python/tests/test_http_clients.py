@@ -174,7 +174,7 @@ async def test_timeouts_are_the_callers_then_the_clients_then_ours(
         (httpx.ConnectTimeout("slow"), q.QTimeoutError, False),
         (httpx.ReadError("reset"), q.QConnectionError, True),
         (httpx.ReadTimeout("slow"), q.QTimeoutError, True),
-        (httpx.RemoteProtocolError("odd"), q.QStreamInterrupted, True),
+        (httpx.RemoteProtocolError("it has gone."), q.QConnectionError, True),
     ],
 )
 async def test_what_a_client_raises_becomes_one_of_ours(error: Any, kind: Any, sent: bool) -> None:
@@ -190,6 +190,8 @@ async def test_what_a_client_raises_becomes_one_of_ours(error: Any, kind: Any, s
     # what cannot have arrived is repeated; what may have been acted upon is not
     assert len(asked) == (1 if sent else 2)
     assert caught.value.is_retry_safe is not sent
+    what = str(error).rstrip(".")
+    assert str(caught.value) == f"{URL[:-1]}: {what}, check the network or the proxy"
 
 
 @pytest.mark.parametrize("ask", [list, lambda events: events.text()], ids=["events", "stream"])
@@ -343,9 +345,21 @@ async def test_an_authority_that_is_not_trusted_is_told_in_pythons_terms(service
     async with QStreamingClient("t", base_url=service.tls_url, transport="httpx") as client:
         with pytest.raises(q.QConnectionError, match="SSL_CERT_FILE, or pass an http_client with"):
             await client.get_usage_limits()
-    trusting = {"ca_bundle": str(service.ca)}
-    async with QStreamingClient("t", base_url=service.tls_url, settings=trusting) as client:
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("transport", ["curl", "h2", "httpx"])
+async def test_an_authority_can_be_trusted_by_a_setting(service: Any, transport: str) -> None:
+    trusting = {"base_url": service.tls_url, "settings": {"ca_bundle": str(service.ca)}}
+    async with QStreamingClient("t", transport=transport, **trusting) as client:
         with pytest.raises(q.QTokenRejected):
+            await client.get_usage_limits()
+    with SyncQStreamingClient("t", transport=transport, **trusting) as sync:
+        with pytest.raises(q.QTokenRejected):
+            sync.get_usage_limits()
+    trusting["settings"] = {"ca_bundle": __file__}
+    async with QStreamingClient("t", transport=transport, **trusting) as client:
+        with pytest.raises(q.QConfigurationError, match=f"ca_bundle: .*{__file__}"):
             await client.get_usage_limits()
 
 

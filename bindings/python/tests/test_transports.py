@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import anyio
@@ -87,3 +90,42 @@ async def test_a_request_that_is_refused_is_repeated_through(options: Any, servi
     async with QStreamingClient(**options) as client:
         assert await words(client)
     assert service.calls("GenerateAssistantResponse") == 2
+
+
+@pytest.fixture
+def peer() -> Iterator[Any]:
+    """A service that answers each connection with the same bytes, and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        answers: list[bytes] = []
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection = listener.accept()[0]
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(answers[0])
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield answers, f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("transport", ["curl", "h2", "httpx"])
+@pytest.mark.parametrize(
+    ("answer", "kind"), [(b"", q.QConnectionError), (b"220 mail ESMTP\r\n\r\n", q.QProtocolError)]
+)
+async def test_a_peer_that_gives_no_answer_is_the_same_error_through(
+    peer: Any, transport: str, answer: bytes, kind: Any
+) -> None:
+    answers, url = peer
+    answers.append(answer)
+    async with QStreamingClient("t", base_url=url, transport=transport) as client:
+        with pytest.raises(kind, match=f"^{url}: ") as caught:
+            await words(client)
+    assert type(caught.value) is kind and caught.value.partial is None

@@ -12,6 +12,8 @@ no client, else through the caller's.
 from __future__ import annotations
 
 import logging
+import os
+import ssl
 import threading
 import weakref
 from typing import Any, AsyncIterator, Awaitable, Iterator, Mapping, Optional, Union
@@ -72,22 +74,34 @@ def _to_httpx(failure: Failure, request: httpx.Request) -> Exception:
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
-def _to_failure(error: httpx.HTTPError) -> Failure:
-    """What an httpx client raised, in the library's terms."""
+def _to_failure(error: httpx.HTTPError, *, answering: bool) -> Failure:
+    """What an httpx client raised, in the library's terms. answering: the answer had begun."""
     if isinstance(error.__cause__, Failure):
         return error.__cause__
     status = ffi.E_NETWORK
     if isinstance(error, httpx.TimeoutException):
         status = ffi.E_TIMEOUT
     elif isinstance(error, httpx.RemoteProtocolError):
-        status = ffi.E_TRUNCATED
+        if answering:
+            status = ffi.E_TRUNCATED
+        elif any(type(cause).__module__.startswith(("h11", "h2.")) for cause in _causes(error)):
+            status = ffi.E_PROTOCOL  # it said something, but no HTTP
     flags = ffi.ERROR_NOT_SENT if isinstance(error, _NOT_SENT) else 0
-    text = next(filter(None, map(str, _causes(error))), type(error).__name__)
+    text = next(filter(None, map(str, _causes(error))), type(error).__name__).rstrip(".")
     advice = "check the network or the proxy"
     if "CERTIFICATE_VERIFY_FAILED" in text:
         status = ffi.E_TLS
         advice = "set SSL_CERT_FILE, or pass an http_client with verify="
-    return Failure(status, f"connection: {text}, {advice}", flags=flags)
+    return Failure(status, f"{_peer(error)}: {text}, {advice}", flags=flags)
+
+
+def _peer(error: httpx.HTTPError) -> str:
+    """Whom the request was for."""
+    try:
+        url = error.request.url
+    except RuntimeError:  # nobody has said
+        return "connection"
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"
 
 
 def _causes(error: Optional[BaseException]) -> Iterator[BaseException]:
@@ -457,7 +471,7 @@ class AsyncAnswer(_Answer):
             except StopAsyncIteration:
                 exchange.finish()
             except httpx.HTTPError as error:
-                _fail(exchange, error)
+                _fail(exchange, error, answering=True)
 
     async def close(self) -> None:
         try:
@@ -502,14 +516,14 @@ class Answer(_Answer):
             except StopIteration:
                 exchange.finish()
             except httpx.HTTPError as error:
-                _fail(exchange, error)
+                _fail(exchange, error, answering=True)
 
     def close(self) -> None:
         self._response.close()
 
 
-def _fail(exchange: Exchange, error: httpx.HTTPError) -> None:
-    _fail_natively(exchange, _to_failure(error))
+def _fail(exchange: Exchange, error: httpx.HTTPError, *, answering: bool = False) -> None:
+    _fail_natively(exchange, _to_failure(error, answering=answering))
 
 
 class _AsIs(httpx.Auth):
@@ -664,7 +678,9 @@ def default_http(
 ) -> Union[httpx.AsyncClient, NativeTransport]:
     """What we send through when the caller has no client: the library's transport, or httpx."""
     if transport == "httpx":
-        return httpx.AsyncClient(http2=_has_h2(), timeout=DEFAULT_TIMEOUT)
+        return httpx.AsyncClient(
+            http2=_has_h2(), verify=_verify(settings), timeout=DEFAULT_TIMEOUT
+        )
     return NativeTransport(settings)
 
 
@@ -672,8 +688,21 @@ def default_sync_http(
     settings: Mapping[str, str], transport: Optional[str]
 ) -> Union[httpx.Client, SyncNativeTransport]:
     if transport == "httpx":
-        return httpx.Client(http2=_has_h2(), timeout=DEFAULT_TIMEOUT)
+        return httpx.Client(http2=_has_h2(), verify=_verify(settings), timeout=DEFAULT_TIMEOUT)
     return SyncNativeTransport(settings)
+
+
+def _verify(settings: Mapping[str, str]) -> Union[ssl.SSLContext, bool]:
+    """What httpx shall trust: the certificates that the settings name, or those that it chooses."""
+    bundle = settings.get("ca_bundle")
+    if bundle is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=os.path.expanduser(bundle))
+    except OSError as error:  # also what ssl says of a file without certificates
+        raise QConfigurationError(
+            f"ca_bundle: {bundle}: {error.strerror}, name a file with certificates, PEM"
+        ) from None
 
 
 def _has_h2() -> bool:
