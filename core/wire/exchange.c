@@ -272,7 +272,7 @@ static void keep_head(struct aq_exchange *x, const struct head *head)
     buf_add(&x->request_id, head->request_id);
     buf_clear(&x->error_type);
     buf_add(&x->error_type, head->error_type);
-    x->retry.after_ms = head->retry_after_ms;
+    retry_heed(&x->retry, head);
 }
 
 /* A 2xx answer: the exchange is decided, nothing is repeated from here on. */
@@ -414,7 +414,7 @@ aq_status aq_exchange_fail(struct aq_exchange *x, const struct aq_error *why, st
     switch (x->phase) {
     case SENT:
         x->http = 0;
-        x->retry.after_ms = -1;
+        retry_heed(&x->retry, NULL);
         take_reason(&x->error, why);
         retry_or_fail(x, retry_of_break(&x->error), false);
         return AQ_OK;

@@ -25,6 +25,13 @@ static struct aq_str find(const struct headers *headers, struct aq_str name)
     return (struct aq_str){ NULL, 0 };
 }
 
+/* -1: there is none, or it is no number. */
+static int64_t find_number(const struct headers *headers, struct aq_str name)
+{
+    int64_t number;
+    return str_to_i64(find(headers, name), &number) && number >= 0 ? number : -1;
+}
+
 void head_read(const struct aq_exchange_header *headers, uint32_t count, uint32_t stride,
                struct head *ret)
 {
@@ -33,15 +40,14 @@ void head_read(const struct aq_exchange_header *headers, uint32_t count, uint32_
     if (id.len == 0) {
         id = find(&all, AQ_STR("x-amz-request-id"));
     }
-    int64_t after_ms;
-    bool waits = str_to_i64(find(&all, AQ_STR("x-amz-retry-after")), &after_ms) && after_ms >= 0;
     *ret = (struct head){
         .request_id = str_is_token(id) ? id : AQ_STR(""),
         .error_type = find(&all, AQ_STR("x-amzn-errortype")),
         .content_type = find(&all, AQ_STR("content-type")),
         .content_encoding = find(&all, AQ_STR("content-encoding")),
         .location = find(&all, AQ_STR("location")),
-        .retry_after_ms = waits ? after_ms : -1,
+        .retry_after_ms = find_number(&all, AQ_STR("x-amz-retry-after")),
+        .retry_after_s = find_number(&all, AQ_STR("retry-after")),
     };
 }
 

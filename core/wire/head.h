@@ -13,7 +13,8 @@ struct head {
     struct aq_str content_type;
     struct aq_str content_encoding;
     struct aq_str location;
-    int64_t retry_after_ms; /* -1: not said */
+    int64_t retry_after_ms; /* x-amz-retry-after; -1: not said */
+    int64_t retry_after_s;  /* Retry-After, which proxies say, too; -1: not said in seconds */
 };
 
 /* stride 0: that of an array. */

@@ -12,8 +12,14 @@ void retry_begin(struct retry *r, uint32_t max_attempts)
     *r = (struct retry){
         .attempt = 1,
         .max_attempts = max_attempts ? max_attempts : ATTEMPTS_DEFAULT,
-        .after_ms = -1,
     };
+    retry_heed(r, NULL);
+}
+
+void retry_heed(struct retry *r, const struct head *head)
+{
+    r->after_ms = head ? head->retry_after_ms : -1;
+    r->not_before_s = head ? head->retry_after_s : -1;
 }
 
 static uint32_t retry_delay_ms(const struct retry *r, enum fault_repeat repeat, bool names_delay,
@@ -29,7 +35,9 @@ static uint32_t retry_delay_ms(const struct retry *r, enum fault_repeat repeat, 
     most = most < DELAY_MAX_MS ? most : DELAY_MAX_MS;
     /* a throttled client waits at least half of it: coming back at once makes things worse */
     uint32_t least = repeat == FAULT_RETRY_THROTTLED ? most / 2 : 0;
-    return least + random_below(random, most - least);
+    uint32_t delay_ms = least + random_below(random, most - least);
+    int64_t first_s = r->not_before_s < DELAY_MAX_MS / 1000 ? r->not_before_s : DELAY_MAX_MS / 1000;
+    return first_s * 1000 > delay_ms ? (uint32_t)(first_s * 1000) : delay_ms;
 }
 
 bool retry_again(const struct retry *r, enum fault_repeat repeat, bool names_delay,

@@ -301,6 +301,27 @@ static void the_services_own_delay_counts_with_a_listed_code_and_up_to_ten_secon
     assert_int_equal(delay_of(1, 1, "x-amz-retry-after: 2345\n"), delay_of(1, 1, ""));
 }
 
+static void
+a_retry_is_not_sent_before_the_time_that_retry_after_names_and_ten_seconds_at_most(void **state)
+{
+    (void)state;
+    const char *const ignored[] = { "-5", "soon", "1.5", "Wed, 21 Oct 2015 07:28:00 GMT", "" };
+    char lines[128];
+    assert_int_equal(delay_of(1, 1, "Retry-After: 3\n"), 3000);
+    assert_int_equal(delay_of(1, 3, "retry-after: 9\n"), 9000);
+    assert_int_equal(delay_of(1, 1, "retry-after: 3600\n"), 10000);
+    assert_int_equal(delay_of(1, 1, "retry-after: 9223372036854775807\n"), 10000);
+    assert_int_equal(delay_of(1, 1, "retry-after: 0\n"), delay_of(1, 1, ""));
+    for (size_t i = 0; i < COUNT(ignored); i++) {
+        snprintf(lines, sizeof(lines), "retry-after: %s\n", ignored[i]);
+        assert_int_equal(delay_of(1, 1, lines), delay_of(1, 1, ""));
+    }
+    assert_int_equal(delay_of(1, 1,
+                              "x-amzn-errortype: SlowDown\nretry-after: 9\n"
+                              "x-amz-retry-after: 20\n"),
+                     20);
+}
+
 static void what_cannot_pass_is_not_repeated(void **state)
 {
     (void)state;
@@ -395,6 +416,8 @@ int main(void)
         cmocka_unit_test(an_answer_after_a_repetition_has_nothing_of_the_first),
         cmocka_unit_test(delays_double_up_to_ten_seconds_and_are_spread),
         cmocka_unit_test(the_services_own_delay_counts_with_a_listed_code_and_up_to_ten_seconds),
+        cmocka_unit_test(
+            a_retry_is_not_sent_before_the_time_that_retry_after_names_and_ten_seconds_at_most),
         cmocka_unit_test(what_cannot_pass_is_not_repeated),
         cmocka_unit_test(a_request_that_was_not_sent_is_repeated_and_any_other_is_not),
         cmocka_unit_test(a_failure_without_a_reason_is_a_failure),
