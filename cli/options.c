@@ -388,7 +388,7 @@ static void help_line(const struct definition *d, struct text *out)
     (void)snprintf(left, sizeof(left), "  %s--%s%s%s", d->letter ? letter : "", d->name,
                    d->value ? " " : "", d->value ? d->value : "");
     text_add_literal(out, left);
-    for (size_t i = strlen(left); i < HELP_COLUMN; i++) {
+    for (size_t i = strlen(left); i < HELP_COLUMN || i < strlen(left) + 2; i++) {
         text_add_char(out, ' ');
     }
     text_add_literal(out, d->help);

@@ -38,6 +38,13 @@ def test_help_on_a_command_fits_a_screen(q, name):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
+def test_an_option_stands_apart_from_what_it_means(q, name):
+    for line in q.run(*name.split(), "--help").out.splitlines():
+        if re.match(r"  (-\w, )?--", line):
+            assert re.match(r"  (-\w, )?--[a-z-]+( [A-Z]+)?  +\S", line)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(q, name):
     result = q.run(*name.split(), "--help")
     assert (result.code, result.err) == (0, "")
