@@ -12,7 +12,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { SURELY_VALID_S = 300 };
 
 /* What to log in to, from flags, environment and answers. */
 struct account {
@@ -31,6 +34,11 @@ static const char *option_or_variable(const struct options *o, enum option optio
 {
     const char *value = o->value[option] ? o->value[option] : getenv(name);
     return value && *value ? value : NULL;
+}
+
+static bool is(struct aq_str text, const char *word)
+{
+    return text.len == strlen(word) && memcmp(text.ptr, word, text.len) == 0;
 }
 
 static struct aq_str view_of(const char *s)
@@ -84,10 +92,33 @@ static bool choose_kind(struct account *a)
     return number > 0;
 }
 
-static bool choose_account(const struct options *o, struct account *a)
+/* A login that is there is not replaced, and the operation says so: then nobody is asked for what
+ * would not be used. */
+static bool is_logged_in(struct session *s)
+{
+    struct aq_token_options options = AQ_TOKEN_OPTIONS_INIT;
+    const struct aq_event *event;
+    struct aq_op *op;
+    bool found = false;
+    bool quiet = s->quiet;
+    options.flags = AQ_TOKEN_AS_STORED;
+    if (aq_token_start(s->client, &options, &op, NULL) != AQ_OK) {
+        return false;
+    }
+    s->quiet = true; /* the login itself warns of the same things */
+    while (session_next(s, op, &event) == AQ_OK) {
+        found = found || (event->type == AQ_EVENT_TOKEN && is(event->token->source, "q-cli") &&
+                          event->token->expires_at_s > (int64_t)time(NULL) + SURELY_VALID_S);
+    }
+    s->quiet = quiet;
+    aq_op_free(op);
+    return found;
+}
+
+static bool choose_account(struct session *s, const struct options *o, struct account *a)
 {
     bool json = o->value[OPTION_FORMAT] && strcmp(o->value[OPTION_FORMAT], "json") == 0;
-    bool can_ask = !json && ask_is_possible();
+    bool can_ask = !json && ask_is_possible() && !is_logged_in(s);
     const char *license = o->value[OPTION_LICENSE];
     a->start_url = option_or_variable(o, OPTION_IDENTITY_PROVIDER, "Q_START_URL");
     a->region = option_or_variable(o, OPTION_REGION, "Q_REGION");
@@ -126,13 +157,10 @@ static int choose_profile(struct session *s, const struct login_view *v, struct 
     }
     login_view_list(step);
     unsigned number = ask_number("Profile: ", step->profile_count);
-    if (interrupt_signal()) {
-        return EXITCODE_SIGNAL + interrupt_signal();
-    }
     if (number == 0) {
         report_error("profile: none was chosen; the login is kept, choose with '%s profile'",
                      program_name());
-        return EXITCODE_OTHER;
+        return interrupt_signal() ? EXITCODE_SIGNAL + interrupt_signal() : EXITCODE_OTHER;
     }
     aq_status st = aq_op_give_profile(op, login_view_profile(step, number - 1)->arn, &s->error);
     return st == AQ_OK ? EXITCODE_OK : session_fail(s, st);
@@ -176,7 +204,7 @@ int cmd_login(const struct options *o)
     if (st != AQ_OK) {
         return session_fail(&s, st);
     }
-    if (!choose_account(o, &account)) {
+    if (!choose_account(&s, o, &account)) {
         if (interrupt_signal()) {
             return EXITCODE_SIGNAL + interrupt_signal();
         }

@@ -368,6 +368,13 @@ def test_a_person_is_asked_for_what_is_missing_and_chooses_a_profile(here):
     assert json.loads(state(here)["api.codewhisperer.profile"])["arn"] == ARN + "2"
 
 
+def test_who_is_logged_in_already_is_told_so_before_anything_is_asked(here, login):
+    terminal = Terminal(here, "login")
+    terminal.expect("log out first")
+    assert terminal.end() == 1
+    assert "Number: " not in terminal.shown
+
+
 def test_flags_are_final(here):
     terminal = Terminal(here, "login", *ORGANISATION, *SETTLED)
     terminal.expect("Logged in with IAM Identity Center")
@@ -392,6 +399,15 @@ def test_who_chooses_no_profile_keeps_the_login(here):
     terminal.type("\x04")
     terminal.expect("the login is kept")
     assert terminal.end() == 1
+    assert here.run("whoami").code == 0
+
+
+def test_ctrl_c_at_the_choice_of_a_profile_says_that_the_login_is_kept(here):
+    terminal = Terminal(here, "login", *ORGANISATION)
+    terminal.expect("Profile: ")
+    terminal.process.send_signal(signal.SIGINT)
+    terminal.expect("the login is kept")
+    assert terminal.end() == 130
     assert here.run("whoami").code == 0
 
 
