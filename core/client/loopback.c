@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "wire/signin.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -167,15 +168,9 @@ static aq_status loopback_result(enum callback_verdict verdict, struct buf *code
                                  struct aq_error *err)
 {
     if (verdict == CALLBACK_DENIED) {
-        char name[80] = "";
-        struct aq_str said = buf_str(code);
-        for (size_t i = 0; i < said.len && i + 1 < sizeof(name); i++) {
-            name[i] = said.ptr[i];
-        }
+        aq_status st = signin_denied(buf_str(code), err);
         buf_clear(code);
-        return error_set(err, AQ_E_ACCESS,
-                         "sign-in service: access was not allowed (%s), log in again and allow it",
-                         name);
+        return st;
     }
     if (verdict == CALLBACK_CODE) {
         return buf_status(code) == AQ_OK ? AQ_OK : error_nomem(err, "login");

@@ -158,10 +158,12 @@ static const struct refusal {
       AQ_E_VALIDATION, "the client registration is not accepted, log in again" },
     { AQ_STR_INIT("unauthorized_client"), AQ_STR_INIT("UnauthorizedClientException"),
       SIGNIN_CLIENT_UNKNOWN, AQ_E_ACCESS,
-      "this kind of login is not allowed, try the other one (--use-device-flow)" },
+      "this kind of login is not allowed, try the other one (a browser here, or "
+      "--use-device-flow)" },
     { AQ_STR_INIT("unsupported_grant_type"), AQ_STR_INIT("UnsupportedGrantTypeException"),
       SIGNIN_REFUSED, AQ_E_VALIDATION,
-      "this kind of login is not supported, try the other one (--use-device-flow)" },
+      "this kind of login is not supported, try the other one (a browser here, or "
+      "--use-device-flow)" },
     { AQ_STR_INIT("invalid_client_metadata"), AQ_STR_INIT("InvalidClientMetadataException"),
       SIGNIN_REFUSED, AQ_E_VALIDATION, "the client is not accepted, look for a newer version" },
     { AQ_STR_INIT("invalid_redirect_uri"), AQ_STR_INIT("InvalidRedirectUriException"),
@@ -198,6 +200,23 @@ static const struct refusal *refusal_find(const struct signin_answer *answer)
     return refusal;
 }
 
+static aq_status tell(const struct refusal *refusal, struct aq_str error, struct aq_error *err)
+{
+    return error_set(err, refusal->status, "sign-in service: %s (%.*s)", refusal->what,
+                     AQ_STR_ARG(error));
+}
+
+aq_status signin_denied(struct aq_str error, struct aq_error *err)
+{
+    const struct refusal *refusal = refusal_by_code(
+        str_eq(error, AQ_STR("temporarily_unavailable")) ? AQ_STR("server_error") : error);
+    return refusal ? tell(refusal, error, err)
+                   : error_set(err, AQ_E_ACCESS,
+                               "sign-in service: access was not allowed (%.*s), log in again and "
+                               "allow it",
+                               AQ_STR_ARG(error));
+}
+
 static enum signin_outcome judge(enum signin_outcome outcome, aq_status status, int32_t http,
                                  const char *what, struct aq_error *err)
 {
@@ -221,8 +240,7 @@ static enum signin_outcome refuse(const struct signin_answer *answer, struct aq_
                      "the proxy wants a password, add it to the proxy setting", err);
     }
     if (refusal && http >= 400 && http <= 499) {
-        error_set(err, refusal->status, "sign-in service: %s (%s)", refusal->what,
-                  refusal->error.ptr);
+        tell(refusal, refusal->error, err);
         if (err) {
             err->http = http;
         }

@@ -88,6 +88,10 @@ enum signin_outcome signin_device_granted(const struct signin_answer *answer,
 enum signin_outcome signin_granted(const struct signin_answer *answer, struct oidc_tokens *ret,
                                    struct aq_error *err);
 
+/* Fill err with what an error means that the browser brought back: letters and '_'. Returns its
+ * status. */
+aq_status signin_denied(struct aq_str error, struct aq_error *err);
+
 /* ---- what is stored, in the shape of the existing CLI ---- */
 
 /* True if this stored registration may be used for a device code in this region. */

@@ -303,6 +303,28 @@ static void every_error_of_the_service_has_its_meaning(void **state)
     }
 }
 
+static void an_error_that_the_browser_brings_means_the_same_as_in_an_answer(void **state)
+{
+    static const struct {
+        const char *error;
+        aq_status status;
+        const char *says;
+    } cases[] = {
+        { "access_denied", AQ_E_ACCESS, "access was denied" },
+        { "invalid_scope", AQ_E_VALIDATION, "check the start URL" },
+        { "server_error", AQ_E_SERVICE, "try again later (server_error)" },
+        { "temporarily_unavailable", AQ_E_SERVICE, "try again later (temporarily_unavailable)" },
+        { "unheard_of", AQ_E_ACCESS, "access was not allowed (unheard_of)" },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct aq_error err;
+        assert_int_equal(signin_denied(str_from(cases[i].error), &err), cases[i].status);
+        assert_int_equal(err.status, cases[i].status);
+        assert_non_null(strstr(err.text, cases[i].says));
+    }
+}
+
 static void what_is_between_us_and_the_service_is_told_apart(void **state)
 {
     static const struct {
@@ -453,6 +475,7 @@ int main(void)
         cmocka_unit_test(an_answer_that_is_not_complete_ends_it),
         cmocka_unit_test(what_is_no_answer_at_all_ends_it_unless_a_person_is_on_the_way),
         cmocka_unit_test(every_error_of_the_service_has_its_meaning),
+        cmocka_unit_test(an_error_that_the_browser_brings_means_the_same_as_in_an_answer),
         cmocka_unit_test(what_is_between_us_and_the_service_is_told_apart),
         cmocka_unit_test(without_memory_an_answer_is_not_believed),
         cmocka_unit_test(the_rows_are_those_of_the_existing_cli),
