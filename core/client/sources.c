@@ -120,7 +120,8 @@ static aq_status visit_login(struct visit *v, const struct source *source, struc
     memcpy(entry->login, v->login, sizeof(entry->login));
     buf_add(&entry->place, source_is_borrowed(source) ? source->place : v->place.path.text);
     aq_status st = entry_read(entry, v);
-    if (st != AQ_OK && st != AQ_E_NOTFOUND && st != AQ_E_CORRUPT) { /* not to be waited for again */
+    bool waited = st != AQ_OK && st != AQ_E_NOTFOUND && st != AQ_E_CORRUPT;
+    if (waited && !source_is_borrowed(source)) { /* not again, of the same place */
         v->problem = entry->problem;
         store_close(&v->store);
     }
@@ -252,14 +253,33 @@ static bool entry_is_beside(const struct entry *a, const struct entry *b)
            str_eq(buf_str(&a->place), buf_str(&b->place));
 }
 
+/* The same login under another key of the same place: the one that is used is shown, or the first.
+ */
+static bool entry_is_copy(const struct aq_sources *sources, const struct entry *entry)
+{
+    bool before = true;
+    for (const struct entry *e = sources->first; e; e = e->next) {
+        before = before && e != entry;
+        if (entry_is_beside(e, entry) && entry_is_login(e) &&
+            str_eq(e->found.token.access_token, entry->found.token.access_token) &&
+            !(entry->flags & AQ_SOURCE_CHOSEN) && (before || e->flags & AQ_SOURCE_CHOSEN)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A place without any login, or that cannot be looked at, is shown once, and one with logins for
  * those alone. */
 static bool entry_is_noise(const struct aq_sources *sources, const struct entry *entry)
 {
     bool nothing = entry->state == AQ_SOURCE_EMPTY || entry->state == AQ_SOURCE_ABSENT;
     bool before = true;
-    if (source_is_borrowed(entry->source) || entry_is_login(entry)) {
+    if (source_is_borrowed(entry->source)) {
         return false;
+    }
+    if (entry_is_login(entry)) {
+        return entry_is_copy(sources, entry);
     }
     for (const struct entry *e = sources->first; e; e = e->next) {
         before = before && e != entry;

@@ -67,6 +67,19 @@ def test_a_session_is_named_by_its_name_or_start_url(online, cache):
         assert (said["access_token"], said["start_url"]) == (login["access_token"], START_URL)
 
 
+def test_what_is_wrong_with_one_of_these_places_is_not_said_of_another(online, cache):
+    cache.session("one")
+    cache.session("two")
+    online.env["KIRO_API_KEY"] = "ksk_" + "k" * 32
+    listed = online.run("user", "sources", "--format", "json").json["sources"]
+    found = {source["source"]: source for source in listed}
+    assert "several sessions" in found["sso-cache"]["reason"]
+    assert (found["kiro-api-key"]["state"], found["kiro-api-key"]["reason"]) == (
+        "valid",
+        "only when it is named, --source kiro-api-key",
+    )
+
+
 def test_an_api_key_is_used_with_its_header_and_shown_by_an_export_alone(online, service):
     key = service.login(kind="api-key")["access_token"]
     online.env["KIRO_API_KEY"] = key

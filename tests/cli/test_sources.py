@@ -68,6 +68,18 @@ def test_the_chosen_one_is_the_one_that_is_exported(online, service):
         assert exported[member] == chosen[member]
 
 
+def test_one_login_under_two_keys_is_listed_once(online, service):
+    token = online.home / "token"
+    token.write_text(service.login()["access_token"])
+    token.chmod(0o600)
+    online.asked.append(token)
+    online.env["Q_TOKEN_FILE"] = str(token)
+    for source in ("q-cli", "kiro-cli"):  # a token that was handed in stands for either
+        listed = online.run(*SOURCES, "--format", "json", "--source", source).json["sources"]
+        valid = [(s["source"], s["chosen"]) for s in listed if s["state"] == "valid"]
+        assert valid == [(source, True)]
+
+
 def test_a_terminal_cannot_be_talked_to_by_a_row(online, service):
     service.seed(online.db, start_url="https://example.com/\x1b]0;x\x07start")
     result = online.run(*SOURCES)
