@@ -56,6 +56,7 @@ struct aq_exchange {
 
     /* the answer */
     int32_t http;
+    int64_t date_s; /* 0: not said */
     bool response_due;
     struct buf request_id;
     struct buf error_type;
@@ -234,6 +235,12 @@ static void decide(struct aq_exchange *x)
         x->phase = TOKEN_DUE;
         return;
     }
+    if (st == AQ_E_AUTH && fault.is_signed && x->date_s &&
+        signer_correct(&x->request.signer, x->date_s)) {
+        x->delay_ms = 0;
+        x->phase = RETRY_DUE;
+        return;
+    }
     bool refused = fault_refuses_login(&fault);
     if (refused && ask_elsewhere(x)) {
         return;
@@ -328,6 +335,7 @@ aq_status aq_exchange_response(struct aq_exchange *x, int32_t status,
     buf_clear(&x->collected);
     head_read(headers, count, stride, &head);
     keep_head(x, &head);
+    x->date_s = head.date_s;
 
     if (buf_status(&x->request_id) != AQ_OK || buf_status(&x->error_type) != AQ_OK) {
         fail_answer(x, AQ_E_NOMEM, "out of memory for the answer");
@@ -475,11 +483,12 @@ static aq_status report(struct aq_exchange *x, int32_t type)
     return AQ_OK;
 }
 
-/* A signature names its time: that of the making, and what has passed since. */
+/* A signature names its time: that of the making, and what has passed since; or the service's. */
 static aq_status report_send(struct aq_exchange *x, uint64_t now_us)
 {
     x->begun_us = x->begun_us ? x->begun_us : now_us;
-    x->request.signer.time_s = x->made_s + (int64_t)((now_us - x->begun_us) / 1000000);
+    x->request.signer.time_s =
+        x->made_s + (int64_t)((now_us - x->begun_us) / 1000000) + x->request.signer.behind_s;
     x->phase = SENT;
     return report(x, AQ_EVENT_SEND);
 }

@@ -2,6 +2,7 @@
 #include "wire/head.h"
 
 #include "base/str.h"
+#include "wire/timestamp.h"
 
 #include <string.h>
 
@@ -40,6 +41,7 @@ void head_read(const struct aq_exchange_header *headers, uint32_t count, uint32_
     if (id.len == 0) {
         id = find(&all, AQ_STR("x-amz-request-id"));
     }
+    int64_t date_s;
     *ret = (struct head){
         .request_id = str_is_token(id) ? id : AQ_STR(""),
         .error_type = find(&all, AQ_STR("x-amzn-errortype")),
@@ -48,6 +50,7 @@ void head_read(const struct aq_exchange_header *headers, uint32_t count, uint32_
         .location = find(&all, AQ_STR("location")),
         .retry_after_ms = find_number(&all, AQ_STR("x-amz-retry-after")),
         .retry_after_s = find_number(&all, AQ_STR("retry-after")),
+        .date_s = timestamp_parse_http(find(&all, AQ_STR("date")), &date_s) ? date_s : 0,
     };
 }
 

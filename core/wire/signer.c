@@ -5,6 +5,8 @@
 #include "base/str.h"
 #include "wire/fault.h"
 
+enum { SKEW_S = 4 * 60 }; /* the service takes five minutes */
+
 /* How the service calls itself in a signature (docs/protocol.md). */
 #define SERVICE AQ_STR("q")
 
@@ -49,6 +51,16 @@ void signer_done(struct signer *signer)
 bool signer_is_set(const struct signer *signer)
 {
     return signer->access_key_id.len > 0;
+}
+
+bool signer_correct(struct signer *signer, int64_t service_s)
+{
+    int64_t behind_s = service_s - signer->time_s;
+    if (signer->behind_s || (behind_s >= -SKEW_S && behind_s <= SKEW_S)) {
+        return false;
+    }
+    signer->behind_s = behind_s;
+    return true;
 }
 
 uint32_t signer_headers(struct signer *signer, struct aq_exchange_header *ret)

@@ -14,7 +14,8 @@ struct signer {
     struct buf secret_access_key;
     struct buf session_token;
     struct buf region;
-    int64_t time_s; /* of the next signature */
+    int64_t time_s;   /* of the next signature */
+    int64_t behind_s; /* our clock, as the service's shows; 0: it is not known to be wrong */
     char date[SIGV4_DATE_LEN + 1];
 };
 
@@ -24,6 +25,10 @@ aq_status signer_init(struct signer *signer, const struct aq_access_key *key, st
 void signer_done(struct signer *signer);
 
 bool signer_is_set(const struct signer *signer);
+
+/* After a refusal at service_s, by the service's clock: the next signature is for that clock. False
+ * if ours agrees, or was corrected before: the clock is not why. */
+bool signer_correct(struct signer *signer, int64_t service_s);
 
 /* Add the headers that are signed along, x-amz-date and x-amz-security-token; how many. At most
  * SIGNER_HEADERS. */

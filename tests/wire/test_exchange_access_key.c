@@ -141,6 +141,35 @@ static void each_attempt_is_signed_at_its_own_time(void **state)
     aq_exchange_free(x);
 }
 
+#define REFUSED_AT(time) \
+    "x-amzn-errortype: InvalidSignatureException\ndate: Sun, 30 Aug 2015 " time " GMT\n"
+
+static void a_clock_that_is_wrong_is_corrected_by_that_of_the_service_once(void **state)
+{
+    struct aq_exchange *x = ask_signed();
+    (void)state;
+    expect(x, 7 * SECOND, AQ_EVENT_SEND);
+    answer(x, 403, REFUSED_AT("11:06:02"), "{}");
+    assert_int_equal(expect(x, 9 * SECOND, AQ_EVENT_RETRY)->delay_ms, 0);
+    expect(x, 10 * SECOND, AQ_EVENT_SEND);
+    struct aq_exchange_request request = request_of(x);
+    assert_text(header_of(&request, "x-amz-date"), "20150830T110605Z");
+    assert_is_signed(&request, "q.eu-central-1.amazonaws.com", AUGUST - 5395);
+    answer(x, 403, REFUSED_AT("12:36:02"), "{}");
+    expect_error(x, AQ_E_AUTH);
+    aq_exchange_free(x);
+}
+
+static void a_clock_that_is_right_is_not_why_a_key_is_refused(void **state)
+{
+    struct aq_exchange *x = ask_signed();
+    (void)state;
+    expect(x, 7 * SECOND, AQ_EVENT_SEND);
+    answer(x, 403, REFUSED_AT("12:39:59"), "{}");
+    expect_error(x, AQ_E_AUTH);
+    aq_exchange_free(x);
+}
+
 static void a_key_without_a_session_token_sends_none(void **state)
 {
     struct aq_access_key plain = key;
@@ -255,6 +284,8 @@ int main(void)
         cmocka_unit_test(a_port_that_everybody_expects_is_not_signed_as_it_is_not_sent),
         cmocka_unit_test(it_says_that_it_is_the_command_and_names_no_profile),
         cmocka_unit_test(each_attempt_is_signed_at_its_own_time),
+        cmocka_unit_test(a_clock_that_is_wrong_is_corrected_by_that_of_the_service_once),
+        cmocka_unit_test(a_clock_that_is_right_is_not_why_a_key_is_refused),
         cmocka_unit_test(a_key_without_a_session_token_sends_none),
         cmocka_unit_test(a_key_that_is_refused_ends_it_and_no_token_is_asked_for),
         cmocka_unit_test(what_the_service_repeats_of_the_key_is_left_out),
