@@ -65,7 +65,7 @@ def serving(answers, listener=None):
     if listener:
         server.server_close()
         server.socket = listener
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=[0.01])  # s until it sees its end
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}", asked
