@@ -221,7 +221,8 @@ static void a_path_swapped_with_a_link_is_never_saved_through(void **state)
 
     pid_t swapper = child_start(exchange_forever, f);
     instance_open_sqlite(&i, f->path);
-    for (int n = 1; n <= swaps(); n++) {
+    /* On a busy machine one of the two may run alone for a while. */
+    for (int n = 1; n <= swaps() || !read || !refused; n++) {
         aq_status status = instance_get(&i, "k");
         assert_true(status == AQ_E_DENIED || (status == AQ_OK && strcmp(i.value, "evil") != 0));
         read += status == AQ_OK;
@@ -233,7 +234,6 @@ static void a_path_swapped_with_a_link_is_never_saved_through(void **state)
     }
     end_swapper(swapper);
     put_back(f, link_path);
-    assert_true(read > 0 && refused > 0);
     assert_int_equal(instance_put(&i, "k", "undisturbed"), AQ_OK);
     instance_close(&i);
     instance_open_sqlite(&i, evil);
