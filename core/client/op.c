@@ -233,7 +233,8 @@ aq_status aq_op_wait(struct aq_op *op, const struct aq_event **ret, struct aq_er
                              "profile: none was chosen yet, give one to the operation");
         }
         struct pollfd wait = { .fd = op->client->epoll_fd, .events = POLLIN };
-        if (poll(&wait, 1, -1) < 0 && errno != EINTR) {
+        /* Work of our own making is there already: no need to ask the system about it. */
+        if (!op->client->woken && poll(&wait, 1, -1) < 0 && errno != EINTR) {
             return error_sys(err, AQ_E_IO, errno, "client: poll");
         }
         aq_client_step(op->client, NULL); /* an error reaches op through its own request */
