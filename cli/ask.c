@@ -22,7 +22,7 @@ bool ask_is_possible(void)
 
 static void say(const char *text)
 {
-    (void)write_all(STDERR_FILENO, (struct aq_str){ text, strlen(text) });
+    (void)write_all(STDERR_FILENO, text_of(text));
 }
 
 /* One byte at a time: what comes after the line is somebody else's. */

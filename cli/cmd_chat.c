@@ -23,7 +23,7 @@ static int read_prompt(const struct options *o, struct text *text, struct aq_str
         return EXITCODE_USAGE;
     }
     if (o->word_count > 0) {
-        *ret = prompt_trim((struct aq_str){ o->words[0], strlen(o->words[0]) });
+        *ret = prompt_trim(text_of(o->words[0]));
     } else if (terminal) {
         report_error("chat: no question, write '%s chat --no-interactive PROMPT' or pipe it in",
                      program_name());
@@ -73,7 +73,7 @@ static int chat(const struct options *o, struct session *s, struct aq_str prompt
     const char *model = o->value[OPTION_MODEL];
     options.call = AQ_CALL_GENERATE_ASSISTANT_RESPONSE;
     options.prompt = prompt;
-    options.model_id = model ? (struct aq_str){ model, strlen(model) } : options.model_id;
+    options.model_id = model ? text_of(model) : options.model_id;
 
     struct aq_op *op;
     aq_status st = aq_chat_start(s->client, &options, &op, &s->error);

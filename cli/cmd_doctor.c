@@ -76,7 +76,7 @@ static void sheet_add(struct sheet *sheet, int32_t kind, struct aq_str subject, 
     }
     json_open(j, NULL);
     json_string(j, "subject", subject);
-    json_string(j, "status", (struct aq_str){ status, strlen(status) });
+    json_string(j, "status", text_of(status));
     json_string(j, "what", what);
     json_string_if_any(j, "fix", fix);
     json_close(j);

@@ -41,11 +41,6 @@ static bool is(struct aq_str text, const char *word)
     return text.len == strlen(word) && memcmp(text.ptr, word, text.len) == 0;
 }
 
-static struct aq_str view_of(const char *s)
-{
-    return s ? (struct aq_str){ s, strlen(s) } : (struct aq_str){ NULL, 0 };
-}
-
 static bool check_options(const struct options *o)
 {
     const char *format = o->value[OPTION_FORMAT];
@@ -214,9 +209,9 @@ int cmd_login(const struct options *o)
     bool device = options_has(o, OPTION_USE_DEVICE_FLOW) || !browser_is_here();
     options.flow = device ? AQ_LOGIN_DEVICE : AQ_LOGIN_BROWSER;
     options.flags = account.organisation ? AQ_LOGIN_ORGANISATION : 0;
-    options.start_url = view_of(account.start_url);
-    options.region = view_of(account.region);
-    options.profile_arn = view_of(o->value[OPTION_PROFILE]);
+    options.start_url = text_of(account.start_url);
+    options.region = text_of(account.region);
+    options.profile_arn = text_of(o->value[OPTION_PROFILE]);
     login_view_begin(&view, &s, o);
     st = aq_login_start(s.client, &options, &op, &s.error);
     if (st != AQ_OK) {

@@ -26,8 +26,7 @@ static void write_json(const struct options *o, const struct aq_token *token, st
     struct json j = { .out = out, .pretty = json_is_pretty(format_of(o)) };
     json_open(&j, NULL);
     json_string(&j, "source", token->source);
-    json_string(&j, "from",
-                (struct aq_str){ o->value[OPTION_FROM], strlen(o->value[OPTION_FROM]) });
+    json_string(&j, "from", text_of(o->value[OPTION_FROM]));
     json_string(&j, "to", token->store);
     json_string(&j, "expires_at", token->expires_at);
     json_boolean(&j, "purged", options_has(o, OPTION_PURGE));

@@ -20,11 +20,6 @@ enum action {
     ACTION_CHOOSE, /* on the terminal */
 };
 
-static struct aq_str view_of(const char *s)
-{
-    return (struct aq_str){ s, strlen(s) };
-}
-
 /* False after a usage error, which has been reported. */
 static bool find_action(const struct options *o, enum action *ret)
 {
@@ -105,7 +100,7 @@ static struct aq_str find_choice(const struct options *o, enum action action,
                                  const struct aq_login_step *step)
 {
     if (action == ACTION_USE) {
-        return view_of(o->words[1]);
+        return text_of(o->words[1]);
     }
     login_view_list(step);
     unsigned number = step->profile_count ? ask_number("Profile: ", step->profile_count) : 0;

@@ -11,11 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct aq_str view(const char *text)
-{
-    return (struct aq_str){ text, strlen(text) };
-}
-
 static void settings_done(struct aq_settings **settings)
 {
     aq_settings_free(*settings);
@@ -142,7 +137,8 @@ int cmd_settings(const struct options *o)
         return EXITCODE_USAGE;
     }
     if (removes) {
-        return change(view(o->words[0]), (struct aq_str){ NULL, 0 });
+        return change(text_of(o->words[0]), (struct aq_str){ NULL, 0 });
     }
-    return o->word_count == 2 ? change(view(o->words[0]), view(o->words[1])) : show(o, format);
+    return o->word_count == 2 ? change(text_of(o->words[0]), text_of(o->words[1]))
+                              : show(o, format);
 }

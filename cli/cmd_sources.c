@@ -7,7 +7,6 @@
 #include "session.h"
 #include "terminal.h"
 
-#include <string.h>
 #include <unistd.h>
 
 static void sources_done(struct aq_sources **sources)
@@ -77,8 +76,7 @@ static void add_json(const struct aq_source *source, struct json *j)
     json_string(j, "source", source->source);
     json_string_if_any(j, "login", source->login);
     json_string_if_any(j, "kind", source->kind);
-    json_string(j, "state",
-                (struct aq_str){ state_name(source->state), strlen(state_name(source->state)) });
+    json_string(j, "state", text_of(state_name(source->state)));
     json_boolean(j, "chosen", source->flags & AQ_SOURCE_CHOSEN);
     json_boolean(j, "refreshable", source->flags & AQ_SOURCE_REFRESHABLE);
     json_string(j, "reason", source->reason);

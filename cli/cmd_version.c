@@ -5,7 +5,6 @@
 #include "json.h"
 #include "output.h"
 
-#include <string.h>
 #include <unistd.h>
 
 int cmd_version(const struct options *o)
@@ -20,7 +19,7 @@ int cmd_version(const struct options *o)
         struct json j = { .out = &out, .pretty = json_is_pretty(format) };
         json_open(&j, NULL);
         json_string(&j, "version", AQ_STR(AQ_VERSION));
-        json_string(&j, "library", (struct aq_str){ library, strlen(library) });
+        json_string(&j, "library", text_of(library));
         json_close(&j);
     } else {
         text_add_literal(&out, "q " AQ_VERSION " (libamazonq ");

@@ -11,11 +11,6 @@
 
 enum { LONG_WAIT_MS = 100 * 1000 }; /* worth a line of its own where nothing can move */
 
-static struct aq_str literal(const char *s)
-{
-    return (struct aq_str){ s, strlen(s) };
-}
-
 /* ---- the line that moves ---- */
 
 static void show_busy(void *ctx, bool shown)
@@ -152,7 +147,7 @@ void login_view_list(const struct aq_login_step *step)
 static void visit_json(const struct aq_login_step *step, struct json *j)
 {
     json_string(j, "event", AQ_STR("visit"));
-    json_string(j, "flow", literal(step->user_code.len > 0 ? "device" : "browser"));
+    json_string(j, "flow", text_of(step->user_code.len > 0 ? "device" : "browser"));
     json_string(j, "url", step->url);
     json_string_if_any(j, "short_url", step->short_url);
     json_string_if_any(j, "user_code", step->user_code);
@@ -164,7 +159,7 @@ static void logged_in_json(const struct aq_token *token, struct json *j)
 {
     json_string(j, "event", AQ_STR("logged_in"));
     json_string(j, "accountType",
-                literal(login_view_is_builder_id(token) ? "BuilderId" : "IamIdentityCenter"));
+                text_of(login_view_is_builder_id(token) ? "BuilderId" : "IamIdentityCenter"));
     json_string_or_null(j, "startUrl", token->start_url);
     json_string_or_null(j, "region", token->region);
     json_string_if_any(j, "expires_at", token->expires_at);

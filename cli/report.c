@@ -6,7 +6,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 enum { LINE_MAX_LEN = 2048 };
@@ -19,7 +18,7 @@ __attribute__((format(printf, 2, 0))) static void report(const char *kind, const
         return;
     }
     AUTO(text) struct text clean = { 0 };
-    terminal_clean((struct aq_str){ raw, strlen(raw) }, &clean);
+    terminal_clean(text_of(raw), &clean);
     for (size_t i = 0; i < clean.len; i++) {
         if (clean.ptr[i] == '\n') {
             clean.ptr[i] = ' '; /* one report, one line: nobody can forge a second */

@@ -82,7 +82,7 @@ aq_status session_init(struct session *s, const struct options *o)
         }
         if (value) {
             settings[count].key = table[i].key;
-            settings[count].value = (struct aq_str){ value, strlen(value) };
+            settings[count].value = text_of(value);
             count++;
         }
     }

@@ -26,6 +26,11 @@ void text_clear(struct text *t)
     t->failed = false;
 }
 
+struct aq_str text_of(const char *s)
+{
+    return (struct aq_str){ s, s ? strlen(s) : 0 };
+}
+
 bool text_ok(const struct text *t)
 {
     return !t->failed;
@@ -79,7 +84,7 @@ void text_add(struct text *t, struct aq_str s)
 
 void text_add_literal(struct text *t, const char *literal)
 {
-    text_add(t, (struct aq_str){ literal, strlen(literal) });
+    text_add(t, text_of(literal));
 }
 
 void text_add_char(struct text *t, char c)

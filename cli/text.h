@@ -24,6 +24,9 @@ void text_clear(struct text *t); /* forgets the content, keeps the memory */
 bool text_ok(const struct text *t);
 struct aq_str text_view(const struct text *t);
 
+/* A string as a view; NULL is the empty one. */
+struct aq_str text_of(const char *s);
+
 /* Room for len more bytes behind t->len; false if there is none. */
 bool text_reserve(struct text *t, size_t len);
 

@@ -159,7 +159,7 @@ static void answer_token(struct broker *b, struct caller *c, const struct aq_tok
         return;
     }
     log_grant(b, c, token);
-    reply_token(&c->out, c->request.op, token, (struct aq_str){ warning, strlen(warning) });
+    reply_token(&c->out, c->request.op, token, text_of(warning));
     send_answer(b, c);
 }
 

@@ -3,8 +3,6 @@
 #include "exitcode.h"
 #include "json.h"
 
-#include <string.h>
-
 void reply_token(struct text *out, enum request_op op, const struct aq_token *token,
                  struct aq_str warning)
 {
@@ -33,9 +31,9 @@ void reply_error(struct text *out, const struct aq_error *error)
     json_integer(&j, "v", REQUEST_VERSION);
     json_open(&j, "error");
     json_integer(&j, "status", error->status);
-    json_string(&j, "name", (struct aq_str){ name, strlen(name) });
+    json_string(&j, "name", text_of(name));
     json_integer(&j, "exit_code", exitcode_of(error->status));
-    json_string(&j, "text", (struct aq_str){ error->text, strlen(error->text) });
+    json_string(&j, "text", text_of(error->text));
     json_close(&j);
     json_close(&j);
 }

@@ -7,11 +7,6 @@
 
 enum { NAME_COLUMN = 24, VERSION_COLUMN = 32, DIGEST_LEN = 65 };
 
-static struct aq_str view(const char *text)
-{
-    return (struct aq_str){ text, text ? strlen(text) : 0 };
-}
-
 static const char *kind_name(int32_t kind)
 {
     return kind == AQ_PLUGIN_STORE ? "store" : kind == AQ_PLUGIN_TRANSPORT ? "transport" : "plugin";
@@ -41,9 +36,9 @@ static void list_plain(const struct aq_catalog_entry *e, const struct aq_plugin 
     text_add_char(out, '-');
     terminal_clean_line(e->name, out);
     fill(out, begin, NAME_COLUMN);
-    terminal_clean_line(plugin ? view(plugin->version) : AQ_STR("broken"), out);
+    terminal_clean_line(plugin ? text_of(plugin->version) : AQ_STR("broken"), out);
     fill(out, begin, VERSION_COLUMN);
-    terminal_clean_line(plugin ? e->path : view(why), out);
+    terminal_clean_line(plugin ? e->path : text_of(why), out);
     text_add_literal(out, e->flags & AQ_CATALOG_HIDDEN
                               ? " (hidden: a directory before it has one of that name)\n"
                               : "\n");
@@ -53,17 +48,17 @@ static void list_json(const struct aq_catalog_entry *e, const struct aq_plugin *
                       const char *why, struct json *j)
 {
     json_open(j, NULL);
-    json_string(j, "kind", view(kind_name(e->kind)));
+    json_string(j, "kind", text_of(kind_name(e->kind)));
     json_string(j, "name", e->name);
     json_string(j, "path", e->path);
     json_boolean(j, "own", e->flags & AQ_CATALOG_OWN);
     json_boolean(j, "hidden", e->flags & AQ_CATALOG_HIDDEN);
     json_boolean(j, "usable", plugin != NULL);
     if (plugin) {
-        json_string_or_null(j, "version", view(plugin->version));
-        json_string_or_null(j, "summary", view(plugin->summary));
+        json_string_or_null(j, "version", text_of(plugin->version));
+        json_string_or_null(j, "summary", text_of(plugin->summary));
     } else {
-        json_string(j, "error", view(why));
+        json_string(j, "error", text_of(why));
     }
     json_close(j);
 }
@@ -125,15 +120,15 @@ static void setting_plain(const struct aq_plugin *plugin, const struct aq_settin
     text_add_literal(out, s->flags & AQ_SETTING_SECRET ? ", secret" : "");
     if (s->default_value && !(s->flags & AQ_SETTING_SECRET)) {
         text_add_literal(out, ", default ");
-        terminal_clean_line(view(s->default_value), out);
+        terminal_clean_line(text_of(s->default_value), out);
     }
     if (s->env) {
         text_add_literal(out, ", environment ");
-        terminal_clean_line(view(s->env), out);
+        terminal_clean_line(text_of(s->env), out);
     }
     text_add_char(out, '\n');
     if (s->help) {
-        add_line(out, "    ", view(s->help));
+        add_line(out, "    ", text_of(s->help));
     }
 }
 
@@ -144,10 +139,10 @@ static void full_plain(const struct aq_plugin *plugin, struct aq_str path, const
     text_add_char(out, '-');
     text_add_literal(out, plugin->name);
     text_add_char(out, ' ');
-    terminal_clean_line(view(plugin->version), out);
-    add_line(out, ": ", view(plugin->summary));
+    terminal_clean_line(text_of(plugin->version), out);
+    add_line(out, ": ", text_of(plugin->summary));
     add_line(out, "file:      ", path);
-    add_line(out, "sha256:    ", view(digest));
+    add_line(out, "sha256:    ", text_of(digest));
     text_add_literal(out, "ABI minor: ");
     text_add_integer(out, plugin->abi_minor);
     text_add_literal(out, plugin->setting_count ? "\nsettings:\n" : "\nno settings\n");
@@ -160,12 +155,12 @@ static void full_plain(const struct aq_plugin *plugin, struct aq_str path, const
 static void setting_json(const struct aq_setting *s, struct json *j)
 {
     json_open(j, NULL);
-    json_string(j, "key", view(s->key));
-    json_string(j, "type", view(type_name(s->type)));
+    json_string(j, "key", text_of(s->key));
+    json_string(j, "type", text_of(type_name(s->type)));
     json_boolean(j, "required", s->flags & AQ_SETTING_REQUIRED);
     json_boolean(j, "secret", s->flags & AQ_SETTING_SECRET);
     if (!(s->flags & AQ_SETTING_SECRET)) {
-        json_string_or_null(j, "default", view(s->default_value));
+        json_string_or_null(j, "default", text_of(s->default_value));
     }
     json_open_array(j, "env");
     for (const char *at = s->env; at && *at; at += *at == ',') {
@@ -178,7 +173,7 @@ static void setting_json(const struct aq_setting *s, struct json *j)
         json_integer(j, "min", s->min);
         json_integer(j, "max", s->max);
     }
-    json_string_or_null(j, "help", view(s->help));
+    json_string_or_null(j, "help", text_of(s->help));
     json_close(j);
 }
 
@@ -186,13 +181,13 @@ static void full_json(const struct aq_plugin *plugin, struct aq_str path, const 
                       struct json *j)
 {
     json_open(j, NULL);
-    json_string(j, "kind", view(kind_name(plugin->kind)));
-    json_string(j, "name", view(plugin->name));
-    json_string_or_null(j, "version", view(plugin->version));
-    json_string_or_null(j, "summary", view(plugin->summary));
+    json_string(j, "kind", text_of(kind_name(plugin->kind)));
+    json_string(j, "name", text_of(plugin->name));
+    json_string_or_null(j, "version", text_of(plugin->version));
+    json_string_or_null(j, "summary", text_of(plugin->summary));
     json_integer(j, "abi_minor", plugin->abi_minor);
     json_string(j, "path", path);
-    json_string(j, "sha256", view(digest));
+    json_string(j, "sha256", text_of(digest));
     json_open_array(j, "settings");
     for (uint32_t i = 0; i < plugin->setting_count; i++) {
         const struct aq_setting s = setting_at(plugin, i);

@@ -8,11 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct aq_str view(const char *text)
-{
-    return (struct aq_str){ text, strlen(text) };
-}
-
 static int fail(aq_status st, const struct aq_error *err)
 {
     report_error("%s", err->text);
@@ -30,7 +25,8 @@ int find_open(const struct options *o, struct aq_catalog **ret)
     struct aq_client_setting more;
     struct aq_error err;
     if (o->value[OPTION_PLUGIN]) {
-        more = (struct aq_client_setting){ AQ_STR("plugin.path"), view(o->value[OPTION_PLUGIN]) };
+        more =
+            (struct aq_client_setting){ AQ_STR("plugin.path"), text_of(o->value[OPTION_PLUGIN]) };
         options.settings = &more;
         options.setting_count = 1;
     }
@@ -49,6 +45,6 @@ int find_plugin(struct aq_catalog *catalog, const char *name, struct aq_catalog_
         }
         name = path;
     }
-    aq_status st = aq_catalog_find(catalog, view(name), ret, &err);
+    aq_status st = aq_catalog_find(catalog, text_of(name), ret, &err);
     return st == AQ_OK ? EXITCODE_OK : fail(st, &err);
 }
