@@ -361,6 +361,40 @@ def test_a_fork_in_the_middle_harms_neither_side(token: str, service: Any) -> No
     run(FORK, TOKEN=token)
 
 
+FORK_AND_LEAVE = """
+import asyncio, os
+import amazon_q_streaming_client as q
+
+async def main():
+    async with q.QStreamingClient.from_login(transport=os.environ["TRANSPORT"]) as client:
+        events = client.generate_assistant_response("hello")
+        await events.__anext__()
+        child = os.fork()
+        if child == 0:
+            try:
+                async with client:
+                    async for _ in events:
+                        pass
+            except q.QClosedError:
+                os._exit(0)
+            os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert [event async for event in events]
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("transport", ["curl", "h2"])
+def test_a_child_may_close_its_parents_client(
+    database: Any, service: Any, transport: str
+) -> None:
+    service.settings(answer=SLOW)
+    program = FORK_AND_LEAVE
+    if sys.version_info >= (3, 12):  # Python itself warns of forks beside threads
+        program = "import warnings; warnings.simplefilter('ignore', DeprecationWarning)\n" + program
+    run(program, TRANSPORT=transport)
+
+
 FORK_LOGIN = """
 import os
 import amazon_q_streaming_client as q

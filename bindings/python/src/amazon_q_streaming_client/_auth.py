@@ -8,6 +8,7 @@ import concurrent.futures
 import inspect
 import logging
 import os
+import sys
 import threading
 import time
 import weakref
@@ -163,6 +164,8 @@ class Login:
 
     async def aclose(self) -> None:
         """As close(), without blocking the event loop."""
+        if self._worker is None:  # as in a forked child, where no loop can be waited for
+            return
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self.close)
 
@@ -255,14 +258,16 @@ async def _wait_for(future: concurrent.futures.Future[Token]) -> Token:
 
 
 def this_loop() -> object:
-    """The event loop that is running, asyncio's or trio's: its locks are no use in another."""
+    """The event loop that is running, asyncio's or trio's: its locks are no use in another. None: in a child
+    that was forked inside one."""
     from ._pump import running_loop
 
     loop = running_loop()
-    if loop is None:
-        import trio
-
-        return trio.lowlevel.current_trio_token()
+    if loop is None and "trio" in sys.modules:
+        try:
+            return sys.modules["trio"].lowlevel.current_trio_token()
+        except RuntimeError:
+            pass
     return loop
 
 

@@ -88,6 +88,9 @@ class Pump:
         else:
             self._call_soon(self._close)
 
+    def forget(self) -> None:
+        """Leave the watch alone: the loop's own descriptor is shared with the parent, whose watch it is."""
+
     def is_here(self) -> bool:
         """Is this its event loop?"""
         raise NotImplementedError
@@ -136,6 +139,7 @@ def _after_fork() -> None:
     """In the child the library refuses to work; those that read shall ask it and hear so."""
     for pump in _pumps:
         pump.steps += 1
+        pump.forget()
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -249,6 +253,9 @@ class AsyncioPump(Pump):
     def _unwatch(self) -> None:
         if self._watching and not self._loop.is_closed():
             self._loop.remove_reader(self._fd)
+        self._watching = False
+
+    def forget(self) -> None:
         self._watching = False
 
     def is_here(self) -> bool:
