@@ -10,6 +10,7 @@
 #include "wire/timestamp.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -260,6 +261,24 @@ static void tell_clock(const struct check_network *n)
                  p->skew_s > 0 ? "ahead of" : "behind");
 }
 
+/* What may help a token that is rejected although it has not expired. */
+static void advise(const struct source_login *login, char *ret, size_t size)
+{
+    bool renewable = login->token.refresh_token.len && store_can_refresh(login->store);
+    if (renewable || store_grants(login->store)) {
+        snprintf(ret, size,
+                 "Run: q user export-token --force-refresh --access-only --quiet > /dev/null. "
+                 "If this check says the same then, log in again.");
+    } else if (login->source->sign_in.len) {
+        snprintf(ret, size, "Nothing here can renew what is in %.*s: %.*s.",
+                 AQ_STR_ARG(login->source->place), AQ_STR_ARG(login->source->sign_in));
+    } else {
+        snprintf(ret, size,
+                 "Nothing here can renew it: log in again, or put a new token where it "
+                 "comes from.");
+    }
+}
+
 static void tell_acceptance(struct check_network *n)
 {
     const struct probe *p = &n->probe;
@@ -288,11 +307,10 @@ static void tell_acceptance(struct check_network *n)
                      "%.*s: does not take the login (%s); another site may", AQ_STR_ARG(url),
                      p->error.text);
     } else {
+        char fix[160];
+        advise(&n->login->found, fix, sizeof(fix));
         findings_add(n->findings, AQ_FINDING_FAIL, service.login,
-                     p->error.status == AQ_E_AUTH
-                         ? "Run: q user export-token --force-refresh --access-only --quiet > "
-                           "/dev/null. If this check says the same then, log in again."
-                         : NULL,
+                     p->error.status == AQ_E_AUTH ? fix : NULL,
                      "%.*s: does not take the login (%s)", AQ_STR_ARG(url), p->error.text);
     }
     n->accepted = p->accepted || !refused_login;

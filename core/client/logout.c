@@ -132,7 +132,9 @@ static aq_status logout_load(struct logout_op *l, struct aq_error *err)
     }
     if (st == AQ_OK && source_is_borrowed(login.source)) {
         return error_set(err, AQ_E_UNSUPPORTED,
-                         "login: another program keeps it in %s, and is the one to remove it",
+                         login.source->kind == TOKEN_API_KEY
+                             ? "login: it is not kept here, unset %s"
+                             : "login: another program keeps it in %s, and is the one to remove it",
                          login.source->place.ptr);
     }
     if (st == AQ_OK) {

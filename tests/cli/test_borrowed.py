@@ -109,6 +109,14 @@ def test_an_api_key_that_is_rejected_is_not_sent_for_ever(online, service):
     assert service.calls("GenerateAssistantResponse") == 1
 
 
+def test_an_api_key_that_is_rejected_has_an_advice_that_helps(online, service):
+    online.env["KIRO_API_KEY"] = "ksk_" + "x" * 40
+    result = online.run("doctor", "--source", "kiro-api-key", "--format", "json")
+    (said,) = [f for f in result.json["findings"] if f["subject"] == "service.login"]
+    assert said["status"] == "fail"
+    assert "renew what is in KIRO_API_KEY: set that variable to an API key" in said["fix"]
+
+
 def test_a_borrowed_login_is_neither_removed_nor_moved(online, cache):
     _, path = cache.ide()
     before = path.read_bytes()
