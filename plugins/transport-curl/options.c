@@ -22,44 +22,87 @@ static const char *chosen_proxy(const struct options *options)
     return options->https_proxy ? options->https_proxy : options->all_proxy;
 }
 
-/* As libcurl reads the URL of a proxy; *ret_scheme is to be given to curl_free. */
-static CURLUcode read_scheme(const char *proxy, char **ret_scheme)
+static bool is_scheme(const char *text)
+{
+    static const char *const schemes[] = { "http",    "https",  "socks",  "socks4",
+                                           "socks4a", "socks5", "socks5h" };
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        if (strcasecmp(text, schemes[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_port(const char *text)
+{
+    return strcmp(text, "0") != 0;
+}
+
+/* The rest is for libcurl to judge. */
+static bool is_any(const char *text)
+{
+    (void)text;
+    return true;
+}
+
+/* What a proxy's URL may have; a part without a test must not be there. */
+static const struct proxy_part {
+    CURLUPart part;
+    unsigned flags;
+    CURLUcode absent; /* what libcurl says if it is not there */
+    bool (*test)(const char *text);
+} proxy_parts[] = {
+    { CURLUPART_SCHEME, 0, CURLUE_OK, is_scheme },
+    { CURLUPART_USER, CURLU_URLDECODE, CURLUE_NO_USER, is_any }, /* fails on control characters */
+    { CURLUPART_PASSWORD, CURLU_URLDECODE, CURLUE_NO_PASSWORD, is_any },
+    { CURLUPART_PORT, 0, CURLUE_NO_PORT, is_port },
+    { CURLUPART_QUERY, 0, CURLUE_NO_QUERY, NULL },
+    { CURLUPART_FRAGMENT, 0, CURLUE_NO_FRAGMENT, NULL },
+};
+
+static CURLUcode check_part(CURLU *url, const struct proxy_part *part)
+{
+    char *text = NULL;
+    CURLUcode code = curl_url_get(url, part->part, &text, part->flags);
+    if (code == CURLUE_OK && !(part->test && part->test(text))) {
+        code = CURLUE_MALFORMED_INPUT;
+    } else if (code == part->absent) {
+        code = CURLUE_OK;
+    }
+    if (text) {
+        explicit_bzero(text, strlen(text));
+        curl_free(text);
+    }
+    return code;
+}
+
+static CURLUcode check_proxy_url(const char *proxy)
 {
     CURLU *url = curl_url();
     CURLUcode code =
         url ? curl_url_set(url, CURLUPART_URL, proxy, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME)
             : CURLUE_OUT_OF_MEMORY;
-    if (code == CURLUE_OK) {
-        code = curl_url_get(url, CURLUPART_SCHEME, ret_scheme, 0);
+    for (size_t i = 0; code == CURLUE_OK && i < sizeof(proxy_parts) / sizeof(proxy_parts[0]); i++) {
+        code = check_part(url, &proxy_parts[i]);
     }
     curl_url_cleanup(url);
     return code;
 }
 
-/* Of a proxy that it cannot use libcurl says only that it cannot connect. */
+/* Of a proxy that it cannot use libcurl says only that it cannot connect, or does without. */
 static aq_status check_proxy(const struct options *options, struct aq_error *err)
 {
-    static const char *const schemes[] = { "http",    "https",  "socks",  "socks4",
-                                           "socks4a", "socks5", "socks5h" };
-    char *scheme = NULL;
-    bool known = false;
-    if (!chosen_proxy(options)) {
-        return AQ_OK;
-    }
-    CURLUcode code = read_scheme(chosen_proxy(options), &scheme);
-    for (size_t i = 0; scheme && i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-        known = known || strcasecmp(scheme, schemes[i]) == 0;
-    }
-    curl_free(scheme);
+    CURLUcode code = chosen_proxy(options) ? check_proxy_url(chosen_proxy(options)) : CURLUE_OK;
     if (code == CURLUE_OUT_OF_MEMORY) {
         return fault_set(err, AQ_E_NOMEM, "transport-curl", "out of memory");
     }
-    return known ? AQ_OK
-                 : fault_set(err, AQ_E_INVALID,
-                             options->https_proxy ? "transport.curl.https_proxy"
-                                                  : "transport.curl.all_proxy",
-                             options->https_proxy ? WANTED_PROXY "HTTPS_PROXY"
-                                                  : WANTED_PROXY "ALL_PROXY");
+    return code == CURLUE_OK ? AQ_OK
+                             : fault_set(err, AQ_E_INVALID,
+                                         options->https_proxy ? "transport.curl.https_proxy"
+                                                              : "transport.curl.all_proxy",
+                                         options->https_proxy ? WANTED_PROXY "HTTPS_PROXY"
+                                                              : WANTED_PROXY "ALL_PROXY");
 }
 
 aq_status options_init(struct options *options, const struct aq_open_args *args,

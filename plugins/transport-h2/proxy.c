@@ -19,18 +19,20 @@ static int hex(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Undo percent encoding in place; returns the new length, or SIZE_MAX if it is malformed. */
+/* Undo percent encoding in place; what is none stays. Returns the new length, or SIZE_MAX if there
+ * are control characters. */
 static size_t decode_percent(char *text, size_t len)
 {
     size_t to = 0;
     for (size_t from = 0; from < len; from++, to++) {
         text[to] = text[from];
-        if (text[from] == '%') {
-            if (len - from < 3 || hex(text[from + 1]) < 0 || hex(text[from + 2]) < 0) {
-                return SIZE_MAX;
-            }
+        if (text[from] == '%' && len - from >= 3 && hex(text[from + 1]) >= 0 &&
+            hex(text[from + 2]) >= 0) {
             text[to] = (char)(hex(text[from + 1]) * 16 + hex(text[from + 2]));
             from += 2;
+        }
+        if ((unsigned char)text[to] < 0x20) {
+            return SIZE_MAX;
         }
     }
     return to;
@@ -85,7 +87,7 @@ enum proxy_fault proxy_init(struct proxy *proxy, const char *text, const char *n
         return PROXY_MALFORMED; /* another scheme */
     }
     struct aq_str rest = { text, strcspn(text, "/?#") };
-    const char *at = memrchr(rest.ptr, '@', rest.len);
+    const char *at = memchr(rest.ptr, '@', rest.len);
     if (at) {
         fault = read_credentials(proxy, (struct aq_str){ rest.ptr, (size_t)(at - rest.ptr) });
         rest = (struct aq_str){ at + 1, rest.len - (size_t)(at + 1 - rest.ptr) };

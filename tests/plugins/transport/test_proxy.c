@@ -185,11 +185,19 @@ static void a_proxy_that_refuses_is_named_without_its_credentials(void **state)
 static void a_proxy_that_cannot_be_used_is_refused_by_its_setting_before_any_request(void **state)
 {
     static const char *const keys[] = { "https_proxy", "all_proxy" };
-    static const char *const bad[] = { "gopher://user:secret@localhost:1", "ftp://localhost",
-                                       "http://user:secret@", "http://local host:1",
-                                       "http://localhost:secret" };
+    static const char *const bad[] = { "gopher://user:secret@localhost:1",
+                                       "ftp://localhost",
+                                       "http://user:secret@",
+                                       "http://local host:1",
+                                       "http://localhost:secret",
+                                       "http://localhost:0",
+                                       "http://localhost:1?secret",
+                                       "http://localhost:1#secret",
+                                       "http://user:%00secret@localhost:1",
+                                       "http://user%0d%0a:secret@localhost:1",
+                                       "http://user:p@secret@localhost:1" };
     static const char *const good[] = { "localhost", "localhost:3128", "HTTP://localhost",
-                                        "http://u:p%40@[::1]:1" };
+                                        "http://u:p%40@[::1]:1", "http://u:100%@localhost:1/" };
     (void)state;
     for (size_t k = 0; k < 2; k++) {
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
