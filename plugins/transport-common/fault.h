@@ -7,7 +7,6 @@
 #include <amazonq/plugin.h>
 
 /* What the transports say in the same words. */
-#define FAULT_CLOSED "connection closed before an answer came, try again"
 #define FAULT_CUT_OFF "the answer was cut off, try again"
 #define FAULT_LOST "connection lost before an answer came, try again"
 #define FAULT_RESET "the peer reset the request, try again"

@@ -20,10 +20,10 @@ static const struct meaning meanings[] = {
     { CURLE_PROXY, AQ_E_NETWORK, FAULT_PROXY },
     { CURLE_SSL_CONNECT_ERROR, AQ_E_TLS, FAULT_HANDSHAKE },
     { CURLE_SSL_CIPHER, AQ_E_TLS, FAULT_NO_CIPHER },
-    { CURLE_GOT_NOTHING, AQ_E_NETWORK, FAULT_CLOSED },
-    { CURLE_SEND_ERROR, AQ_E_NETWORK, "connection lost while sending, try again" },
-    { CURLE_SEND_FAIL_REWIND, AQ_E_NETWORK, FAULT_CLOSED },
-    { CURLE_ABORTED_BY_CALLBACK, AQ_E_NETWORK, FAULT_CLOSED },
+    { CURLE_GOT_NOTHING, AQ_E_NETWORK, FAULT_LOST },
+    { CURLE_SEND_ERROR, AQ_E_NETWORK, FAULT_LOST },
+    { CURLE_SEND_FAIL_REWIND, AQ_E_NETWORK, FAULT_LOST },
+    { CURLE_ABORTED_BY_CALLBACK, AQ_E_NETWORK, FAULT_LOST },
     { CURLE_RECV_ERROR, AQ_E_NETWORK, FAULT_LOST },
     { CURLE_HTTP2_STREAM, AQ_E_NETWORK, FAULT_RESET },
     { CURLE_HTTP2, AQ_E_PROTOCOL, FAULT_BROKEN_HTTP2 },
@@ -89,6 +89,16 @@ static bool is_hung_up(const char *said)
     return strstr(said, "SSL_ERROR_SYSCALL") || strstr(said, "unexpected eof");
 }
 
+/* True if it broke before the proxy had opened a tunnel. */
+static bool is_proxys(const struct options *options, CURL *easy, CURLcode code, const char *origin,
+                      long tunnel)
+{
+    curl_off_t ready_us = 0;
+    curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
+    return (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR) &&
+           may_be_proxied(options, origin) && !options->no_proxy && tunnel == 0 && ready_us == 0;
+}
+
 aq_status curl_fault(struct aq_error *err, const struct options *options,
                      const struct curl_failure *failure, const char *origin)
 {
@@ -106,6 +116,9 @@ aq_status curl_fault(struct aq_error *err, const struct options *options,
         code = CURLE_RECV_ERROR;
     } else if (code == CURLE_SSL_CONNECT_ERROR && is_hung_up(failure->said)) {
         code = CURLE_GOT_NOTHING;
+    }
+    if (is_proxys(options, easy, code, origin, tunnel)) {
+        code = CURLE_PROXY;
     }
     const struct meaning *meaning = find_meaning(code);
     if (!meaning) {

@@ -67,7 +67,7 @@ static aq_status add_status(struct head *head, const char *line, size_t len, con
 {
     const char *end = line + len;
     const char *code = memchr(line, ' ', len);
-    *ret_what = "the status line is malformed";
+    *ret_what = "the status is malformed";
     if (head->status || !code || end - code < 4 || (end - code > 4 && code[4] != ' ')) {
         return AQ_E_PROTOCOL;
     }

@@ -226,8 +226,7 @@ void connection_work(struct connection *connection)
     if (connection->state == CONNECTION_OPEN) {
         aq_status st = flow_send(connection);
         if (st == AQ_E_NETWORK) {
-            connection_fail(connection, st, "connection lost while sending, try again",
-                            connection->socket.sys);
+            connection_fail(connection, st, FAULT_LOST, connection->socket.sys);
         } else if (st < 0) {
             connection_fail(connection, st, "out of memory", 0);
         } else if (session_is_over(&connection->session)) {

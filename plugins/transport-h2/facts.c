@@ -65,10 +65,11 @@ static void note_address(int fd, char *buf, size_t cap)
     }
 }
 
+/* As libcurl writes it. */
 static void note_name(const X509_NAME *name, char *buf, size_t cap)
 {
     BIO *bio = BIO_new(BIO_s_mem());
-    if (bio && X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) >= 0) {
+    if (bio && X509_NAME_print_ex(bio, name, 0, XN_FLAG_ONELINE) >= 0) {
         const int len = BIO_read(bio, buf, (int)cap - 1);
         buf[len > 0 ? len : 0] = '\0';
         make_printable(buf);

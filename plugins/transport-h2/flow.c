@@ -164,7 +164,7 @@ void flow_receive(struct connection *connection)
             connection_want_work(connection); /* there may be something to answer */
             return;
         case AQ_END:
-            connection_fail(connection, AQ_E_NETWORK, FAULT_CLOSED, 0);
+            connection_fail(connection, AQ_E_NETWORK, FAULT_LOST, 0);
             break;
         case AQ_E_NETWORK:
             connection_fail(connection, AQ_E_NETWORK, FAULT_LOST, connection->socket.sys);

@@ -334,7 +334,7 @@ static aq_status socket_fault(const struct tls_channel *channel, struct aq_error
     BIO *bio = SSL_get_rbio(channel->ssl);
     const struct socket *socket = channel->socket;
     if (BIO_eof(bio)) {
-        return fault_set(err, AQ_E_NETWORK, channel->origin->text, FAULT_CLOSED);
+        return fault_set(err, AQ_E_NETWORK, channel->origin->text, FAULT_LOST);
     }
     if (!socket->sys) { /* the queue of what is to be sent */
         return no_memory(channel->origin, err);

@@ -130,6 +130,17 @@ def test_tls_is_described(away, service, transport):
     assert certificate.endswith("/ca.pem (from SSL_CERT_FILE)")
 
 
+def test_a_certificate_is_described_in_the_same_words_by_each_transport(away, service):
+    away.env["SSL_CERT_FILE"] = service.ca
+    said = {
+        Sheet(away, "--transport", transport, "--endpoint", service.tls_url).one(
+            "service.certificate"
+        )["what"]
+        for transport in TRANSPORTS
+    }
+    assert len(said) == 1
+
+
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize(
     ("certificate", "says", "fix"),

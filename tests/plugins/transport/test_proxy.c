@@ -120,7 +120,7 @@ static void a_proxy_that_is_none_is_a_network_error_of_a_request_not_sent(void *
         struct exchange e;
         client_open(&client, settings);
         exchange_run(&e, &client, server_url("tls", "/unproxied"), NULL);
-        assert_failed(&e, AQ_E_NETWORK, "");
+        assert_failed(&e, AQ_E_NETWORK, "the proxy does not let us through");
         assert_int_equal(e.error.flags, AQ_ERROR_NOT_SENT);
         exchange_finish(&e);
         client_close(&client);

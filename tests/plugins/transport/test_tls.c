@@ -208,7 +208,7 @@ static void a_handshake_that_is_cut_off_is_a_network_error_of_a_request_not_sent
     struct client client;
     struct exchange e;
     (void)state;
-    fail_with("ends-handshake", NULL, AQ_E_NETWORK, "connection closed before an answer came");
+    fail_with("ends-handshake", NULL, AQ_E_NETWORK, "connection lost before an answer came");
     client_open(&client, NULL);
     exchange_run(&e, &client, server_url("resets-handshake", "/secret"), NULL);
     assert_failed(&e, AQ_E_NETWORK, "connection lost before an answer came");
