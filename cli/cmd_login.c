@@ -36,11 +36,6 @@ static const char *option_or_variable(const struct options *o, enum option optio
     return value && *value ? value : NULL;
 }
 
-static bool is(struct aq_str text, const char *word)
-{
-    return text.len == strlen(word) && memcmp(text.ptr, word, text.len) == 0;
-}
-
 static bool check_options(const struct options *o)
 {
     const char *format = o->value[OPTION_FORMAT];
@@ -102,7 +97,7 @@ static bool is_logged_in(struct session *s)
     }
     s->quiet = true; /* the login itself warns of the same things */
     while (session_next(s, op, &event) == AQ_OK) {
-        found = found || (event->type == AQ_EVENT_TOKEN && is(event->token->source, "q-cli") &&
+        found = found || (event->type == AQ_EVENT_TOKEN && text_is(event->token->source, "q-cli") &&
                           event->token->expires_at_s > (int64_t)time(NULL) + SURELY_VALID_S);
     }
     s->quiet = quiet;

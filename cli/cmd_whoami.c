@@ -17,29 +17,24 @@ struct account {
     const char *text;
 };
 
-static bool is(struct aq_str text, const char *word)
-{
-    return text.len == strlen(word) && memcmp(text.ptr, word, text.len) == 0;
-}
-
 /* The one start URL that is nobody's organisation. */
 static const char builder_id_url[] = "https://view.awsapps.com/start";
 
 static struct account account_of(const struct aq_token *token)
 {
-    if (is(token->kind, "social")) {
+    if (text_is(token->kind, "social")) {
         return (struct account){ AQ_STR_INIT("Social"), "a social account" };
     }
-    if (is(token->kind, "external-idp")) {
+    if (text_is(token->kind, "external-idp")) {
         return (struct account){ AQ_STR_INIT("ExternalIdp"), "an identity provider" };
     }
-    if (is(token->kind, "api-key")) {
+    if (text_is(token->kind, "api-key")) {
         return (struct account){ AQ_STR_INIT("ApiKey"), "an API key" };
     }
     if (token->start_url.len == 0 && token->expires_at.len == 0) { /* handed in, and says nothing */
         return (struct account){ AQ_STR_INIT(""), "an access token" };
     }
-    return token->start_url.len == 0 || is(token->start_url, builder_id_url)
+    return token->start_url.len == 0 || text_is(token->start_url, builder_id_url)
                ? (struct account){ AQ_STR_INIT("BuilderId"), "Builder ID" }
                : (struct account){ AQ_STR_INIT("IamIdentityCenter"), "IAM Identity Center: " };
 }
@@ -105,7 +100,7 @@ static void write_account(const struct aq_token *token, struct text *out)
 {
     struct account account = account_of(token);
     text_add_literal(out, account.text);
-    if (is(account.type, "IamIdentityCenter")) {
+    if (text_is(account.type, "IamIdentityCenter")) {
         terminal_clean(token->start_url, out);
     }
     text_add_char(out, '\n');

@@ -31,6 +31,11 @@ struct aq_str text_of(const char *s)
     return (struct aq_str){ s, s ? strlen(s) : 0 };
 }
 
+bool text_is(struct aq_str text, const char *word)
+{
+    return text.len == strlen(word) && memcmp(text.ptr, word, text.len) == 0;
+}
+
 bool text_ok(const struct text *t)
 {
     return !t->failed;

@@ -27,6 +27,8 @@ struct aq_str text_view(const struct text *t);
 /* A string as a view; NULL is the empty one. */
 struct aq_str text_of(const char *s);
 
+bool text_is(struct aq_str text, const char *word);
+
 /* Room for len more bytes behind t->len; false if there is none. */
 bool text_reserve(struct text *t, size_t len);
 
