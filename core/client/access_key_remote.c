@@ -285,16 +285,17 @@ static aq_status refused(const struct access_key_remote *r, struct aq_error *err
         (r->step == INSTANCE_TOKEN || r->answer.http == 404)) {
         return AQ_E_NOTFOUND; /* other clouds have something at this address, too; or no role */
     }
+    error_set(err,
+              busy     ? AQ_E_THROTTLED
+              : failed ? AQ_E_SERVICE
+                       : AQ_E_ACCESS,
+              "%s: gave no access key (HTTP %d%s%.*s), %s", place_name(r), (int)r->answer.http,
+              problem.len ? " " : "", AQ_STR_ARG(buf_str(&problem)),
+              busy || failed          ? "try again later"
+              : r->place == PLACE_STS ? "check the role, who it trusts, and the token"
+                                      : "check the role");
     err->http = r->answer.http;
-    return error_set(err,
-                     busy     ? AQ_E_THROTTLED
-                     : failed ? AQ_E_SERVICE
-                              : AQ_E_ACCESS,
-                     "%s: gave no access key (HTTP %d%s%.*s), %s", place_name(r),
-                     (int)r->answer.http, problem.len ? " " : "", AQ_STR_ARG(buf_str(&problem)),
-                     busy || failed          ? "try again later"
-                     : r->place == PLACE_STS ? "check the role, who it trusts, and the token"
-                                             : "check the role");
+    return err->status;
 }
 
 static aq_status read_key(const struct access_key_remote *r, struct aws_key *ret_key,

@@ -134,6 +134,25 @@ static void the_service_of_the_existing_cli_says_which_region_is_signed_for(void
     free(asked);
 }
 
+static void who_refuses_a_key_is_told_with_the_http_status(void **state)
+{
+    static const struct {
+        int http;
+        aq_status status;
+    } cases[] = { { 403, AQ_E_ACCESS }, { 429, AQ_E_THROTTLED }, { 503, AQ_E_SERVICE } };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char refusal[64];
+        int seconds;
+        snprintf(refusal, sizeof(refusal), "status %d\nbody no\n---\n", cases[i].http);
+        settle(f, &container, refusal, ANSWER);
+        assert_int_equal(start(f), AQ_OK);
+        assert_int_equal(finish(f, &seconds), cases[i].status);
+        assert_int_equal(f->err.http, cases[i].http);
+        assert_contains(f->err.text, "container: gave no access key");
+    }
+}
+
 static void nobody_waits_long_for_an_instance_that_says_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -196,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_key_of_every_place_signs_the_question),
         CASE(the_service_of_the_existing_cli_says_which_region_is_signed_for),
+        CASE(who_refuses_a_key_is_told_with_the_http_status),
         CASE(nobody_waits_long_for_an_instance_that_says_nothing),
         CASE(a_child_process_frees_a_signed_chat_and_its_parent_goes_on),
         CASE(an_allocation_that_fails_is_reported_as_that),
