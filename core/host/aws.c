@@ -100,19 +100,23 @@ static aq_status collect(int fd, uint64_t until_us, struct buf *ret)
     return st == AQ_END ? AQ_OK : st;
 }
 
-/* How it ended. A program that ignores SIGCHLD keeps that from us; then the answer counts. */
-static bool ended_well(pid_t pid, uint64_t until_us)
+/* How it ended: AQ_OK, AQ_E_UNAVAILABLE, or AQ_E_TIMEOUT if it had to be killed. Whoever ignores
+ * SIGCHLD is not told; then the answer counts. */
+static aq_status await_end(pid_t pid, uint64_t until_us)
 {
     int status = 0;
     pid_t done;
+    bool killed = false;
     while ((done = waitpid(pid, &status, WNOHANG)) == 0 || (done < 0 && errno == EINTR)) {
         if (clock_now_us() >= until_us) {
             kill(pid, SIGKILL);
+            killed = true;
             until_us = CLOCK_NEVER;
         }
         usleep(REAP_US);
     }
-    return done < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    bool well = done < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    return well ? AQ_OK : killed ? AQ_E_TIMEOUT : AQ_E_UNAVAILABLE;
 }
 
 aq_status aws_command(char *command, struct buf *ret, struct aq_error *err)
@@ -132,7 +136,12 @@ aq_status aws_command(char *command, struct buf *ret, struct aq_error *err)
     const uint64_t until_us = clock_now_us() + AWS_COMMAND_SECONDS * UINT64_C(1000000);
     aq_status st = collect(ends[0], until_us, ret);
     close(ends[0]);
-    bool well = ended_well(pid, st == AQ_OK ? until_us : 0);
+    const aq_status ended = await_end(pid, st == AQ_OK ? until_us : 0);
+    st = st == AQ_OK ? ended : st;
+    if (st == AQ_E_UNAVAILABLE) {
+        return error_set(err, st,
+                         "credential_process: failed, run its command in a shell to see why");
+    }
     if (st == AQ_E_TIMEOUT) {
         return error_set(err, st, "credential_process: did not end within %d s, see what it does",
                          AWS_COMMAND_SECONDS);
@@ -140,11 +149,8 @@ aq_status aws_command(char *command, struct buf *ret, struct aq_error *err)
     if (st == AQ_E_NOMEM) {
         return error_nomem(err, "credential_process");
     }
-    if (st != AQ_OK) {
-        return error_set(err, st,
-                         "credential_process: printed more than 1 MiB, or nothing to read");
-    }
-    return well ? AQ_OK
-                : error_set(err, AQ_E_UNAVAILABLE,
-                            "credential_process: failed, run its command in a shell to see why");
+    return st == AQ_OK
+               ? AQ_OK
+               : error_set(err, st,
+                           "credential_process: printed more than 1 MiB, or nothing to read");
 }
