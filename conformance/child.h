@@ -23,8 +23,8 @@ struct child {
     uint64_t since_us;
     uint64_t deadline_us;
     enum child_late late;
-    struct trial_call call; /* that it was in when it was late */
-    uint64_t late_us;
+    struct trial_call call;   /* that it was in when it was late */
+    uint64_t took_us;         /* that this call had taken by then */
     char ended[RUN_TEXT_MAX]; /* how a second process of it did not return; empty: all did */
     char pending[VERDICT_MAX * 2];
     size_t pending_len;

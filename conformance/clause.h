@@ -26,7 +26,7 @@ struct clause {
     const char *promise;          /* a sentence, as the headers make it */
     void (*run)(struct trial *t); /* returns when the promise was kept; NULL: all trials watch */
     uint32_t flags;               /* CLAUSE_... */
-    uint32_t limit_s;             /* seconds until it counts as hung; 0: 30 */
+    uint32_t limit_s;             /* seconds until it counts as hung; 0: 60 */
 };
 
 /* The clauses of one subject, such as "store.commit". An empty id ends a list. */

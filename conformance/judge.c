@@ -134,7 +134,7 @@ static void judge_late(struct run *run, struct child *c)
     char text[RUN_TEXT_MAX];
     if (c->late == CHILD_CALL_LATE) {
         snprintf(text, sizeof(text), "%s had not returned after %llu ms, it has at most %llu",
-                 call->function, (unsigned long long)(c->late_us - call->since_us) / 1000u,
+                 call->function, (unsigned long long)c->took_us / 1000u,
                  (unsigned long long)call->limit_us / 1000u);
         result_breach(run, c->result, call->limit_clause, text);
         snprintf(text, sizeof(text), "could not be judged, see %s", call->limit_clause);

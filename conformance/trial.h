@@ -37,8 +37,10 @@ struct trial_setting {
 struct trial_call {
     char function[TRIAL_NAME_MAX]; /* empty: none */
     char limit_clause[TRIAL_NAME_MAX];
-    uint64_t since_us; /* CLOCK_MONOTONIC */
-    uint64_t limit_us; /* how long it may take; 0: as long as the clause */
+    uint64_t since_us;   /* CLOCK_MONOTONIC */
+    uint64_t limit_us;   /* how long it may take; 0: as long as the clause */
+    uint64_t held_up_us; /* trial_held_up_us of its thread, then */
+    pid_t thread;
 };
 
 /* It is in shared memory. */
@@ -49,6 +51,10 @@ struct trial_watch {
 
 /* A call that belongs together. False: it was being written. */
 bool trial_watch_read(const struct trial_watch *w, struct trial_call *ret);
+
+/* How long a call has taken up to now, without the time in which its thread could have run and had
+ * to wait for others: on a busy machine that is most of it. */
+uint64_t trial_took_us(const struct trial_call *call);
 
 struct trial {
     const struct clause *clause;

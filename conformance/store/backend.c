@@ -123,8 +123,8 @@ static void killed_service_is_an_error_in_time(struct trial *t)
 const struct clause store_backend_clauses[] = {
     { "store.backend.stopped",
       "With its service stopped every call ends in time, and later goes on.",
-      stopped_service_is_an_error_in_time, CLAUSE_ALONE, 60 },
+      stopped_service_is_an_error_in_time, CLAUSE_ALONE, 120 },
     { "store.backend.killed", "With its service killed every call ends in time.",
-      killed_service_is_an_error_in_time, CLAUSE_ALONE, 60 },
+      killed_service_is_an_error_in_time, CLAUSE_ALONE, 120 },
     CLAUSES_END,
 };

@@ -139,7 +139,7 @@ const struct clause store_company_clauses[] = {
     { "store.company.instances", "Two instances see what the other has saved.",
       instances_see_each_other, 0, 0 },
     { "store.company.threads", "Two threads with an instance each lose no update.",
-      threads_lose_nothing, 0, 60 },
-    { "store.company.processes", "Two processes lose no update.", processes_lose_nothing, 0, 60 },
+      threads_lose_nothing, 0, 120 },
+    { "store.company.processes", "Two processes lose no update.", processes_lose_nothing, 0, 120 },
     CLAUSES_END,
 };

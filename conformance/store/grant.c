@@ -77,10 +77,10 @@ static void wishes_go_side_by_side(struct trial *t)
 
 const struct clause store_grant_clauses[] = {
     { "store.grant.answers", "grant hands a token over within 30 s, or says why not.",
-      grant_answers, 0, 60 },
+      grant_answers, 0, 120 },
     { "store.grant.no-refresh", "A wish without a refresh that cannot be met is AQ_E_EXPIRED.",
-      grant_does_not_refresh_where_it_may_not, 0, 60 },
+      grant_does_not_refresh_where_it_may_not, 0, 120 },
     { "store.grant.side-by-side", "Wishes do not disturb each other.", wishes_go_side_by_side, 0,
-      60 },
+      120 },
     CLAUSES_END,
 };

@@ -125,6 +125,6 @@ static void kill_leaves_old_or_new(struct trial *t)
 
 const struct clause store_kill_clauses[] = {
     { "store.kill", "Killed in the middle of a commit, it has the old values or the new ones.",
-      kill_leaves_old_or_new, 0, 60 },
+      kill_leaves_old_or_new, 0, 120 },
     CLAUSES_END,
 };

@@ -167,8 +167,8 @@ static void saving_without_memory(struct trial *t)
 
 const struct clause store_memory_clauses[] = {
     { "store.memory.reading", "Without memory open, get and list say AQ_E_NOMEM, and go on later.",
-      reading_without_memory, 0, 60 },
+      reading_without_memory, 0, 120 },
     { "store.memory.saving", "Without memory a commit says AQ_E_NOMEM and is all or nothing.",
-      saving_without_memory, 0, 60 },
+      saving_without_memory, 0, 120 },
     CLAUSES_END,
 };

@@ -180,7 +180,7 @@ const struct clause store_open_clauses[] = {
     { "store.open.creates-nothing", "open, get and list create and change no file.",
       open_creates_nothing, 0, 0 },
     { "store.close.gives-back", "close gives back all files, threads and memory.",
-      close_gives_everything_back, 0, 60 },
+      close_gives_everything_back, 0, 120 },
     { "store.close.null", "close accepts NULL.", close_accepts_null, CLAUSE_RETURNS, 0 },
     /* all trials watch over these */
     { "store.put", "A call hands over what was asked for, once, to its own sink.", NULL, 0, 0 },

@@ -237,8 +237,8 @@ const struct clause store_save_clauses[] = {
     { "store.can-save.truth", "can_save says no where a commit would fail.",
       can_save_tells_the_truth, 0, 0 },
     { "store.full.file", "A commit that runs out of room in a file leaves the old values.",
-      full_disk_changes_nothing, 0, 60 },
+      full_disk_changes_nothing, 0, 120 },
     { "store.full.disk", "A commit on a full file system leaves the old values.",
-      full_file_system_changes_nothing, 0, 60 },
+      full_file_system_changes_nothing, 0, 120 },
     CLAUSES_END,
 };

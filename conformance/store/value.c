@@ -165,7 +165,7 @@ static void files_are_private(struct trial *t)
 }
 
 const struct clause store_value_clauses[] = {
-    { "store.value.sizes", "Values of no bytes to 1 MiB fit.", values_of_every_size_fit, 0, 60 },
+    { "store.value.sizes", "Values of no bytes to 1 MiB fit.", values_of_every_size_fit, 0, 120 },
     { "store.value.bytes", "A value comes back byte for byte, or is refused.", values_are_bytes, 0,
       0 },
     { "store.value.keys", "Keys are UTF-8 and compared byte for byte.", keys_are_compared_exactly,

@@ -284,14 +284,21 @@ noreturn static void exchange_is_forgotten(const struct exchange *e)
     trial_fail(e->client->trial, what, e->url, PATIENCE_MS / 1000);
 }
 
-/* Until there is news of it, which is read. */
+/* Until there is news of it, which is read. The lab, too, may have had to wait on a busy machine.
+ */
 static void exchange_drive(struct exchange *e)
 {
     struct client *c = e->client;
-    const uint64_t since_us = trial_now_us();
+    uint64_t since_us = trial_now_us();
+    bool is_patient = true;
     while (!e->news) {
         if (trial_now_us() - since_us > PATIENCE_MS * UINT64_C(1000)) {
-            exchange_is_forgotten(e);
+            if (!is_patient) {
+                exchange_is_forgotten(e);
+            }
+            lab_round(&c->scene->lab);
+            is_patient = false;
+            since_us = trial_now_us() - (PATIENCE_MS - TURN_MS) * UINT64_C(1000);
         }
         client_wait(c, TURN_MS);
     }

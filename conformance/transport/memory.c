@@ -77,6 +77,6 @@ static void runs_out(struct trial *t)
 
 const struct clause transport_memory_clauses[] = {
     { "transport.memory", "Without memory a call ends with AQ_E_NOMEM, and the next one works.",
-      runs_out, 0, 60 },
+      runs_out, 0, 120 },
     CLAUSES_END,
 };

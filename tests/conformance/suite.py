@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -20,6 +21,12 @@ def run(*args, **options):
     return subprocess.run(
         command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, **options
     )
+
+
+def list_clauses(kind=""):
+    """The ids of all clauses of a kind, in their order."""
+    ids = re.findall(r"^\| `(\S+)` \|", run("--list").stdout, re.MULTILINE)
+    return [id for id in ids if id.startswith(kind)]
 
 
 class Report:
