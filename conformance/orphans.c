@@ -33,11 +33,11 @@ static size_t orphans_list(pid_t *pids, size_t max)
     return count;
 }
 
-bool orphans_end(void)
+bool orphans_end(bool at_once)
 {
     pid_t pids[ORPHANS_MAX];
     size_t count;
-    for (int ms = 0; ms < LEAVE_MS; ms += LOOK_MS) {
+    for (int ms = 0; ms < LEAVE_MS && !at_once; ms += LOOK_MS) {
         if (orphans_list(pids, ORPHANS_MAX) == 0) {
             return false;
         }

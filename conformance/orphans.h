@@ -5,7 +5,8 @@
 
 #include <stdbool.h>
 
-/* End them. False if there was none but those on their way out. */
-bool orphans_end(void);
+/* End them, at once or when those on their way out have had time for it. False if there was none,
+ * or none but those. */
+bool orphans_end(bool at_once);
 
 #endif

@@ -126,7 +126,7 @@ static bool runner_run_all(struct runner *r)
     }
     while (runner_watch(r)) {
     }
-    if (orphans_end()) {
+    if (orphans_end(stopped)) {
         result_set(
             result_find(run, "plugin.processes"), OUTCOME_FAILED,
             "a process that it had started was still there when the trial had ended; what it "

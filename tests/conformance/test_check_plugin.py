@@ -7,9 +7,10 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
-from suite import CHECK, FAKES, HOSTILE, PLUGINS, Report, run
+from suite import CHECK, FAKES, HOSTILE, PLUGINS, TIMEOUT_S, Report, run
 
 MEMORY = PLUGINS / "store-memory.so"
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs" / "conformance.md"
@@ -20,7 +21,7 @@ def test_the_page_lists_the_clauses_as_the_program_does():
     parts = [part for part in listed.split("### ") if part]
     page = DOCS.read_text(encoding="utf-8")
     for part in parts:
-        assert part.strip() in page, f"docs/conformance.md: renew it from check-plugin --list: {part}"
+        assert part.strip() in page, f"renew docs/conformance.md from check-plugin --list: {part}"
 
 
 def test_a_line_a_clause_and_a_summary():
@@ -132,15 +133,41 @@ def test_nothing_of_the_user_is_seen_and_nothing_is_left(tmp_path):
     assert list(tmp.iterdir()) == []
 
 
-def test_interrupted_it_leaves_nothing_behind(tmp_path):
-    command = [CHECK, "--setting", "deed=blocks", FAKES / "store-wrong.so"]
-    process = subprocess.Popen(
-        command, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE
-    )
-    while not list(tmp_path.glob("*/*")):  # the first trial has its place
-        assert process.poll() is None
-        time.sleep(0.005)
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=30)
-    assert (process.returncode, out) == (130, b"")
+def descendants(pid):
+    """Of this process: its children, theirs, and so on."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            children = [int(child) for child in file.read().split()]
+    except OSError:  # it has ended
+        return []
+    return children + [other for child in children for other in descendants(child)]
+
+
+# What goes on when it is interrupted, and how many processes that takes: beside the trial one that
+# has left its session, or its servers.
+@pytest.mark.parametrize(
+    ("plugin", "args", "count"),
+    [
+        ("store-wrong.so", ["deed=blocks", "--only", "store.get.absent"], 1),
+        ("store-wrong.so", ["deed=leaves-and-blocks", "--only", "store.get.absent"], 2),
+        ("transport-wrong.so", ["deed=none", "--only", "transport.interest.rests-with-calls"], 2),
+    ],
+)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupted_it_says_so_and_leaves_nothing_behind(tmp_path, plugin, args, count, number):
+    if not (FAKES / plugin).exists():
+        pytest.skip(f"{plugin} is not built")
+    command = [CHECK, "--setting", *args, FAKES / plugin]
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, env=env, stdout=PIPE, stderr=PIPE, text=True) as process:
+        others = []
+        while len(others) < count or not list(tmp_path.glob("*/2/work")):  # after two gates
+            assert process.poll() is None
+            time.sleep(0.001)
+            others = descendants(process.pid)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=TIMEOUT_S)
+    assert (process.returncode, out) == (128 + number, "")
+    assert err.startswith(f"q: check: stopped by signal {number:d} ("), err
+    assert not [pid for pid in others if Path(f"/proc/{pid}").exists()]
     assert list(tmp_path.iterdir()) == []

@@ -30,7 +30,7 @@ def broken_by_deeds():
 
 def test_every_clause_has_a_plugin_that_breaks_it():
     without = set(list_clauses()) - broken_by_deeds() - set(ELSEWHERE) - set(NONE_ALONE)
-    assert not without, f"add a deed that breaks it, or say in NONE_ALONE why there is none: {without}"
+    assert not without, f"add a deed that breaks them, or say in NONE_ALONE why not: {without}"
 
 
 def test_what_deeds_break_are_clauses():

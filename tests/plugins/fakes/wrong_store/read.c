@@ -50,6 +50,21 @@ aq_status wrong_hand_over(struct store *s, struct aq_str key, void *sink, struct
     return does(s, "put-ignored") ? AQ_OK : st;
 }
 
+/* A process that stays, once; in a session of its own if the deed does not say otherwise. */
+static void leave_process(const struct store *s)
+{
+    static int is_left;
+    if (!is_left++ && fork() == 0) {
+        if (!does(s, "leaves-child")) {
+            setsid();
+        }
+        pause();
+    }
+    if (does(s, "leaves-and-blocks")) {
+        wait_ms(10000);
+    }
+}
+
 /* What get does before it looks. */
 static void begin_get(struct store *s)
 {
@@ -76,17 +91,9 @@ static void begin_get(struct store *s)
         if (pthread_create(&thread, NULL, call_host, s) == 0) {
             pthread_join(thread, NULL);
         }
-    } else if (does(s, "leaves-process")) {
-        static int is_left;
-        if (!is_left++ && fork() == 0) {
-            setsid();
-            pause();
-        }
-    } else if (does(s, "leaves-child")) {
-        static int is_left;
-        if (!is_left++ && fork() == 0) {
-            pause();
-        }
+    } else if (does(s, "leaves-process") || does(s, "leaves-child") ||
+               does(s, "leaves-and-blocks")) {
+        leave_process(s);
     } else if (does(s, "ready")) {
         s->host->ready(s->host->ctx, s);
     }
