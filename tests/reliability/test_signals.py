@@ -20,7 +20,7 @@ from harness import (
 )
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SOON_S = 20 if SANITIZED else 2
+SOON_S = 20 if SANITIZED else 10
 
 
 def measure(online):

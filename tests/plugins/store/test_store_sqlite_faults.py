@@ -8,10 +8,10 @@ import os
 import pathlib
 import random
 import re
+import resource
 import shutil
 import sqlite3
 import subprocess
-import time
 
 import pytest
 
@@ -22,7 +22,7 @@ DAMAGED = 10 * LONG or 20  # databases with random bytes in them
 RUNS = 160  # of failing system calls, unless all are asked for
 KILLS = 2 * LONG  # at least, of each kind of save; ten kinds make 1000 in the long form
 FEW_KILLS = 5
-SECONDS = 10 if os.environ.get("AQ_TEST_SANITIZED") else 1  # for a read, however hostile
+SECONDS = 10 if os.environ.get("AQ_TEST_SANITIZED") else 1  # of processor time, for any read
 OLD, NEW = "old" * 400, "new" * 1300  # the new one takes a page more
 
 OK = 0
@@ -421,6 +421,12 @@ def cases():
     yield "UTF-16", utf16
 
 
+def processor_time():
+    """Of all programs that have ended, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_a_damaged_or_hostile_database_is_an_error_or_the_value_and_stays_as_it_is(path):
     wrong, count, read = [], 0, 0
     for name, prepare in cases():
@@ -428,9 +434,9 @@ def test_a_damaged_or_hostile_database_is_an_error_or_the_value_and_stays_as_it_
         path.chmod(0o600)
         digest = hashlib.sha256(path.read_bytes()).digest()
         for args in (["get", path, "k"], ["list", path], ["get", path, "auth.idc.region"]):
-            start = time.monotonic()
+            start = processor_time()
             steps, done = run(*args)
-            seconds = time.monotonic() - start
+            seconds = processor_time() - start
             status, text = steps.get(args[0], (None, ""))
             if done.returncode != 0 or status not in (OK, E_NOTFOUND, E_CORRUPT, E_IO):
                 wrong.append((name, args[0], done.returncode, status, text[:100], done.stderr[:2000]))

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define MAX_LISTENERS 16
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 30000
 
 static struct {
     pid_t pid;

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from . import seed
 
 PACKAGE_PARENT = Path(__file__).resolve().parent.parent
-READY_S, END_S = 30, 5
+READY_S, END_S = 30, 30
 # Loopback is never proxied, whatever the environment says.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
