@@ -86,7 +86,7 @@ static int get(struct aq_settings *settings, const char *key, const char *format
     struct aq_settings_entry entry = { .struct_size = sizeof(entry) };
     bool found = false;
     while (aq_settings_next(settings, &entry) == AQ_OK) {
-        if (entry.key.len != strlen(key) || memcmp(entry.key.ptr, key, entry.key.len) != 0) {
+        if (!text_is(entry.key, key)) {
             continue;
         }
         found = true;

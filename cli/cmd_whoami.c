@@ -3,11 +3,11 @@
 #include "exitcode.h"
 #include "format.h"
 #include "json.h"
+#include "login_view.h"
 #include "output.h"
 #include "session.h"
 #include "terminal.h"
 
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,9 +16,6 @@ struct account {
     struct aq_str type;
     const char *text;
 };
-
-/* The one start URL that is nobody's organisation. */
-static const char builder_id_url[] = "https://view.awsapps.com/start";
 
 static struct account account_of(const struct aq_token *token)
 {
@@ -34,7 +31,7 @@ static struct account account_of(const struct aq_token *token)
     if (token->start_url.len == 0 && token->expires_at.len == 0) { /* handed in, and says nothing */
         return (struct account){ AQ_STR_INIT(""), "an access token" };
     }
-    return token->start_url.len == 0 || text_is(token->start_url, builder_id_url)
+    return login_view_is_builder_id(token)
                ? (struct account){ AQ_STR_INIT("BuilderId"), "Builder ID" }
                : (struct account){ AQ_STR_INIT("IamIdentityCenter"), "IAM Identity Center: " };
 }

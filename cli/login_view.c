@@ -102,9 +102,7 @@ static void waiting_plain(struct login_view *v, const struct aq_event *event, st
 
 bool login_view_is_builder_id(const struct aq_token *token)
 {
-    static const struct aq_str url = AQ_STR_INIT("https://view.awsapps.com/start");
-    return token->start_url.len == 0 ||
-           (token->start_url.len == url.len && memcmp(token->start_url.ptr, url.ptr, url.len) == 0);
+    return token->start_url.len == 0 || text_is(token->start_url, "https://view.awsapps.com/start");
 }
 
 static void logged_in_plain(const struct aq_token *token, struct text *out)

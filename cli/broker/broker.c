@@ -124,16 +124,10 @@ static void answer_error(struct broker *b, struct caller *c, const struct aq_err
     send_answer(b, c);
 }
 
-static bool is_of(const struct aq_token *token, const char *source)
-{
-    size_t len = strlen(source);
-    return len == token->source.len && memcmp(source, token->source.ptr, len) == 0;
-}
-
 /* store-broker asks for one of these, and takes the other if there is no such. */
 static bool is_asked_for(const struct aq_token *token)
 {
-    return is_of(token, "q-cli") || is_of(token, "kiro-cli");
+    return text_is(token->source, "q-cli") || text_is(token->source, "kiro-cli");
 }
 
 static void answer_other(struct broker *b, struct caller *c, const struct aq_token *token)
@@ -154,7 +148,7 @@ static void answer_other(struct broker *b, struct caller *c, const struct aq_tok
 static void answer_token(struct broker *b, struct caller *c, const struct aq_token *token,
                          const char *warning)
 {
-    if (c->request.source[0] && !is_of(token, c->request.source)) {
+    if (c->request.source[0] && !text_is(token->source, c->request.source)) {
         answer_other(b, c, token);
         return;
     }

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "client/check.h"
 #include "wire/endpoint.h"
+#include "wire/signin.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -161,7 +162,6 @@ static void check_save(const struct source_login *login, struct findings *f)
 
 static const char *kind_of(const struct source_login *login)
 {
-    static const struct aq_str builder_id = AQ_STR_INIT("https://view.awsapps.com/start");
     const struct token *token = &login->token;
     switch (source_kind(login->source, login->store, token)) {
     case TOKEN_SOCIAL:
@@ -173,7 +173,8 @@ static const char *kind_of(const struct source_login *login)
     default:
         break;
     }
-    bool organisation = token->start_url.len && !str_eq(token->start_url, builder_id);
+    bool organisation =
+        token->start_url.len && !str_eq(token->start_url, AQ_STR(SIGNIN_BUILDER_ID_URL));
     return organisation                 ? "of an organisation (IAM Identity Center)"
            : token->expires_at.len == 0 ? "a token that was handed in"
                                         : "of a Builder ID";
