@@ -43,11 +43,58 @@ def test_a_token_that_is_none_is_an_error(kind: Any, token: Any) -> None:
         kind(token)
 
 
+@pytest.mark.parametrize("kind", [QStreamingClient, SyncQStreamingClient])
+@pytest.mark.parametrize("token", ["aoa\n", "Bearer aoa", " ", "aoa\r\nX-Mine: 1"])
+def test_what_is_not_the_token_alone_is_an_error(kind: Any, token: str) -> None:
+    with pytest.raises(q.QConfigurationError, match="pass the token alone"):
+        kind(token)
+    with pytest.raises(q.QConfigurationError, match="pass the token alone"):
+        SyncQStreamingClient(lambda: token).get_usage_limits()
+
+
 @pytest.mark.parametrize("argument", ["store", "source", "db"])
 def test_what_names_a_login_must_be_a_string(argument: str) -> None:
     for make in (Login, QStreamingClient.from_login, SyncQStreamingClient.from_login):
         with pytest.raises(q.QConfigurationError, match=f"login: {argument} must be a string"):
             make(**{argument: 3})  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("settings", [["store"], "store", 3])
+def test_settings_are_a_dictionary(settings: Any) -> None:
+    for make in (Login, QStreamingClient.from_login, SyncQStreamingClient.from_login):
+        with pytest.raises(q.QConfigurationError, match="settings: must be a dictionary of strings"):
+            make(settings=settings)
+    for kind in CLIENTS:
+        with pytest.raises(q.QConfigurationError, match="settings: must be a dictionary of strings"):
+            kind("t", settings=settings)
+
+
+@q.tool
+def clock() -> str:
+    """The time."""
+    return "12:00"
+
+
+@pytest.mark.parametrize("tools", [clock, "now", 3, {"name": "now"}])
+def test_tools_that_are_no_list_are_an_error(tools: Any) -> None:
+    with pytest.raises(q.QConfigurationError, match="tools: must be a list of functions"):
+        Conversation(tools=tools)
+    for kind in CLIENTS:
+        for method in ("stream", "run_tools"):
+            with pytest.raises(q.QConfigurationError, match="tools: must be a list of functions"):
+                getattr(kind("t"), method)("x", tools=tools)
+
+
+@pytest.mark.parametrize("rounds", [0, -1, "2", 1.5, None])
+def test_rounds_are_a_number_from_1_on(rounds: Any) -> None:
+    for kind in CLIENTS:
+        with pytest.raises(q.QConfigurationError, match="max_rounds: must be a number from 1 on"):
+            kind("t").run_tools("x", tools=[clock], max_rounds=rounds)
+
+
+def test_results_of_tools_are_tool_results() -> None:
+    with pytest.raises(q.QConfigurationError, match="tool results: .* not of str"):
+        Conversation().add_tool_results(["done"])  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize("kind", CLIENTS)

@@ -313,8 +313,16 @@ async def test_a_report_of_what_is_wrong_with_an_argument_shows_no_token(endpoin
     with pytest.raises(q.QConfigurationError) as caught:
         SyncQStreamingClient("top-secret", max_retries=-1)
     assert "top-secret" not in shown(caught.value)
+    for token in ("top-secret\n", "top-secret\N{SNOWMAN}"):
+        for kind in (QStreamingClient, SyncQStreamingClient):
+            with pytest.raises(q.QConfigurationError) as caught:
+                kind(token)
+            assert "top-secret" not in shown(caught.value)
+        with pytest.raises(q.QConfigurationError) as caught:
+            await QStreamingClient(lambda token=token: token).get_usage_limits()
+        assert "top-secret" not in shown(caught.value)
     with pytest.raises(q.QConfigurationError) as caught:
-        await count(QStreamingClient("top-secret\n").generate_assistant_response("hello"))
+        await QStreamingClient("top-secret" * 1639).get_usage_limits()
     assert "top-secret" not in shown(caught.value)
 
 

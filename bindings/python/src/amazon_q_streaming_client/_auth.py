@@ -120,7 +120,8 @@ class Login:
         settings: Optional[Mapping[str, str]] = None,
     ) -> None:
         named = {"store": store, "source": source, "login": login, "db": db}
-        self._settings = {**(settings or {}), **{k: v for k, v in named.items() if v is not None}}
+        self._settings = checked_settings(settings)
+        self._settings.update((k, v) for k, v in named.items() if v is not None)
         for name, value in self._settings.items():
             if not isinstance(value, str):
                 raise QConfigurationError(
@@ -271,13 +272,32 @@ def this_loop() -> object:
     return loop
 
 
+def checked_settings(settings: Optional[Mapping[str, str]]) -> dict[str, str]:
+    """A copy of the caller's. Which keys and values there are is the library's to say."""
+    if settings is not None and not isinstance(settings, Mapping):
+        raise QConfigurationError(
+            f"settings: must be a dictionary of strings, not {type(settings).__name__}"
+        )
+    return dict(settings or {})
+
+
 # ---- what a client asks ----
 
 
-def _secret(token: str) -> Secret:
+def hidden(given: Any) -> Any:
+    """What a caller gave as a token, before anything can go wrong with it."""
+    return Secret(given) if isinstance(given, str) else given
+
+
+def _checked(token: Secret) -> Secret:
     if not token.isascii():
         raise QConfigurationError("access token: must be ASCII, pass it as it was exported")
-    return Secret(token)
+    if " " in token or not token.isprintable():
+        raise QConfigurationError(
+            "access token: has a blank or a line end in it, pass the token alone: without 'Bearer', "
+            "and with strip() if it was read from a file"
+        )
+    return token
 
 
 def _takes_force(function: AccessTokenProvider) -> bool:
@@ -300,7 +320,7 @@ class Tokens:
             raise QConfigurationError(
                 f"access token: must be a string or a function, not {type(source).__name__}"
             )
-        self._source = _secret(source) if isinstance(source, str) else source
+        self._source = _checked(hidden(source)) if isinstance(source, str) else source
         self._last: Optional[str] = self._source if isinstance(self._source, str) else None
         self._takes_force = callable(source) and _takes_force(source)
         self._guard = threading.Lock()
@@ -310,7 +330,7 @@ class Tokens:
         """What its tokens are, as Token.kind."""
 
     def __repr__(self) -> str:
-        source = self._source
+        source = vars(self).get("_source")  # as far as it was made
         if isinstance(source, str):
             return "<Tokens of a string>"
         if isinstance(source, Login):
@@ -319,6 +339,7 @@ class Tokens:
         return f"<Tokens of {getattr(source, '__qualname__', type(source).__name__)}>"
 
     def _keep(self, token: Any) -> str:
+        token = hidden(token)
         if isinstance(token, Token):
             self.profile_arn, self.kind = token.profile_arn, token.kind
             token = token.access_token
@@ -326,7 +347,7 @@ class Tokens:
             raise QConfigurationError(
                 f"access token: the provider returned {type(token).__name__}, it must return a string"
             )
-        self._last = kept = _secret(token)
+        self._last = kept = _checked(hidden(token))
         return kept
 
     def get(self) -> str:

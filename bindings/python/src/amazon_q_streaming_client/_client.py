@@ -9,7 +9,7 @@ from typing import Any, AsyncGenerator, Callable, Iterable, Mapping, Optional, U
 from typing_extensions import Self, Unpack
 
 from . import _ffi as ffi
-from ._auth import AccessTokenProvider, AsyncTokens, Login, Store, this_loop
+from ._auth import AccessTokenProvider, AsyncTokens, Login, Store, hidden, this_loop
 from ._conversation import Conversation
 from ._events import Event
 from ._exchange import AsyncCall, Transaction
@@ -85,8 +85,9 @@ class QStreamingClient(Requests[AsyncGenerator[Event, None], AsyncMessageStream,
         user_agent: str = "",
         settings: Optional[Mapping[str, str]] = None,
     ) -> None:
+        access_token = hidden(access_token)  # reports of errors show what functions hold
         self._tokens = AsyncTokens(access_token)
-        del access_token  # reports of errors show what functions hold
+        del access_token
         self._options = Options.of(
             http_client, transport, base_url, region, profile_arn, max_retries, user_agent, settings
         )

@@ -39,7 +39,7 @@ from ._history import (
 )
 from ._http import Timeouts
 from ._images import Image, image_blocks
-from ._tools import AnyTool, tool_models
+from ._tools import AnyTool, list_tools, tool_models
 from .models import AssistantResponseMessage, ToolResult, ToolSpecification, UserInputMessage
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class Conversation(Sequence[HistoryMessage], Generic[ClientT_co]):
             raise QConfigurationError(f"max_messages: must be 2 to {MESSAGES_MAX}")
         self.id = id or str(uuid.uuid4())
         self.model = model
-        self.tools: Optional[list[AnyTool]] = None if tools is None else list(tools)
+        self.tools: Optional[list[AnyTool]] = None if tools is None else list_tools(tools)
         self.max_messages = max_messages
         self._client = client
         self._results: list[ToolResult] = []
@@ -268,6 +268,11 @@ class Conversation(Sequence[HistoryMessage], Generic[ClientT_co]):
         Those that are missing by then are sent as cancelled.
         """
         added = list(results)
+        for result in added:
+            if not isinstance(result, ToolResult):
+                raise QConfigurationError(
+                    f"tool results: must be a list of ToolResult, not of {type(result).__name__}"
+                )
         asked = {use.tool_use_id for use in self._asked()}
         for result in added:
             if result.tool_use_id not in asked:

@@ -11,7 +11,7 @@ from typing import Any, Iterator, Mapping, NamedTuple, Optional
 from pydantic import ValidationError
 
 from . import _ffi as ffi
-from ._auth import Tokens
+from ._auth import Tokens, checked_settings
 from ._errors import QClosedError, QConfigurationError, QProtocolError, error_from
 from ._events import Event, parse_event, text_event
 from ._http import Timeouts, checked_timeout
@@ -88,7 +88,7 @@ class Options:
         }.items():
             if text is not None:
                 encode_text(name, text)
-        known = dict(settings or {})
+        known = checked_settings(settings)
         for key, value in known.items():
             encode_text("settings", key)
             encode_text(f"settings: {key}", value)

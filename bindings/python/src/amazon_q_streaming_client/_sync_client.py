@@ -9,7 +9,7 @@ from typing import Any, Callable, Generator, Iterable, Mapping, Optional, Union
 from typing_extensions import Self, Unpack
 
 from . import _ffi as ffi
-from ._auth import Login, Store, SyncAccessTokenProvider, Tokens
+from ._auth import Login, Store, SyncAccessTokenProvider, Tokens, hidden
 from ._conversation import Conversation
 from ._events import Event
 from ._exchange import Call, Transaction
@@ -71,8 +71,9 @@ class SyncQStreamingClient(Requests[Generator[Event, None, None], MessageStream,
         user_agent: str = "",
         settings: Optional[Mapping[str, str]] = None,
     ) -> None:
+        access_token = hidden(access_token)  # reports of errors show what functions hold
         self._tokens = Tokens(access_token)
-        del access_token  # reports of errors show what functions hold
+        del access_token
         self._options = Options.of(
             http_client, transport, base_url, region, profile_arn, max_retries, user_agent, settings
         )

@@ -77,8 +77,8 @@ class _Rounds:
         parallel: bool,
         options: dict[str, Any],
     ) -> None:
-        if max_rounds < 1:
-            raise QConfigurationError("max_rounds: must be at least 1")
+        if not isinstance(max_rounds, int) or max_rounds < 1:
+            raise QConfigurationError(f"max_rounds: must be a number from 1 on, not {max_rounds!r}")
         self._client = client
         self._toolbox = Toolbox(tools, self._awaits)
         self.conversation: Conversation[Any] = (

@@ -222,9 +222,19 @@ def function_tool(item: object) -> Optional[FunctionTool]:
     return FunctionTool(item, name=found.name, description=found.description)
 
 
+def list_tools(tools: Iterable[AnyTool]) -> list[AnyTool]:
+    """The tools that were passed, one by one."""
+    if isinstance(tools, (str, Mapping)) or not isinstance(tools, Iterable):
+        raise QConfigurationError(
+            "tools: must be a list of functions with @tool or of ToolSpecifications, not "
+            f"{type(tools).__name__}; put a single one into a list"
+        )
+    return list(tools)
+
+
 def tool_models(tools: Optional[Iterable[AnyTool]]) -> list[Any]:
     """The service's shapes for these tools (members of `models.Tool`)."""
-    models = [_tool_model(item) for item in tools or ()]
+    models = [_tool_model(item) for item in list_tools(tools or ())]
     names: set[str] = set()
     for model in models:
         if isinstance(model, ToolSpecification):
@@ -367,7 +377,7 @@ class Toolbox:
     """The tools of a run, by name."""
 
     def __init__(self, tools: Iterable[AnyTool], awaits: bool) -> None:
-        self.tools = list(tools)
+        self.tools = list_tools(tools)
         self._functions: dict[str, FunctionTool] = {}
         for item, model in zip(self.tools, tool_models(self.tools)):
             function = function_tool(item)
