@@ -92,6 +92,16 @@ async def test_a_request_that_is_refused_is_repeated_through(options: Any, servi
     assert service.calls("GenerateAssistantResponse") == 2
 
 
+@pytest.mark.anyio
+async def test_advice_is_given_in_pythons_words(home: Any) -> None:
+    proxy = {"transport.h2.https_proxy": "socks5://127.0.0.1:9"}
+    async with QStreamingClient("t", transport="h2", settings=proxy) as client:
+        with pytest.raises(q.QConfigurationError, match="use transport='curl'"):
+            await words(client)
+    with pytest.raises(q.QConfigurationError, match=r"name another one \(store='sqlite'\)"):
+        next(q.log_in(store="token-file"))
+
+
 @pytest.fixture
 def peer() -> Iterator[Any]:
     """A service that answers each connection with the same bytes, and hangs up."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import select
 import threading
 from typing import Any, Callable, Iterable, Mapping, NamedTuple, Optional, Sequence
@@ -26,7 +27,21 @@ BATCH = 256  # events per call of the library, at most
 _LEVELS = {1: logging.ERROR, 2: logging.WARNING, 3: logging.INFO, 4: logging.DEBUG}
 
 
-_CA_BUNDLE = "settings={'ca_bundle': PATH}"  # the library names the command's option
+# The library's advice names options of the command; this is what a program writes instead.
+_ADVICE = {
+    "--ca-bundle": "settings={'ca_bundle': PATH}",
+    "--identity-provider": "start_url=",
+    "--use-device-flow": "browser=False",
+}
+_CHOICE = re.compile(r"--(login|source|store|transport) ([a-z0-9_-]+)")
+
+
+def _in_python(text: str) -> str:
+    if "--" in text:
+        for option, keyword in _ADVICE.items():
+            text = text.replace(option, keyword)
+        text = _CHOICE.sub(r"\1='\2'", text)
+    return text
 
 
 class Failure(Exception):
@@ -47,7 +62,7 @@ class Failure(Exception):
 
     @classmethod
     def of(cls, error: ffi.Error) -> Failure:
-        text = error.text.decode("utf-8", "replace").replace("--ca-bundle", _CA_BUNDLE)
+        text = _in_python(error.text.decode("utf-8", "replace"))
         return cls(error.status, text, error.http, error.flags, error.sys)
 
 
