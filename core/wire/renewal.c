@@ -73,17 +73,18 @@ static aq_status idp_url(struct aq_str key, const struct token *token, struct bu
     if (st == AQ_OK) {
         st = endpoint_check(key, token->token_endpoint, true, &checked, err);
     }
-    if (st != AQ_OK) {
+    if (st != AQ_OK && st != AQ_E_INVALID) {
         return st;
     }
-    buf_add(url, token->token_endpoint); /* as it is: a slash at its end is a part of it */
     struct aq_str host = https_host(token->token_endpoint);
-    return host.len && str_eq_nocase(host, https_host(buf_str(&issuer)))
-               ? AQ_OK
-               : error_set(err, AQ_E_INVALID,
-                           "%.*s: its token endpoint is not on the host of its issuer, or not "
-                           "https, and may not be shown the login; sign in again",
-                           AQ_STR_ARG(key));
+    if (st == AQ_E_INVALID || !host.len || !str_eq_nocase(host, https_host(buf_str(&issuer)))) {
+        return error_set(err, AQ_E_LOGIN_NEEDED,
+                         "%.*s: its token endpoint is not on the host of its issuer, or not https, "
+                         "and may not be shown the login; sign in again",
+                         AQ_STR_ARG(key));
+    }
+    buf_add(url, token->token_endpoint); /* as it is: a slash at its end is a part of it */
+    return AQ_OK;
 }
 
 static aq_status idp_body(const struct token *token, struct buf *out)

@@ -131,7 +131,7 @@ def test_an_identity_provider_on_another_host_than_its_issuer_is_not_asked(kiro,
         connection.execute("UPDATE auth_kv SET value = ?", [json.dumps(token)])
     connection.close()
     result = kiro.run(*EXPORT)
-    assert result.code == 2
+    assert result.code == 6
     assert "host of its issuer" in result.err
     assert service.calls("IdpToken") == 0
     assert login["refresh_token"] in row(kiro, "external-idp")

@@ -209,7 +209,7 @@ static void an_identity_provider_elsewhere_than_its_issuer_is_not_asked(void **s
     struct fixture *f = *state;
     kiro_login(&evil, -5, "access-1");
     fixture_play(f, IDP_OK);
-    assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_INVALID);
+    assert_int_equal(fixture_fetch(f, 0, 0), AQ_E_LOGIN_NEEDED);
     assert_contains(f->err.text, IDP_KEY);
     assert_int_equal(support_requests(), 0);
 }
