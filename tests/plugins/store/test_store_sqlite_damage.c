@@ -62,7 +62,8 @@ static void a_file_that_is_no_database_is_corrupt_and_stays_as_it_is(void **stat
     put_file(f->path, junk, sizeof(junk));
     assert_int_equal(chmod(f->path, 0644), 0);
     assert_int_equal(instance_get(&f->store, TOKEN_KEY), AQ_E_CORRUPT);
-    assert_text_has(f, "data.sqlite3: is not an SQLite database, check the path");
+    assert_text_has(f, "data.sqlite3: is not an SQLite database, check the path, or move it away "
+                       "and log in again");
     assert_int_equal(instance_put(&f->store, TOKEN_KEY, "T"), AQ_E_CORRUPT);
     assert_int_equal(f->store.ops->can_save(f->store.self, &f->store.err), AQ_E_CORRUPT);
     FILE *file = fopen(f->path, "rb");
@@ -78,7 +79,8 @@ static void a_file_too_short_for_a_database_is_called_none(void **state)
     struct fixture *f = *state;
     put_file(f->path, "SQLite for", 10);
     assert_int_equal(instance_get(&f->store, TOKEN_KEY), AQ_E_CORRUPT);
-    assert_text_has(f, "data.sqlite3: is not an SQLite database, check the path");
+    assert_text_has(f, "data.sqlite3: is not an SQLite database, check the path, or move it away "
+                       "and log in again");
 }
 
 static void only_what_begins_as_a_database_is_called_damaged(void **state)
