@@ -59,14 +59,15 @@ static bool check_options(const struct options *o)
 
 /* ---- which account ---- */
 
-/* An empty answer leaves it to what is remembered. */
-static const char *ask_text(const char *question, struct text *ret)
+/* An empty answer leaves it to what is remembered. False: there was none. */
+static bool ask_text(const char *question, struct text *typed, const char **ret)
 {
-    if (!ask_line(question, ret)) {
-        return NULL;
+    if (!ask_line(question, typed)) {
+        return false;
     }
-    text_add_char(ret, '\0');
-    return text_ok(ret) && ret->len > 1 ? ret->ptr : NULL;
+    text_add_char(typed, '\0');
+    *ret = text_ok(typed) && typed->len > 1 ? typed->ptr : NULL;
+    return true;
 }
 
 /* False: whoever was asked did not answer. */
@@ -122,13 +123,16 @@ static bool choose_account(struct session *s, const struct options *o, struct ac
         a->region = o->value[OPTION_REGION];
         return true;
     }
+    bool answered = true;
     if (!a->start_url && can_ask) {
-        a->start_url = ask_text("Start URL (Enter: the one of last time): ", &a->typed_url);
+        answered =
+            ask_text("Start URL (Enter: the one of last time): ", &a->typed_url, &a->start_url);
     }
-    if (!a->region && can_ask && !interrupt_signal()) {
-        a->region = ask_text("Region (Enter: that of last time, or us-east-1): ", &a->typed_region);
+    if (answered && !a->region && can_ask) {
+        answered = ask_text("Region (Enter: that of last time, or us-east-1): ", &a->typed_region,
+                            &a->region);
     }
-    return !interrupt_signal();
+    return answered;
 }
 
 /* ---- which profile ---- */

@@ -7,24 +7,38 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+#define CLEAR "\r\033[K" /* back to an empty line */
 
 enum { LONG_WAIT_MS = 100 * 1000 }; /* worth a line of its own where nothing can move */
 
 /* ---- the line that moves ---- */
+
+/* A line that is wider than the terminal could not be taken back. */
+static size_t columns(void)
+{
+    struct winsize size;
+    bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    return known ? size.ws_col : 80;
+}
 
 static void show_busy(void *ctx, bool shown)
 {
     static const char pictures[] = "|/-\\";
     struct login_view *v = ctx;
     AUTO(text) struct text line = { 0 };
-    text_add_literal(&line, "\r\033[K");
+    text_add_literal(&line, CLEAR);
     if (shown && v->waits.len > 0) {
         text_add_char(&line, pictures[v->picture++ % (sizeof(pictures) - 1)]);
         text_add_literal(&line, " waiting for ");
         text_add(&line, text_view(&v->waits));
     }
-    (void)write_all(STDERR_FILENO, text_view(&line));
+    struct aq_str seen = text_view(&line);
+    size_t most = sizeof(CLEAR) - 1 + columns() - 1;
+    seen.len = seen.len < most ? seen.len : most;
+    (void)write_all(STDERR_FILENO, seen);
 }
 
 void login_view_begin(struct login_view *v, struct session *s, const struct options *o)

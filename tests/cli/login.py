@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drive a login as the people and programs do that are at its two ends."""
 
+import fcntl
 import json
 import os
 import pty
 import re
 import select
 import stat
+import struct
+import termios
 
 TIMEOUT_S = 20
 CODE = re.compile(r"\b[A-Z]{4}-[A-Z]{4}\b")
@@ -65,8 +68,9 @@ class Ended:
 class Terminal:
     """A command with a person at its terminal."""
 
-    def __init__(self, q, *args):
+    def __init__(self, q, *args, columns=80):
         self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.shown, self.seen = "", 0
         env = {**q.env, "TERM": "xterm"}
         self.process = q.start(*args, stdin=slave, stdout=slave, stderr=slave, env=env)

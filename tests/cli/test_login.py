@@ -2,6 +2,7 @@
 """`q login` with the stand-in service: both flows, both kinds of account, with and without a terminal."""
 
 import json
+import re
 import shutil
 import signal
 import sqlite3
@@ -391,6 +392,25 @@ def test_a_line_moves_while_the_code_is_waited_for(online, service):
     service.control("approve", user_code=code)
     terminal.expect("\r\x1b[KLogged in with Builder ID\n")  # in its place
     assert terminal.end() == 0
+
+
+def test_the_line_that_moves_fits_a_narrow_terminal(online):
+    terminal = Terminal(online, "login", "--license", "free", columns=24)
+    terminal.expect("Code: ")
+    terminal.expect("/ waiting for")
+    terminal.process.send_signal(signal.SIGINT)
+    assert terminal.end() == 130
+    moving = re.findall(r"\r\x1b\[K(. waiting[^\r\n]*)", terminal.shown)
+    assert moving and max(map(len, moving)) < 24
+
+
+def test_the_end_of_the_input_is_no_answer(here):
+    terminal = Terminal(here, "login", "--license", "pro")
+    terminal.expect("Start URL")
+    terminal.type("\x04")
+    terminal.expect("nothing was chosen")
+    assert terminal.end() == 1
+    assert "Region" not in terminal.shown
 
 
 def test_who_chooses_no_profile_keeps_the_login(here):
