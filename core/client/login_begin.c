@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "client/place.h"
 #include "wire/endpoint.h"
 
 #include <errno.h>
@@ -16,9 +17,12 @@
 static aq_status login_is_there(const struct login_op *l, struct aq_error *err)
 {
     struct aq_str at = l->login.token.expires_at;
-    return error_set(err, AQ_E_STATE,
-                     "login: there is one already, valid until %.*s; log out first (q logout)",
-                     at.len < 40 ? (int)at.len : 40, at.ptr ? at.ptr : "");
+    struct aq_str name = place_login(l->op.client, l->keep.store->plugin);
+    return error_set(
+        err, AQ_E_STATE,
+        "login: there is one already, valid until %.*s; log out first (q logout%s%.*s)",
+        at.len < 40 ? (int)at.len : 40, at.ptr ? at.ptr : "", name.len ? " --login " : "",
+        AQ_STR_ARG(name));
 }
 
 aq_status login_check(struct login_op *l, struct aq_error *err)

@@ -153,6 +153,7 @@ def test_a_login_with_a_name_is_beside_the_others(here):
     assert here.run("login").code == 0
     work = ("--login", "work")
     assert here.run("login", *work, *ORGANISATION, *SETTLED).code == 0
+    assert "log out first (q logout --login work)" in here.run("login", *work).err
     assert here.run("whoami").out.startswith("Logged in with Builder ID\n")
     assert here.run("whoami", *work).out.startswith(f"Logged in with IAM Identity Center: {URL}\n")
     assert here.run("logout", *work).code == 0
