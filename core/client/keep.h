@@ -36,8 +36,8 @@ void keep_clear(struct keep *k);
 void keep_add(struct keep *k, struct aq_str key, struct aq_str json);
 void keep_add_text(struct keep *k, struct aq_str key, struct aq_str text);
 
-/* Try to save the rows; they are in a file before another try. AQ_OK; AQ_AGAIN to be called again at
- * again_us, until until_us; or why they are not saved, and where they are. */
+/* Try to save the rows; they are in a file before another try. AQ_OK; AQ_AGAIN to be called again
+ * at again_us, until until_us; or why they are not saved, and where they are. */
 aq_status keep_run(struct keep *k, struct aq_error *err);
 
 /* The rows that an earlier process could not save become ours. AQ_E_NOTFOUND: there are none. */
