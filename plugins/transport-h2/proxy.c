@@ -57,7 +57,7 @@ static enum proxy_fault read_credentials(struct proxy *proxy, struct aq_str user
 {
     enum proxy_fault fault = PROXY_NO_MEMORY;
     char *text = malloc(user_info.len + 1);
-    proxy->credentials = malloc((user_info.len + 1) / 3 * 4 + 8);
+    proxy->credentials = calloc((user_info.len + 1) / 3 + 2, 4); /* text, whatever happens */
     if (text && proxy->credentials) {
         memcpy(text, user_info.ptr, user_info.len);
         const bool has_password = memchr(text, ':', user_info.len) != NULL;
