@@ -55,8 +55,8 @@ struct aq_exchange {
     uint64_t begun_us; /* when it was sent first; 0: not yet */
 
     /* the answer */
-    int32_t http;
     int64_t date_s; /* 0: not said */
+    int32_t http;
     bool response_due;
     struct buf request_id;
     struct buf error_type;
