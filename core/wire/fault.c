@@ -88,6 +88,7 @@ static const struct meaning key_rejected = {
 };
 
 #define MONTHLY_LIMIT AQ_STR("MONTHLY_REQUEST_COUNT")
+#define DAILY_LIMIT AQ_STR("DAILY_REQUEST_COUNT")
 #define HIGH_LOAD \
     AQ_STR("Encountered unexpectedly high load when processing the request, please try again.")
 
@@ -364,9 +365,14 @@ aq_status fault_error(const struct fault *fault, struct aq_str request_id, struc
     add_detail(&details, AQ_STR(": "), message, MESSAGE_MAX, secret);
     add_detail(&details, AQ_STR(", request id "), request_id, REQUEST_ID_MAX, secret);
 
+    const char *next = meaning->next;
+    if (says(fault, MONTHLY_LIMIT)) {
+        next = "the monthly limit resets on the 1st (UTC)";
+    } else if (says(fault, DAILY_LIMIT)) {
+        next = "the limit of the day is used up, go on tomorrow";
+    }
     error_set(err, meaning->status, "%s (%.*s), %s", meaning->what, AQ_STR_ARG(buf_str(&details)),
-              says(fault, MONTHLY_LIMIT) ? "the monthly limit resets on the 1st (UTC)"
-                                         : meaning->next);
+              next);
     if (err) {
         err->http = fault->http;
     }

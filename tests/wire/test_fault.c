@@ -231,6 +231,10 @@ static void an_error_says_what_who_and_what_next(void **state)
     assert_error_text(&fault, "", "",
                       "service: too many requests (HTTP 429), the monthly limit resets on the 1st "
                       "(UTC)");
+    fault = (struct fault){ .http = 429, .body = AQ_STR("{\"reason\":\"DAILY_REQUEST_COUNT\"}") };
+    assert_error_text(&fault, "", "",
+                      "service: too many requests (HTTP 429), the limit of the day is used up, go "
+                      "on tomorrow");
     fault = (struct fault){ .http = 407 };
     assert_error_text(&fault, "", "",
                       "proxy: wants a user name and password (HTTP 407), add them to the proxy "
