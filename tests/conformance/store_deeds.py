@@ -107,3 +107,23 @@ SANITIZED_DEEDS = {
     "key-by-strlen": {"plugin.sanitizers"},
     "leaks-memory": {"plugin.sanitizers"},
 }
+
+# What every trial watches over, whichever are asked for; asked for by name, all clauses are tried.
+WATCHED = {"store.put", "store.in-time"}
+
+# These take longer than all others together: each deed is tried with its own, and with one of them.
+SLOW = [
+    "store.close.gives-back",
+    "store.company.processes",
+    "store.company.threads",
+    "store.full.file",
+    "store.kill",
+    "store.memory.saving",
+]
+
+
+def tried_with(deed, broken, clauses):
+    """Of all clauses of stores, those that a deed is tried with which breaks some of them."""
+    turn = SLOW[sum(map(ord, deed)) % len(SLOW)]
+    others = set(clauses) - WATCHED - set(SLOW)
+    return sorted(others | {turn} | {id for id in broken - WATCHED if id.startswith("store.")})

@@ -12,12 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from command import new_command
-from store_deeds import BACKEND_DEEDS, DEEDS, GRANT_DEEDS, SANITIZED_DEEDS
-from suite import FAKES, HOSTILE, SANITIZED, Report
+from store_deeds import BACKEND_DEEDS, DEEDS, GRANT_DEEDS, SANITIZED_DEEDS, tried_with
+from suite import FAKES, HOSTILE, SANITIZED, Report, list_clauses
 
 WRONG = FAKES / "store-wrong.so"
 GRANTING = FAKES / "store-granting.so"
 AT_ONCE = 3
+CLAUSES = list_clauses("store.")
 
 # What the machine must permit: a file system of its own; malloc that can be replaced.
 DEPENDS = ("store.full.disk", "store.memory")
@@ -34,14 +35,20 @@ if SANITIZED:
     del DEEDS["longjmp"]  # which goes wherever a frame of a sanitizer happens to be
 
 
+def check(plugin, deed, broken):
+    """The report on this deed."""
+    only = [word for id in tried_with(deed, broken, CLAUSES) for word in ("--only", id)]
+    return Report(plugin, "--setting", f"deed={deed}", *only)
+
+
 @pytest.fixture(scope="module")
 def reports():
     """One run for each deed, some at once."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield {
-            deed: pool.submit(Report, plugin, "--setting", f"deed={deed}")
+            deed: pool.submit(check, plugin, deed, broken)
             for plugin, deeds in [(WRONG, DEEDS), (GRANTING, GRANT_DEEDS)]
-            for deed in deeds
+            for deed, broken in deeds.items()
         }
 
 
