@@ -34,6 +34,10 @@ if SANITIZED:
     ENDS_ITS_PROCESS |= set(SANITIZED_DEEDS)  # with the exit code of a leak
     del DEEDS["longjmp"]  # which goes wherever a frame of a sanitizer happens to be
 
+# Which clause is broken is the same in every build: a sanitizer tries what it alone can see. That `q`
+# lives on is looked at with each.
+TRIED = {WRONG: SANITIZED_DEEDS} if SANITIZED else {WRONG: DEEDS, GRANTING: GRANT_DEEDS}
+
 
 def check(plugin, deed, broken):
     """The report on this deed."""
@@ -47,7 +51,7 @@ def reports():
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield {
             deed: pool.submit(check, plugin, deed, broken)
-            for plugin, deeds in [(WRONG, DEEDS), (GRANTING, GRANT_DEEDS)]
+            for plugin, deeds in TRIED.items()
             for deed, broken in deeds.items()
         }
 
@@ -60,7 +64,7 @@ def assert_broken(report, clauses):
         assert len(report.text(id)) > 20, report.text(id)
 
 
-@pytest.mark.parametrize("deed", [*DEEDS, *GRANT_DEEDS])
+@pytest.mark.parametrize("deed", [deed for deeds in TRIED.values() for deed in deeds])
 def test_the_broken_clause_is_named_and_no_other(reports, deed):
     report = reports[deed].result()
     assert_broken(report, {**DEEDS, **GRANT_DEEDS}[deed])

@@ -33,6 +33,10 @@ if SANITIZED:
 # What the machine must permit: a network of its own; malloc that can be replaced.
 DEPENDS = {"transport.finish.name", "transport.memory", "transport.process.memory"}
 
+# Which clause is broken is the same in every build: a sanitizer tries what it alone can see. That `q`
+# lives on is looked at with each.
+TRIED = SANITIZED_DEEDS if SANITIZED else DEEDS
+
 
 def check(deed):
     """The report on this deed."""
@@ -44,10 +48,10 @@ def check(deed):
 def reports():
     """One run for each deed, some at once."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {deed: pool.submit(check, deed) for deed in DEEDS}
+        yield {deed: pool.submit(check, deed) for deed in TRIED}
 
 
-@pytest.mark.parametrize("deed", DEEDS)
+@pytest.mark.parametrize("deed", TRIED)
 def test_the_broken_clause_is_named_and_no_other(reports, deed):
     report = reports[deed].result()
     assert report.ids("failed") == DEEDS[deed] - (report.ids("skipped") & DEPENDS), report
