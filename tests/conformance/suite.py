@@ -12,7 +12,7 @@ PLUGINS = Path(os.environ["AQ_TEST_PLUGINS"])
 FAKES = Path(os.environ["AQ_TEST_FAKES"])
 HOSTILE = Path(os.environ["AQ_TEST_HOSTILE"])
 SANITIZED = os.environ["AQ_TEST_SANITIZED"] == "1"
-TIMEOUT_S = 120
+TIMEOUT_S = 300
 
 
 def run(*args, **options):
