@@ -229,18 +229,6 @@ aq_status aq_exchange_remember(struct aq_client *client, struct aq_str profile_a
     return st;
 }
 
-static aq_status stream_timeout(const struct aq_client *client, uint32_t *ret, struct aq_error *err)
-{
-    struct settings_value value = settings_get(&client->settings, SETTINGS_API_TIMEOUT);
-    int64_t ms = 0; /* as usual */
-    if (value.text.len && (!str_to_i64(value.text, &ms) || ms < 1 || ms > INT32_MAX)) {
-        return settings_refuse(&client->settings, "api.timeout", &value, false,
-                               "a whole number of milliseconds above 0", err);
-    }
-    *ret = (uint32_t)ms;
-    return AQ_OK;
-}
-
 static aq_status stream_init(struct stream_op *s, const struct aq_stream_options *options,
                              const struct aq_token *login, struct aq_str region,
                              struct aq_error *err)
@@ -249,10 +237,9 @@ static aq_status stream_init(struct stream_op *s, const struct aq_stream_options
                                      .request = options,
                                      .region = region };
     s->feed.client = s->op.client;
-    aq_status st = stream_timeout(s->op.client, &s->timeout_ms, err);
-    if (st != AQ_OK) {
-        return st;
-    }
+    int64_t timeout_ms = 0;
+    str_to_i64(settings_get(&s->op.client->settings, SETTINGS_API_TIMEOUT).text, &timeout_ms);
+    s->timeout_ms = (uint32_t)timeout_ms; /* the settings took no other */
     s->login = login ? accepted_key(login->source, login->start_url, options->profile_arn)
                      : stream_key(options->profile_arn);
     return stream_exchange(s->op.client, &s->login, &x, &s->exchange, err);

@@ -462,6 +462,13 @@ bool settings_sign(const struct settings *s)
     return settings_is_truth(settings_get(s, SETTINGS_SIGV4).text, &sign) && sign;
 }
 
+/* Milliseconds; none is as usual. */
+static bool settings_is_time(struct aq_str text)
+{
+    int64_t ms = 1;
+    return text.len == 0 || (str_to_i64(text, &ms) && ms > 0 && ms <= INT32_MAX);
+}
+
 /* What is wrong with a value now may count for nothing later, so it is said at once. */
 static aq_status settings_check(const struct settings *s, struct aq_error *err)
 {
@@ -476,8 +483,11 @@ static aq_status settings_check(const struct settings *s, struct aq_error *err)
             wanted = settings_is_truth(value.text, &ignored) ? NULL : "true or 1, false or 0";
         } else if (id == SETTINGS_PLUGIN_PATH && !settings_paths_are_absolute(value.text)) {
             wanted = "absolute directories, separated by ':'";
+        } else if (id == SETTINGS_API_TIMEOUT) {
+            bool time = !value.misfit && settings_is_time(value.text);
+            wanted = time ? NULL : "a whole number of milliseconds above 0";
         } else if (value.misfit) {
-            wanted = id == SETTINGS_API_TIMEOUT ? "a whole number" : "a string";
+            wanted = "a string";
         }
         if (wanted) {
             return settings_refuse(s, known[id].key, &value, false, wanted, err);

@@ -272,6 +272,13 @@ def test_a_setting_that_is_wrong_is_the_finding(online, login):
     assert str(online.home) not in sheet.result.out
 
 
+def test_a_timeout_that_is_wrong_is_a_finding_too(online, login):
+    online.run("settings", "api.timeout", "soon")
+    sheet = Sheet(online)
+    assert (sheet.result.code, sheet.wrong()) == (1, {"settings.value"})
+    assert "'api.timeout': must be a whole number of milliseconds" in sheet.one("settings.value")["what"]
+
+
 def test_it_says_where_each_setting_comes_from(online, login, service):
     online.run("settings", "transport", "curl")
     values = [found["what"] for found in Sheet(online, "--source", "q-cli").of("settings.value")]

@@ -104,23 +104,6 @@ static void a_profile_of_the_caller_beats_the_stored_one(void **state)
     free(asked);
 }
 
-static void a_timeout_that_is_no_number_of_milliseconds_is_refused(void **state)
-{
-    static const char *const bad[] = { "0", "-1", "2147483648", "\"soon\"" };
-    struct fixture *f = *state;
-    fixture_login(3600, 1);
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        char settings[64];
-        snprintf(settings, sizeof(settings), "{\"api.timeout\": %s}", bad[i]);
-        write_settings(settings);
-        fixture_play(f, ANSWER);
-        assert_int_equal(start(f), AQ_OK);
-        assert_int_equal(finish(f), AQ_E_INVALID);
-        assert_contains(f->err.text, "setting 'api.timeout'");
-    }
-    free(asked_with(f, "{\"api.timeout\": 5000}"));
-}
-
 static void a_warning_about_the_login_comes_before_the_answer(void **state)
 {
     struct fixture *f = *state;
@@ -206,7 +189,6 @@ int main(void)
         CASE(the_service_of_the_existing_cli_is_asked_without_a_profile),
         CASE(an_endpoint_of_the_user_beats_the_service_of_the_existing_cli),
         CASE(a_profile_of_the_caller_beats_the_stored_one),
-        CASE(a_timeout_that_is_no_number_of_milliseconds_is_refused),
         FAKE_CASE(a_warning_about_the_login_comes_before_the_answer),
         CASE(a_child_process_frees_a_chat_and_its_parent_goes_on),
         CASE(an_allocation_that_fails_is_reported_as_that),

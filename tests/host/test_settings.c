@@ -405,10 +405,10 @@ static void a_value_of_the_file_is_a_text_a_number_or_a_boolean(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char text[64];
-        snprintf(text, sizeof(text), "{\"api.timeout\": %s}", cases[i].json);
+        snprintf(text, sizeof(text), "{\"db\": %s}", cases[i].json);
         write_file(text);
         struct settings s = open_with(NULL, 0);
-        assert_str(settings_get(&s, SETTINGS_API_TIMEOUT).text, cases[i].expected);
+        assert_str(settings_get(&s, SETTINGS_DB).text, cases[i].expected);
         settings_done(&s);
     }
 }
@@ -435,7 +435,13 @@ static void a_value_that_would_count_for_nothing_is_an_error_that_says_where_it_
         { "{\"endpoint\": [\"https://q.test\"]}",
           "setting 'endpoint': must be a string, is a list (in " },
         { "{\"db\": 1.5}", "setting 'db': must be a string, is no whole number (in " },
-        { "{\"api.timeout\": {}}", "must be a whole number, is an object (in " },
+        { "{\"api.timeout\": {}}",
+          "must be a whole number of milliseconds above 0, is an object (in " },
+        { "{\"api.timeout\": \"soon\"}", "milliseconds above 0, is 'soon' (in " },
+        { "{\"api.timeout\": 1.5}", "milliseconds above 0, is no whole number (in " },
+        { "{\"api.timeout\": 0}", "milliseconds above 0, is '0' (in " },
+        { "{\"api.timeout\": -1}", "milliseconds above 0, is '-1' (in " },
+        { "{\"api.timeout\": 2147483648}", "milliseconds above 0, is '2147483648' (in " },
         { "{\"api.timeout\": []}", "; correct it, or run: q settings --delete api.timeout" },
         { "{\"codeWhisperer.shareCodeWhispererContentWithAWS\": 0}",
           "must be true or false, is '0' (in " },
