@@ -214,7 +214,9 @@ static void check_regions(struct check_login *login, struct findings *f)
     struct aq_str service = endpoint_region(arn);
     findings_add(f, AQ_FINDING_OK, "login.region", NULL, "sign-in: %.*s; service: %.*s (%s)",
                  AQ_STR_ARG(sign_in.len ? sign_in : AQ_STR("not stored")), AQ_STR_ARG(service),
-                 arn.len ? "of the profile" : "by default: there is no profile");
+                 !arn.len                        ? "by default: there is no profile"
+                 : endpoint_region_known(region) ? "of the profile"
+                                                 : "by default");
     if (region.len && !endpoint_region_known(region)) {
         findings_add(f, AQ_FINDING_WARN, "login.region",
                      "If the service is there by now, name its URL with --endpoint.",

@@ -375,6 +375,17 @@ def test_a_damaged_database_is_named(online):
     assert sheet.wrong() == {"store"}
 
 
+def test_a_profile_in_a_region_without_an_endpoint_is_asked_elsewhere_and_that_is_said(
+    online, service
+):
+    arn = "arn:aws:codewhisperer:ap-south-9:111122223333:profile/STANDIN0001"
+    service.seed(online.db, profile=arn, start_url="https://example.awsapps.com/start")
+    said = [f for f in Sheet(online).all if f["subject"] == "login.region"]
+    assert [f["status"] for f in said] == ["ok", "warn"]
+    assert said[0]["what"].endswith("service: us-east-1 (by default)")
+    assert "ap-south-9, where no endpoint is known" in said[1]["what"]
+
+
 @pytest.mark.parametrize(
     ("kind", "says"),
     [("social", "social (Google"), ("external-idp", "its own identity provider")],
