@@ -41,7 +41,7 @@ static const struct fault encoded_answers_are_refused[] = {
 
 static const struct fault answers_that_are_not_http_are_errors[] = {
     { "plain", "/garbage", AQ_E_PROTOCOL, "HTTP", false, false, ALL },
-    { "plain", "/switch", AQ_E_PROTOCOL, "status line", false, false, NOT_H2 },
+    { "plain", "/switch", AQ_E_PROTOCOL, "status is malformed", false, false, NOT_H2 },
     { "plain", "/switch", AQ_E_PROTOCOL, "broken HTTP/2", false, false, ONLY_H2 },
     { "h2", "/garbage", AQ_E_NETWORK, "before an answer came", false, false, NOT_H2 },
     { "h2", "/garbage", AQ_E_PROTOCOL, "broken HTTP/2", false, false, ONLY_H2 },
