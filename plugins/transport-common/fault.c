@@ -83,8 +83,9 @@ static aq_status unknown_authority(struct aq_error *err, const char *origin, con
 
 static bool is_unknown_authority(long reason)
 {
-    return reason == VERIFY_SELF_SIGNED || reason == VERIFY_SELF_SIGNED_IN_CHAIN ||
-           reason == VERIFY_NO_ISSUER || reason == VERIFY_NO_LEAF_SIGNATURE;
+    return reason == FAULT_VERIFY_SIGNATURE || reason == VERIFY_SELF_SIGNED ||
+           reason == VERIFY_SELF_SIGNED_IN_CHAIN || reason == VERIFY_NO_ISSUER ||
+           reason == VERIFY_NO_LEAF_SIGNATURE;
 }
 
 static bool is_wrong_name(long reason)

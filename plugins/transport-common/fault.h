@@ -37,6 +37,8 @@ aq_status fault_in_answer(struct aq_error *err, aq_status status, const char *or
 /* A proxy answered CONNECT with something other than 2xx. */
 aq_status fault_tunnel(struct aq_error *err, const char *origin, long status);
 
+enum { FAULT_VERIFY_SIGNATURE = 7 }; /* X509_V_ERR_CERT_SIGNATURE_FAILURE */
+
 /* OpenSSL rejected the certificate for this reason (X509_V_ERR_...); X509_V_OK: the chain is good,
  * so it is the name. trust names the trusted files and directories, trust_count of them. */
 aq_status fault_certificate(struct aq_error *err, const char *origin, long reason,

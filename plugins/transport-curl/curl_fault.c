@@ -49,6 +49,9 @@ static aq_status trust_fault(struct aq_error *err, const struct options *options
         return fault_trust(err, origin, trust, count);
     }
     curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &reason);
+    if (code == CURLE_SSL_CONNECT_ERROR) {
+        reason = FAULT_VERIFY_SIGNATURE;
+    }
     return fault_certificate(err, origin, reason, trust, count);
 }
 
@@ -89,6 +92,14 @@ static bool is_hung_up(const char *said)
     return strstr(said, "SSL_ERROR_SYSCALL") || strstr(said, "unexpected eof");
 }
 
+/* True if a certificate is not signed with the key of the authority that it names. libcurl shows
+ * the first of OpenSSL's errors alone, which is that of the arithmetic. */
+static bool is_signed_by_another(const char *said)
+{
+    return strstr(said, "rsa routines") ||
+           (strstr(said, "asn1 encoding routines") && strstr(said, "EVP lib"));
+}
+
 /* True if it broke before the proxy had opened a tunnel. */
 static bool is_proxys(const struct options *options, CURL *easy, CURLcode code, const char *origin,
                       long tunnel)
@@ -109,7 +120,8 @@ aq_status curl_fault(struct aq_error *err, const struct options *options,
     if (tunnel >= 300 && !failure->has_head) {
         return fault_tunnel(err, origin, tunnel);
     }
-    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE) {
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
+        (code == CURLE_SSL_CONNECT_ERROR && is_signed_by_another(failure->said))) {
         return trust_fault(err, options, easy, code, origin);
     }
     if (code == CURLE_SSL_CONNECT_ERROR && is_reset(os_error(easy))) {

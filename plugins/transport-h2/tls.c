@@ -349,6 +349,7 @@ static aq_status handshake_fault(const struct tls_channel *channel, int kind, st
     char trust[sizeof(err->text)];
     const char *origin = channel->origin->text;
     const int reason = ERR_GET_REASON(ERR_peek_error());
+    const long verdict = SSL_get_verify_result(channel->ssl);
     ERR_clear_error();
     if (kind == SSL_ERROR_SYSCALL || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
         return socket_fault(channel, err);
@@ -359,9 +360,9 @@ static aq_status handshake_fault(const struct tls_channel *channel, int kind, st
     if (reason == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL) {
         return fault_set(err, AQ_E_PROTOCOL, origin, FAULT_NO_HTTP2);
     }
-    if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+    if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED || verdict != X509_V_OK) {
         int count = tls_name_trust(channel->tls, trust, sizeof(trust));
-        return fault_certificate(err, origin, SSL_get_verify_result(channel->ssl), trust, count);
+        return fault_certificate(err, origin, verdict, trust, count);
     }
     if (reason == SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE || reason == SSL_R_NO_SHARED_CIPHER) {
         return fault_set(err, AQ_E_TLS, origin, FAULT_NO_CIPHER);

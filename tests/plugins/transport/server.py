@@ -224,6 +224,7 @@ def start(directory, protocol, names):
         "early": lambda: self_signed(directory + "/early.pem", begin=tomorrow),
         "self-signed": lambda: self_signed(directory + "/self-signed.pem"),
         "unknown": lambda: tls(Authority().issue("localhost")),
+        "namesake": lambda: tls(Authority(namesake=ca).issue("localhost")),
         "old-tls": lambda: tls(good, version=ssl.TLSVersion.TLSv1_1),
     }
     for name in names:

@@ -63,6 +63,15 @@ static void a_certificate_of_an_unknown_authority_is_refused(void **state)
     refuse("unknown", NULL, text);
 }
 
+/* As of a company that has made its authority anew. */
+static void a_certificate_of_a_namesake_of_the_authority_is_refused(void **state)
+{
+    (void)state;
+    char text[512];
+    snprintf(text, sizeof(text), "authority that %s does not hold", server_file("ca.pem"));
+    refuse("namesake", NULL, text);
+}
+
 static void tls_1_1_is_refused(void **state)
 {
     (void)state;
@@ -299,17 +308,18 @@ static void the_environment_changes_nothing(void **state)
 
 int main(void)
 {
-    static const char *const listeners[] = { "tls",       "wrong-name",       "expired",
-                                             "early",     "self-signed",      "unknown",
-                                             "old-tls",   "no-alpn",          "http1",
-                                             "http1-tls", "resets-handshake", "ends-handshake",
-                                             NULL };
+    static const char *const listeners[] = {
+        "tls",       "wrong-name",       "expired",        "early",   "self-signed",
+        "unknown",   "namesake",         "old-tls",        "no-alpn", "http1",
+        "http1-tls", "resets-handshake", "ends-handshake", NULL
+    };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_certificate_for_another_name_is_refused),
         cmocka_unit_test(an_expired_certificate_is_refused),
         cmocka_unit_test(a_certificate_that_is_not_valid_yet_is_refused),
         cmocka_unit_test(a_certificate_that_vouches_for_itself_is_refused),
         cmocka_unit_test(a_certificate_of_an_unknown_authority_is_refused),
+        cmocka_unit_test(a_certificate_of_a_namesake_of_the_authority_is_refused),
         cmocka_unit_test(tls_1_1_is_refused),
         cmocka_unit_test(a_handshake_that_is_cut_off_is_a_network_error_of_a_request_not_sent),
         cmocka_unit_test(a_peer_that_does_not_choose_a_protocol_is_spoken_to_in_http_1_1),

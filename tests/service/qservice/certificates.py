@@ -42,9 +42,10 @@ class Certificate:
 class Authority:
     """Who is to be trusted, by the bytes `pem`, for what it issues."""
 
-    def __init__(self):
+    def __init__(self, namesake=None):
         self.key = ec.generate_private_key(ec.SECP256R1())
-        self.subject = _subject(f"CA {secrets.token_hex(4)}")  # no two are of one name
+        # No two are of one name, unless that is wanted.
+        self.subject = namesake.subject if namesake else _subject(f"CA {secrets.token_hex(4)}")
         builder = _builder(self.subject, self.subject, self.key, BEGIN, END)
         constraints = x509.BasicConstraints(ca=True, path_length=0)
         builder = builder.add_extension(constraints, critical=True)
