@@ -90,9 +90,9 @@ static bool open_and_get(struct trial *t, const struct kept *kept, unsigned n)
     const aq_status st = opened == AQ_OK ? got : opened;
     if (st != AQ_OK && st != AQ_E_NOMEM) {
         trial_fail(t,
-                   "%s returned %s when request number %u for memory was refused; that is "
+                   "%s returned %s (%s) when request number %u for memory was refused; that is "
                    "AQ_E_NOMEM",
-                   opened == AQ_OK ? "get" : "open", aq_status_name(st), n);
+                   opened == AQ_OK ? "get" : "open", aq_status_name(st), i.w.err.text, n);
     }
     if (opened != AQ_OK) {
         return was_refused;
