@@ -155,6 +155,12 @@ def loses_sessions(keyring):
         keyring.habits[name] = refuses(SECRET + ".Error.NoSession", 2)
 
 
+def says_locked_in_passing(keyring):
+    """Once of each call, of a collection that is open."""
+    for name in ("GetSecret", "SetSecret", "CreateItem"):
+        keyring.habits[name] = refuses(SECRET + ".Error.IsLocked", 1)
+
+
 def loses_all_sessions(keyring):
     keyring.habits["GetSecret"] = refuses(SECRET + ".Error.NoSession")
 
