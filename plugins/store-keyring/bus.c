@@ -152,11 +152,11 @@ aq_status bus_fail(struct bus *b, const GError *error, struct aq_error *err)
     g_autofree char *remote = g_dbus_error_get_remote_error(error);
     g_dbus_error_strip_remote_error(plain);
     if (remote && g_str_equal(remote, "org.freedesktop.Secret.Error.IsLocked")) {
-        b->peer_gone = b->session_lost = true; /* it may be over: ask anew */
+        b->peer_gone = b->not_done = true; /* it may be over: ask anew */
         return fail(err, AQ_E_DENIED, "keyring: was locked meanwhile, unlock it and try again");
     }
     if (remote && g_str_equal(remote, "org.freedesktop.Secret.Error.NoSession")) {
-        b->peer_gone = b->session_lost = true;
+        b->peer_gone = b->not_done = true;
     }
     if (error->domain == G_DBUS_ERROR) {
         return bus_fail_dbus(b, plain, err);

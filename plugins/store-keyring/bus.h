@@ -30,8 +30,8 @@ struct bus {
     GDBusConnection *connection; /* NULL until it is used, and when it was lost */
     GCancellable *deadline;      /* cancelled when the time is over; NULL outside begin and end */
     GSource *timer;
-    bool peer_gone;    /* the last failure: whoever was called is not there any more ... */
-    bool session_lost; /* ... or does not know our session or says locked: it has done nothing */
+    bool peer_gone; /* the last failure: who was called has ended, or forgot us: begin anew */
+    bool not_done;  /* ... and surely did nothing: no session, or locked; it may be repeated */
 };
 
 /* address as in DBUS_SESSION_BUS_ADDRESS, or empty: then it is the socket in runtime_dir. */
@@ -54,7 +54,7 @@ void bus_restart_clock(struct bus *b, guint wait_ms);
  * Call a method. args is consumed. ret may be NULL.
  *
  * Returns AQ_OK; AQ_E_DENIED, AQ_E_UNAVAILABLE with a text, and bus->peer_gone set if the peer has
- * ended, does not know our session or says that it is locked; then bus->session_lost, too.
+ * ended, does not know our session or says that it is locked; then bus->not_done, too.
  */
 aq_status bus_call(struct bus *b, const char *peer, const char *path, const char *interface,
                    const char *method, GVariant *args, const char *reply_type, GVariant **ret,

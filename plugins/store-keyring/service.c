@@ -132,7 +132,7 @@ static aq_status service_ensure_session(struct service *s, struct aq_error *err)
     if (s->session && (s->bus->peer_gone || !session_is_on(s->session, s->bus))) {
         service_end_session(s);
     }
-    s->bus->peer_gone = s->bus->session_lost = false;
+    s->bus->peer_gone = s->bus->not_done = false;
     return s->session ? AQ_OK : service_open_session(s, err);
 }
 

@@ -183,7 +183,7 @@ static aq_status store_read_back(struct store *s, struct aq_str content, struct 
     AUTO(secret_text) struct secret_text text = { NULL, 0 };
     bus_restart_clock(&s->bus, BUS_WAIT_MS);
     aq_status st = store_read_text(s, &item, &text, err);
-    s->bus.session_lost = false; /* by now something was saved */
+    s->bus.not_done = false; /* by now something was saved */
     if (st != AQ_OK) {
         return st;
     }
@@ -229,7 +229,7 @@ static aq_status store_commit_patiently(struct store *s, struct writing *w, stru
     aq_status st = AQ_E_UNAVAILABLE;
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         st = store_commit_once(s, w, err);
-        if (st == AQ_OK || !s->bus.session_lost) {
+        if (st == AQ_OK || !s->bus.not_done) {
             break;
         }
     }
