@@ -44,8 +44,11 @@ class Report:
         return self.clauses[id]["text"]
 
     def __repr__(self):
-        worth_a_look = [c for c in self.clauses.values() if c["result"] != "ok"]
-        return f"exit {self.code}\n{json.dumps(worth_a_look, indent=1)}"
+        """A line for each clause that is not ok, the broken ones at the end, where they are seen."""
+        rest = [c for c in self.clauses.values() if c["result"] != "ok"]
+        rest.sort(key=lambda clause: clause["result"], reverse=True)
+        lines = [f"{clause['result']} {clause['id']}: {clause['text']}" for clause in rest]
+        return "\n".join([f"exit {self.code}", *lines])
 
 
 def assert_sound(report, *skipped):

@@ -53,6 +53,11 @@ class Service(dbus.service.Object):
         super().__init__(keyring.bus, ROOT)
         self.k = keyring
 
+    @dbus.service.method("org.freedesktop.DBus.Properties", "ss", "v")
+    def Get(self, _, name):
+        collections = dbus.Array([dbus.ObjectPath(COLLECTION)], "o", variant_level=1)
+        return self.k.done(name, collections)
+
     @method("Service", "sv", "vo")
     def OpenSession(self, algorithm, _):
         if algorithm != "plain":
@@ -182,6 +187,21 @@ def refuses_two_keys(keyring):
 
 def refuses_all_keys(keyring):
     keyring.habits["OpenSession"] = refuses("org.freedesktop.DBus.Error.InvalidArgs")
+
+
+def ends_when_strangers_ask_for_a_session(keyring):
+    """As gnome-keyring now and then: who has asked nothing else before is a stranger."""
+
+    def habit(call, result):
+        if call > keyring.calls.get("Collections", 0):
+            os._exit(1)
+        return result
+
+    keyring.habits["OpenSession"] = habit
+
+
+def does_not_say_what_it_has(keyring):
+    keyring.habits["Collections"] = refuses("org.freedesktop.DBus.Error.UnknownProperty")
 
 
 def finds_too_much(keyring):

@@ -132,7 +132,13 @@ class Session:
     def _interface(self, path, name):
         import dbus
 
-        return dbus.Interface(self.connection().get_object(SECRETS, path, introspect=False), name)
+        def interface(path, name):
+            peer = self.connection().get_object(SECRETS, path, introspect=False)
+            return dbus.Interface(peer, name)
+
+        # gnome-keyring may end when the first it is asked is a question that not anybody may ask.
+        interface(ROOT, dbus.PROPERTIES_IFACE).Get("org.freedesktop.Secret.Service", "Collections")
+        return interface(path, name)
 
     def service(self):
         return self._interface(ROOT, "org.freedesktop.Secret.Service")

@@ -47,7 +47,15 @@ def refused(q, *args, says):
 
 @pytest.mark.parametrize(
     "habits",
-    [(), ("loses_sessions",), ("says_locked_in_passing",), ("refuses_two_keys",), ("finds_too_much",)],
+    [
+        (),
+        ("ends_when_strangers_ask_for_a_session",),
+        ("does_not_say_what_it_has",),
+        ("loses_sessions",),
+        ("says_locked_in_passing",),
+        ("refuses_two_keys",),
+        ("finds_too_much",),
+    ],
 )
 def test_a_login_moves_in_is_refreshed_and_moves_out(odd, service, habits):
     q = odd(*habits)
