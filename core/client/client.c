@@ -166,7 +166,7 @@ void aq_client_free(struct aq_client *client)
         client_finish_detached(client);
     }
     client_close_plugins(client, forked);
-    alloc_free(client->spare_chunk, 0);
+    alloc_free(client->spare.ptr, client->spare.used);
     settings_done(&client->settings);
     accepted_done(&client->accepted);
     log_done(&client->log);

@@ -70,6 +70,12 @@ struct client_failure {
     struct aq_error why;
 };
 
+/* Memory that no answer reads into just now. */
+struct spare {
+    uint8_t *ptr;
+    size_t used; /* what is to be wiped */
+};
+
 struct aq_client {
     uint32_t generation; /* of the process that made it */
     int epoll_fd, timer_fd, wake_fd;
@@ -87,9 +93,9 @@ struct aq_client {
     struct store stores[CLIENT_STORES]; /* opened on first use */
     struct transport transport;
 
-    struct aq_op *ops;    /* all of them */
-    struct aq_op *timed;  /* those that have a deadline: few, however many there are */
-    uint8_t *spare_chunk; /* of feed.c */
+    struct aq_op *ops;   /* all of them */
+    struct aq_op *timed; /* those that have a deadline: few, however many there are */
+    struct spare spare;  /* of feed.c */
     struct aq_op *ready_first, *ready_last;
     uint32_t detached_count;
     uint32_t watch_count;     /* operations with a watch_fd */

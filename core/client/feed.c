@@ -9,22 +9,27 @@
 static bool feed_take_chunk(struct feed *feed)
 {
     struct aq_client *client = feed->client;
-    feed->chunk = client->spare_chunk ? client->spare_chunk : alloc_array(FEED_SIZE, 1);
-    client->spare_chunk = NULL;
+    feed->chunk = client->spare.ptr ? client->spare.ptr : alloc_array(FEED_SIZE, 1);
+    feed->used = client->spare.used;
+    client->spare = (struct spare){ NULL, 0 };
     return feed->chunk != NULL;
 }
 
 static void feed_give_chunk(struct feed *feed)
 {
-    uint8_t *chunk = feed->chunk;
-    if (chunk) {
-        struct aq_client *client = feed->client;
-        alloc_wipe(chunk, feed->used);
-        alloc_free(client->spare_chunk, 0);
-        client->spare_chunk = chunk;
+    if (feed->chunk) {
+        struct spare *spare = &feed->client->spare;
+        alloc_free(spare->ptr, spare->used);
+        *spare = (struct spare){ feed->chunk, feed->used };
         feed->chunk = NULL;
-        feed->used = 0;
     }
+}
+
+/* When an answer ends. With each of its pauses every second byte of a fast one would be wiped. */
+static void feed_wipe_spare(struct aq_client *client)
+{
+    alloc_wipe(client->spare.ptr, client->spare.used);
+    client->spare.used = 0;
 }
 
 /* ---- the request ---- */
@@ -90,6 +95,7 @@ aq_status feed_break(struct feed *feed, struct aq_exchange *x, struct aq_error *
 void feed_done(struct feed *feed, bool forked)
 {
     feed_give_chunk(feed);
+    feed_wipe_spare(feed->client);
     if (forked) {
         transport_forget(&feed->call);
     }
