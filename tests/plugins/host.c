@@ -88,7 +88,8 @@ void plugin_host_load(struct plugin_host *host, const char *name,
 {
     char path[512];
     aq_plugin_v1_fn entry;
-    snprintf(path, sizeof(path), "%s/%s.so", AQ_TEST_PLUGIN_DIR, name);
+    const char *other = getenv("AQ_TEST_PLUGIN_DIR");
+    snprintf(path, sizeof(path), "%s/%s.so", other ? other : AQ_TEST_PLUGIN_DIR, name);
     void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!so) {
         fail_msg("%s", dlerror());
