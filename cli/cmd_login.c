@@ -207,7 +207,7 @@ int cmd_login(const struct options *o)
     }
     bool device = options_has(o, OPTION_USE_DEVICE_FLOW) || !browser_is_here();
     options.flow = device ? AQ_LOGIN_DEVICE : AQ_LOGIN_BROWSER;
-    options.flags = account.organisation ? AQ_LOGIN_ORGANISATION : 0;
+    options.flags = AQ_LOGIN_LASTING | (account.organisation ? AQ_LOGIN_ORGANISATION : 0);
     options.start_url = text_of(account.start_url);
     options.region = text_of(account.region);
     options.profile_arn = text_of(o->value[OPTION_PROFILE]);

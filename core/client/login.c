@@ -182,7 +182,7 @@ static aq_status login_step(struct login_op *l, const struct aq_event **ret, str
     case LOGIN_REFRESH:
         return login_refresh(l, err);
     case LOGIN_PREPARE:
-        return login_prepare(l, err);
+        return login_prepare(l, ret, err);
     case LOGIN_RECOVER:
         return login_recover(l, err);
     case LOGIN_REGISTER:

@@ -98,7 +98,7 @@ aq_status login_read_back(struct login_op *l, struct aq_error *err);
 
 aq_status login_check(struct login_op *l, struct aq_error *err);
 aq_status login_refresh(struct login_op *l, struct aq_error *err);
-aq_status login_prepare(struct login_op *l, struct aq_error *err);
+aq_status login_prepare(struct login_op *l, const struct aq_event **ret, struct aq_error *err);
 
 aq_status login_recover(struct login_op *l, struct aq_error *err);
 aq_status login_register(struct login_op *l, struct aq_error *err);

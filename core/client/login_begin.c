@@ -10,6 +10,7 @@
 #include "wire/endpoint.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/random.h>
 
 /* ---- is somebody logged in? ---- */
@@ -25,12 +26,28 @@ static aq_status login_is_there(const struct login_op *l, struct aq_error *err)
         AQ_STR_ARG(name));
 }
 
+/* A program may keep a login to itself; one that is to last must be there after its end. */
+static aq_status login_check_lasts(const struct login_op *l, const struct plugin *plugin,
+                                   struct aq_error *err)
+{
+    bool lasts = plugin->store.traits & AQ_STORE_PERSISTENT;
+    return lasts || !(l->flags & AQ_LOGIN_LASTING)
+               ? AQ_OK
+               : error_set(err, AQ_E_UNSUPPORTED,
+                           "store '%s': forgets a login when the program ends, name another one "
+                           "(--store sqlite)",
+                           plugin->info.name);
+}
+
 aq_status login_check(struct login_op *l, struct aq_error *err)
 {
     const struct aq_token_wish wish = { .struct_size = sizeof(wish) };
     const struct source *source;
     struct store *store;
     aq_status st = source_for_login(l->op.client, &source, &store, err);
+    if (st == AQ_OK) {
+        st = login_check_lasts(l, store->plugin, err);
+    }
     if (st != AQ_OK) {
         return st;
     }
@@ -181,7 +198,24 @@ aq_status login_begin_anew(struct login_op *l, struct aq_error *err)
     return login_listen_first(l, err);
 }
 
-aq_status login_prepare(struct login_op *l, struct aq_error *err)
+/* Said before anybody goes to a browser for a login that chat will not use. */
+static const struct aq_event *login_warn_of_key(struct login_op *l)
+{
+    const struct settings *settings = &l->op.client->settings;
+    const struct settings_value sigv4 = settings_get(settings, SETTINGS_SIGV4);
+    AUTO(buf) struct buf place = BUF(PATH_MAX);
+    struct aq_event *event = op_event(&l->op, AQ_EVENT_WARNING);
+    settings_place(settings, &sigv4, &place);
+    error_set(&l->op.error, AQ_OK,
+              "setting 'sigv4': is on (%.*s), so chat goes on signing with an access key and does "
+              "not use this login; to use it, %s",
+              AQ_STR_ARG(buf_str(&place)),
+              sigv4.origin == SETTINGS_FILE ? "run: q settings --delete sigv4" : "unset that");
+    event->text = str_from(l->op.error.text);
+    return event;
+}
+
+aq_status login_prepare(struct login_op *l, const struct aq_event **ret, struct aq_error *err)
 {
     aq_status st = keep_prove(&l->keep, err);
     if (st == AQ_AGAIN) {
@@ -189,6 +223,10 @@ aq_status login_prepare(struct login_op *l, struct aq_error *err)
     }
     if (st == AQ_OK && l->url.len == 0) {
         st = login_fill_in(l, err);
+        if (st == AQ_OK && settings_sign(&l->op.client->settings)) {
+            *ret = login_warn_of_key(l);
+            return AQ_OK; /* and on with the next call */
+        }
     }
     if (st == AQ_OK && login_find_kept(l)) {
         login_enter(l, LOGIN_RECOVER);

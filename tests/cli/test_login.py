@@ -587,6 +587,26 @@ def test_a_store_that_keeps_no_logins_is_refused(online, service):
     assert service.calls("RegisterClient") == 0
 
 
+def test_a_store_that_forgets_with_the_command_is_refused(online, service):
+    result = online.run("login", "--store", "memory")
+    assert result.code == 1
+    assert result.err == (
+        "q: store 'memory': forgets a login when the program ends, name another one (--store sqlite)\n"
+    )
+    assert service.calls("RegisterClient") == 0
+
+
+def test_who_has_chat_sign_is_told_that_it_does_not_use_the_login(here):
+    here.env["AMAZON_Q_SIGV4"] = "1"
+    result = here.run("login")
+    assert (result.code, result.out) == (0, "Logged in with Builder ID\n")
+    assert "is on (from AMAZON_Q_SIGV4), so chat goes on signing with an access key" in result.err
+    del here.env["AMAZON_Q_SIGV4"]
+    here.run("logout")
+    here.run("settings", "sigv4", "true")
+    assert "to use it, run: q settings --delete sigv4" in here.run("login").err
+
+
 def test_the_new_database_is_private_and_that_of_the_existing_cli(here):
     assert here.run("login").code == 0
     assert here.db.stat().st_mode & 0o777 == 0o600

@@ -571,6 +571,36 @@ static void a_store_without_a_lock_keeps_a_login_unless_others_share_it(void **s
     fixture_assert_row("access-9");
 }
 
+static void a_login_that_is_to_last_is_made_in_no_store_that_forgets(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen;
+    struct aq_login_options options = AQ_LOGIN_OPTIONS_INIT;
+    options.flags = AQ_LOGIN_LASTING;
+    fixture_play(f, REGISTERED DEVICE("600") TOKENS);
+    f->client->store_plugin.store.traits &= ~AQ_STORE_PERSISTENT;
+    assert_int_equal(login_support_make(f, &seen, &options), AQ_E_UNSUPPORTED);
+    assert_contains(f->err.text, "store 'fake': forgets a login when the program ends");
+    assert_int_equal(support_requests(), 0);
+
+    assert_int_equal(login_support_make(f, &seen, NULL), AQ_END); /* a program may use it itself */
+}
+
+static void who_has_chat_sign_hears_before_the_visit_that_it_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen;
+    setenv("AMAZON_Q_SIGV4", "1", 1);
+    fixture_play(f, REGISTERED DEVICE("600") TOKENS);
+    aq_status st = login_support_make(f, &seen, NULL);
+    unsetenv("AMAZON_Q_SIGV4");
+    assert_int_equal(st, AQ_END);
+    assert_string_equal(seen.kinds, "!VWL");
+    assert_string_equal(f->warning,
+                        "setting 'sigv4': is on (from AMAZON_Q_SIGV4), so chat goes on signing "
+                        "with an access key and does not use this login; to use it, unset that");
+}
+
 static void a_store_that_does_not_exist_takes_no_login(void **state)
 {
     struct fixture *f = *state;
@@ -651,6 +681,8 @@ int main(void)
         CASE(another_programs_logins_are_its_own_to_make),
         FAKE_CASE(a_token_server_keeps_no_login),
         FAKE_CASE(a_store_without_a_lock_keeps_a_login_unless_others_share_it),
+        FAKE_CASE(a_login_that_is_to_last_is_made_in_no_store_that_forgets),
+        CASE(who_has_chat_sign_hears_before_the_visit_that_it_goes_on),
         CASE(a_store_that_does_not_exist_takes_no_login),
         FAKE_CASE(without_memory_all_of_it_is_saved_or_nothing),
     };

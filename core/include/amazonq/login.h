@@ -42,6 +42,7 @@ extern "C" {
 #define AQ_LOGIN_ORGANISATION \
     0x1u /* IAM Identity Center: start_url and region that are empty are those of the last one */
 #define AQ_LOGIN_REPLACE 0x2u /* a login that is there and valid may be overwritten */
+#define AQ_LOGIN_LASTING 0x4u /* refuse a store that forgets the login when the process ends */
 
 /** What to log in to. Zero-initialise, then set struct_size. Everything is copied. */
 struct aq_login_options {
@@ -94,17 +95,18 @@ struct aq_login_step {
 /**
  * Start to log in. Reports AQ_EVENT_WAITING before each wait, AQ_EVENT_VISIT once,
  * AQ_EVENT_PROFILES at most once (an organisation with several profiles, and none was named),
- * AQ_EVENT_WARNING if the login is good but something beside it is not, AQ_EVENT_LOGGED_IN, then
- * AQ_END. May block, see aq_op_may_block.
+ * AQ_EVENT_WARNING if the login is good but something beside it is not, or if chat will not use it
+ * because it signs with an access key, AQ_EVENT_LOGGED_IN, then AQ_END. May block, see
+ * aq_op_may_block.
  *
  * The login goes where the client's settings say ("store", "db"; "source": its own, "q-cli"). It
  * replaces one that has expired and cannot be refreshed any more.
  *
  * The operation fails with AQ_E_STATE (logged in already), AQ_E_ACCESS (denied), AQ_E_TIMEOUT (not
  * confirmed in time), AQ_E_VALIDATION, AQ_E_SERVICE, AQ_E_THROTTLED (the service refused), the
- * network's errors, AQ_E_UNSUPPORTED (the store keeps no logins), or the store's own error. After
- * AQ_EVENT_PROFILES, and with AQ_E_INVALID for a profile_arn that the account does not have, the
- * login has been saved.
+ * network's errors, AQ_E_UNSUPPORTED (the store keeps no logins, or none that is to last), or the
+ * store's own error. After AQ_EVENT_PROFILES, and with AQ_E_INVALID for a profile_arn that the
+ * account does not have, the login has been saved.
  *
  * @param options  NULL means all defaults: a Builder ID, by a code
  * @return AQ_OK, AQ_E_INVALID, AQ_E_NOMEM, AQ_E_FORKED
