@@ -137,6 +137,13 @@ static bool choose_account(struct session *s, const struct options *o, struct ac
 
 /* ---- which profile ---- */
 
+static void report_kept(void)
+{
+    report_error("profile: none was chosen; the login is kept, choose with '%s profile', or '%s "
+                 "profile use ARN'",
+                 program_name(), program_name());
+}
+
 static int choose_profile(struct session *s, const struct login_view *v, struct aq_op *op,
                           const struct aq_login_step *step)
 {
@@ -152,8 +159,7 @@ static int choose_profile(struct session *s, const struct login_view *v, struct 
     login_view_list(step);
     unsigned number = ask_number("Profile: ", step->profile_count);
     if (number == 0) {
-        report_error("profile: none was chosen; the login is kept, choose with '%s profile'",
-                     program_name());
+        report_kept();
         return interrupt_signal() ? EXITCODE_SIGNAL + interrupt_signal() : EXITCODE_OTHER;
     }
     aq_status st = aq_op_give_profile(op, login_view_profile(step, number - 1)->arn, &s->error);
@@ -162,12 +168,20 @@ static int choose_profile(struct session *s, const struct login_view *v, struct 
 
 /* ---- the login ---- */
 
+/* The login has been saved, and what is still to come is its profile. */
+static bool lacks_profile(const struct aq_event *event)
+{
+    return event->type == AQ_EVENT_PROFILES || (event->type == AQ_EVENT_WAITING && event->token);
+}
+
 static int log_in(struct session *s, struct login_view *v, struct aq_op *op, bool open_browser)
 {
     const struct aq_event *event;
     int code = EXITCODE_OK;
+    bool kept = false;
     aq_status st;
     while (code == EXITCODE_OK && v->err == 0 && (st = session_next(s, op, &event)) == AQ_OK) {
+        kept = lacks_profile(event);
         if (event->type != AQ_EVENT_PROFILES || v->json) {
             login_view_event(v, event);
         }
@@ -180,6 +194,9 @@ static int log_in(struct session *s, struct login_view *v, struct aq_op *op, boo
     }
     if (code != EXITCODE_OK) {
         return code;
+    }
+    if (v->err == 0 && st == AQ_E_CANCELLED && kept) {
+        report_kept();
     }
     return v->err != 0 || st == AQ_END ? output_finish(STDOUT_FILENO, v->err) : session_fail(s, st);
 }

@@ -192,6 +192,9 @@ static void event_json(const struct aq_event *event, struct text *out)
             json_string(&j, "event", AQ_STR("waiting"));
             json_string(&j, "for", event->text);
             json_integer(&j, "at_most_s", event->delay_ms / 1000 + (event->delay_ms % 1000 > 0));
+            if (event->token) {
+                json_boolean(&j, "saved", true);
+            }
         } else if (event->type == AQ_EVENT_PROFILES) {
             const struct aq_profile *profile = login_view_profile(event->login, i);
             json_string(&j, "event", AQ_STR("profile"));

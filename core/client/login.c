@@ -106,7 +106,8 @@ static aq_status login_profile(struct login_op *l, const struct aq_event **ret,
     }
     if (l->profile_arn.len) { /* it was wished for */
         const struct aq_error why = *err;
-        return error_set(err, st, "%s (the login is kept)", why.text);
+        return error_set(
+            err, st, "%s; the login is kept, choose a profile later (q profile use ARN)", why.text);
     }
     const struct aq_error why = *err;
     return login_without_profile(l, ret, &why);
@@ -122,12 +123,18 @@ static aq_status login_give_profile(struct aq_op *op, struct aq_str arn, struct 
     return st;
 }
 
+/* The login as it was saved. */
+static const struct aq_token *login_view(struct login_op *l)
+{
+    source_view(l->op.client, l->keep.source, l->keep.store, &l->token, buf_str(&l->chosen),
+                &l->view);
+    return &l->view;
+}
+
 static aq_status login_tell(struct login_op *l, const struct aq_event **ret)
 {
     struct aq_event *event = op_event(&l->op, AQ_EVENT_LOGGED_IN);
-    source_view(l->op.client, l->keep.source, l->keep.store, &l->token, buf_str(&l->chosen),
-                &l->view);
-    event->token = &l->view;
+    event->token = login_view(l);
     login_enter(l, LOGIN_TOLD);
     *ret = event;
     return AQ_OK;
@@ -168,6 +175,9 @@ static const struct aq_event *login_announce(struct login_op *l)
     event->delay_ms = waits[l->state].ms;
     if (l->state == LOGIN_POLL || l->state == LOGIN_LISTEN) {
         event->delay_ms = l->until_us > now_us ? (uint32_t)((l->until_us - now_us) / 1000) : 0;
+    }
+    if (l->state == LOGIN_PROFILE) { /* whoever goes now leaves a login behind */
+        event->token = login_view(l);
     }
     return event;
 }

@@ -432,6 +432,32 @@ def test_ctrl_c_at_the_choice_of_a_profile_says_that_the_login_is_kept(here):
     assert here.run("whoami").code == 0
 
 
+@pytest.mark.parametrize("form", ["plain", "json"])
+def test_ctrl_c_while_the_profiles_are_listed_says_that_the_login_is_kept(here, service, form):
+    service.fault("ListAvailableProfiles", hold="before")
+    process = here.start("login", *ORGANISATION, "--format", form)
+    service.wait("ListAvailableProfiles", held=1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert err.decode().endswith(
+        "q: profile: none was chosen; the login is kept, choose with 'q profile', "
+        "or 'q profile use ARN'\n"
+    )
+    if form == "json":
+        assert json.loads(out.splitlines()[-1])["saved"] is True
+    service.control("release")
+    assert here.run("profile", "use", ARN + "2").code == 0
+
+
+def test_a_profile_that_was_named_and_cannot_be_looked_up_is_to_be_chosen_later(here, service):
+    service.fault("ListAvailableProfiles", status=500, times=-1)
+    result = here.run("login", *ORGANISATION, *SETTLED)
+    assert result.code == 7
+    assert "the login is kept, choose a profile later (q profile use ARN)" in result.err
+    assert here.run("whoami").code == 0
+
+
 def test_ctrl_c_at_a_question_is_130(here):
     terminal = Terminal(here, "login")
     terminal.expect("Number: ")

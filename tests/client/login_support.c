@@ -51,6 +51,7 @@ static void see(struct fixture *f, struct seen *seen)
         see_kind(seen, 'W');
         snprintf(seen->waits + len, sizeof(seen->waits) - len, "%.*s\n",
                  AQ_STR_ARG(f->event->text));
+        COPY(seen->saved, f->event->token ? f->event->token->access_token : AQ_STR(""));
         assert_true(f->event->delay_ms > 0);
         seen->longest_ms =
             f->event->delay_ms > seen->longest_ms ? f->event->delay_ms : seen->longest_ms;

@@ -39,6 +39,7 @@ struct seen {
                         (warning) */
     char url[1024], short_url[256], user_code[64], callback_url[128];
     char waits[1024]; /* what for, one a line */
+    char saved[64];   /* access token of a login that was saved by then */
     uint32_t longest_ms;
     uint32_t valid_s;
     char access[64], profile_arn[128], start_url[128];

@@ -352,6 +352,22 @@ static void one_that_the_account_does_not_have_is_an_error_and_the_login_is_kept
     assert_null(fixture_get(PROFILE_KEY));
 }
 
+static void who_waits_for_the_list_knows_that_the_login_is_saved(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen;
+    const struct aq_login_options options = organisation();
+    fixture_play(f, "wait 1\n" REGISTERED DEVICE("600") "wait 1\n" TOKENS NEVER);
+    login_support_start(f, &seen, &options);
+    do {
+        assert_string_equal(seen.saved, "");
+        assert_int_equal(login_support_next(f, &seen), AQ_OK);
+    } while (!strstr(seen.waits, "the list of profiles"));
+    assert_string_equal(seen.saved, "access-9");
+    fixture_drop(f);
+    fixture_assert_row("access-9");
+}
+
 static void a_login_is_good_although_the_profiles_cannot_be_listed(void **state)
 {
     static const char *const scripts[] = {
@@ -422,6 +438,7 @@ int main(void)
         CASE(a_login_may_go_on_without_one),
         FAKE_CASE(the_one_that_was_named_is_taken_without_a_question),
         FAKE_CASE(one_that_the_account_does_not_have_is_an_error_and_the_login_is_kept),
+        FAKE_CASE(who_waits_for_the_list_knows_that_the_login_is_saved),
         FAKE_CASE(a_login_is_good_although_the_profiles_cannot_be_listed),
         FAKE_CASE(without_memory_a_choice_is_saved_or_an_error),
     };

@@ -67,7 +67,7 @@ struct aq_login_step;
 #define AQ_EVENT_MIGRATED 11   /* token: the login in its new store; name: the store it came from */
 #define AQ_EVENT_LOGGED_OUT 12 /* token: the login that was removed, without its tokens */
 #define AQ_EVENT_VISIT 13      /* login: a page that a person has to open */
-#define AQ_EVENT_WAITING 14    /* text: what is waited for; delay_ms: at most so long */
+#define AQ_EVENT_WAITING 14    /* text: what for; delay_ms: at most so long; token: once saved */
 #define AQ_EVENT_PROFILES 15   /* login: answer with aq_op_give_profile(), or free the operation */
 #define AQ_EVENT_LOGGED_IN 16  /* token: the new login, which has been saved */
 #define AQ_EVENT_FINDING 17    /* kind, name, text, payload: what a check found (check.h) */

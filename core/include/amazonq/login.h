@@ -93,7 +93,8 @@ struct aq_login_step {
 };
 
 /**
- * Start to log in. Reports AQ_EVENT_WAITING before each wait, AQ_EVENT_VISIT once,
+ * Start to log in. Reports AQ_EVENT_WAITING before each wait, with the login as soon as that is
+ * saved and only its profile is still to come, AQ_EVENT_VISIT once,
  * AQ_EVENT_PROFILES at most once (an organisation with several profiles, and none was named),
  * AQ_EVENT_WARNING if the login is good but something beside it is not, or if chat will not use it
  * because it signs with an access key, AQ_EVENT_LOGGED_IN, then AQ_END. May block, see
