@@ -33,6 +33,18 @@ static int64_t find_number(const struct headers *headers, struct aq_str name)
     return str_to_i64(find(headers, name), &number) && number >= 0 ? number : -1;
 }
 
+/* Seconds, or a date (RFC 9110, 10.2.3), which is as far away as the answer's own date says: the
+ * two are of one clock. */
+static int64_t find_delay_s(const struct headers *headers, int64_t date_s)
+{
+    const struct aq_str name = AQ_STR("retry-after");
+    int64_t until_s;
+    if (date_s == 0 || !timestamp_parse_http(find(headers, name), &until_s)) {
+        return find_number(headers, name);
+    }
+    return until_s > date_s ? until_s - date_s : 0;
+}
+
 void head_read(const struct aq_exchange_header *headers, uint32_t count, uint32_t stride,
                struct head *ret)
 {
@@ -42,6 +54,9 @@ void head_read(const struct aq_exchange_header *headers, uint32_t count, uint32_
         id = find(&all, AQ_STR("x-amz-request-id"));
     }
     int64_t date_s;
+    if (!timestamp_parse_http(find(&all, AQ_STR("date")), &date_s)) {
+        date_s = 0;
+    }
     *ret = (struct head){
         .request_id = str_is_token(id) ? id : AQ_STR(""),
         .error_type = find(&all, AQ_STR("x-amzn-errortype")),
@@ -49,8 +64,8 @@ void head_read(const struct aq_exchange_header *headers, uint32_t count, uint32_
         .content_encoding = find(&all, AQ_STR("content-encoding")),
         .location = find(&all, AQ_STR("location")),
         .retry_after_ms = find_number(&all, AQ_STR("x-amz-retry-after")),
-        .retry_after_s = find_number(&all, AQ_STR("retry-after")),
-        .date_s = timestamp_parse_http(find(&all, AQ_STR("date")), &date_s) ? date_s : 0,
+        .retry_after_s = find_delay_s(&all, date_s),
+        .date_s = date_s,
     };
 }
 

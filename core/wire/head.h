@@ -14,7 +14,7 @@ struct head {
     struct aq_str content_encoding;
     struct aq_str location;
     int64_t retry_after_ms; /* x-amz-retry-after; -1: not said */
-    int64_t retry_after_s;  /* Retry-After, which proxies say, too; -1: not said in seconds */
+    int64_t retry_after_s;  /* Retry-After, which proxies say, too; -1: not said */
     int64_t date_s;         /* seconds since 1970-01-01 UTC; 0: not said */
 };
 

@@ -322,6 +322,31 @@ a_retry_is_not_sent_before_the_time_that_retry_after_names_and_ten_seconds_at_mo
                      20);
 }
 
+static void retry_after_as_a_date_is_seen_from_the_answers_own_date(void **state)
+{
+    (void)state;
+    static const char date[] = "date: Wed, 21 Oct 2015 07:28:00 GMT\n";
+    static const struct {
+        const char *until;
+        uint32_t delay_ms; /* 0: as if it were not said */
+    } cases[] = {
+        { "Wed, 21 Oct 2015 07:28:07 GMT", 7000 }, /* the form that is sent: RFC 9110, 5.6.7 */
+        { "Thu, 22 Oct 2015 07:28:00 GMT", 10000 }, { "Fri, 31 Dec 9999 23:59:59 GMT", 10000 },
+        { "Wed, 21 Oct 2015 07:28:00 GMT", 0 }, /* now */
+        { "Wed, 21 Oct 2015 07:00:00 GMT", 0 }, /* over */
+        { "Wed, 21 Oct 2015 07:28:07 CET", 0 }, /* none */
+        { "Wed, 32 Oct 2015 07:28:07 GMT", 0 },     { "2015-10-21T07:28:07Z", 0 },
+    };
+    char lines[128];
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        uint32_t usual_ms = delay_of(1, 1, date);
+        snprintf(lines, sizeof(lines), "%sretry-after: %s\n", date, cases[i].until);
+        assert_int_equal(delay_of(1, 1, lines), cases[i].delay_ms ? cases[i].delay_ms : usual_ms);
+    }
+    snprintf(lines, sizeof(lines), "%sretry-after: 3\n", date);
+    assert_int_equal(delay_of(1, 1, lines), 3000);
+}
+
 static void what_cannot_pass_is_not_repeated(void **state)
 {
     (void)state;
@@ -418,6 +443,7 @@ int main(void)
         cmocka_unit_test(the_services_own_delay_counts_with_a_listed_code_and_up_to_ten_seconds),
         cmocka_unit_test(
             a_retry_is_not_sent_before_the_time_that_retry_after_names_and_ten_seconds_at_most),
+        cmocka_unit_test(retry_after_as_a_date_is_seen_from_the_answers_own_date),
         cmocka_unit_test(what_cannot_pass_is_not_repeated),
         cmocka_unit_test(a_request_that_was_not_sent_is_repeated_and_any_other_is_not),
         cmocka_unit_test(a_failure_without_a_reason_is_a_failure),
