@@ -224,10 +224,27 @@ static void check_regions(struct check_login *login, struct findings *f)
     }
 }
 
+/* The row that it was chosen in, and where the login belongs. */
+static void check_profile(struct check_login *login, struct findings *f)
+{
+    struct aq_error err;
+    bool odd;
+    if (source_profile(&login->found, &login->profile_arn, &odd, &err) != AQ_OK) {
+        findings_add(f, AQ_FINDING_FAIL, "login.region", NULL, "%s", err.text);
+        return;
+    }
+    if (odd) {
+        findings_add(f, AQ_FINDING_WARN, "login.profile",
+                     "Choose one (q profile use ARN), or log out and in again.",
+                     "the row '%.*s' is no object with a text arn, so no profile is used",
+                     AQ_STR_ARG(login->found.source->profile_key));
+    }
+    check_regions(login, f);
+}
+
 /* What was found. */
 static void tell_login(struct check_login *login, struct findings *f)
 {
-    struct aq_error err;
     struct aq_str path = path_of(login->found.store);
     findings_add(f, AQ_FINDING_OK, "login", NULL, "%.*s, in store '%s': %s",
                  AQ_STR_ARG(login->found.source->name), login->found.store->plugin->info.name,
@@ -237,11 +254,7 @@ static void tell_login(struct check_login *login, struct findings *f)
     }
     check_save(&login->found, f);
     check_expiry(login, f);
-    if (source_profile(&login->found, &login->profile_arn, &err) == AQ_OK) {
-        check_regions(login, f);
-    } else {
-        findings_add(f, AQ_FINDING_FAIL, "login.region", NULL, "%s", err.text);
-    }
+    check_profile(login, f);
 }
 
 aq_status check_login(struct aq_client *client, struct check_login *login, struct findings *f)

@@ -318,6 +318,13 @@ void client_sync(struct aq_client *client)
     client_arm(client, deadline_us);
 }
 
+bool client_tells(struct aq_client *client, enum client_warning what)
+{
+    bool first = !(client->told & what);
+    client->told |= what;
+    return first;
+}
+
 aq_status client_watch(struct aq_op *op, int fd, struct aq_error *err)
 {
     struct epoll_event want = { .events = EPOLLIN };

@@ -102,7 +102,17 @@ struct aq_client {
     bool has_work;            /* at least one operation is workable */
     struct aq_op *refreshing; /* the one that holds the store's lock */
     struct client_failure failed_refresh;
+    uint32_t told; /* bits: enum client_warning */
 };
+
+/* What is said once, however often it is met. */
+enum client_warning {
+    CLIENT_PROFILE_ROW = 1 << 0,     /* makes no sense */
+    CLIENT_SERVICE_SETTING = 1 << 1, /* names no endpoint */
+};
+
+/* True the first time. */
+bool client_tells(struct aq_client *client, enum client_warning what);
 
 /* AQ_OK, or AQ_E_FORKED in a child of the process that made the client. */
 aq_status client_check(const struct aq_client *client, struct aq_error *err);

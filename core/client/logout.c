@@ -145,7 +145,7 @@ static aq_status logout_load(struct logout_op *l, struct aq_error *err)
         st = logout_load_rest(l, err);
     }
     if (st == AQ_OK && login.source) {
-        st = source_profile(&login, &l->profile_arn, err);
+        st = source_profile(&login, &l->profile_arn, NULL, err);
     }
     l->give_up_us = clock_now_us() + LOCK_WAIT_US;
     l->state = LOGOUT_LOCK;

@@ -284,7 +284,7 @@ static aq_status migrate_read(struct migrate_op *m, struct aq_error *err)
     }
     if (st == AQ_OK) {
         buf_clear(&m->profile_arn);
-        st = source_profile(&m->login, &m->profile_arn, err);
+        st = source_profile(&m->login, &m->profile_arn, NULL, err);
     }
     return st == AQ_OK && !str_eq(buf_str(&m->rows.value[ROW_TOKEN]), buf_str(&m->login.json))
                ? AQ_AGAIN

@@ -123,8 +123,9 @@ void source_view(const struct aq_client *client, const struct source *source,
                  struct aq_token *ret);
 
 /* Append the profile's ARN, which a token that was exported brings along; nothing if there is none.
- */
-aq_status source_profile(const struct source_login *login, struct buf *out, struct aq_error *err);
+ * A row that makes no sense is none: *ret_odd is true then (NULL: never mind). */
+aq_status source_profile(const struct source_login *login, struct buf *out, bool *ret_odd,
+                         struct aq_error *err);
 
 /* ---- source_find.c ---- */
 

@@ -143,11 +143,25 @@ void source_view(const struct aq_client *client, const struct source *source,
     };
 }
 
+/* Append the text `arn` of a row. False if it has none; `null` stands for no row. */
+static bool profile_take(struct aq_str json, struct buf *out)
+{
+    struct json_member arn;
+    if (!json_find(json, AQ_STR("arn"), &arn) || arn.type != JSON_STRING) {
+        return str_eq(json, AQ_STR("null"));
+    }
+    if (buf_reserve(out, arn.value.len)) {
+        out->len += json_string_decode(&arn, (char *)out->ptr + out->len);
+        out->ptr[out->len] = '\0';
+    }
+    return true;
+}
+
 /* The token's own, or the one that was chosen for all logins of the store. */
-aq_status source_profile(const struct source_login *login, struct buf *out, struct aq_error *err)
+aq_status source_profile(const struct source_login *login, struct buf *out, bool *ret_odd,
+                         struct aq_error *err)
 {
     AUTO(buf) struct buf json = BUF(AQ_STORE_VALUE_MAX);
-    struct json_member arn;
     aq_status st = AQ_E_NOTFOUND;
     if (login->token.profile_arn.len) {
         buf_add(out, login->token.profile_arn);
@@ -157,10 +171,9 @@ aq_status source_profile(const struct source_login *login, struct buf *out, stru
     if (st != AQ_OK && st != AQ_E_NOTFOUND) {
         return st;
     }
-    if (st == AQ_OK && json_find(buf_str(&json), AQ_STR("arn"), &arn) && arn.type == JSON_STRING &&
-        buf_reserve(out, arn.value.len)) {
-        out->len += json_string_decode(&arn, (char *)out->ptr + out->len);
-        out->ptr[out->len] = '\0';
+    bool odd = st == AQ_OK && !profile_take(buf_str(&json), out);
+    if (ret_odd) {
+        *ret_odd = odd;
     }
     return buf_status(out) == AQ_OK ? AQ_OK : error_nomem(err, "profile");
 }

@@ -96,7 +96,7 @@ static aq_status entry_read(struct entry *entry, struct visit *v)
         st = source_take(&entry->found, &json, &entry->problem);
     }
     if (st == AQ_OK) {
-        st = source_profile(&entry->found, &entry->profile_arn, &entry->problem);
+        st = source_profile(&entry->found, &entry->profile_arn, NULL, &entry->problem);
         entry->kind = source_kind(entry->source, &v->store, &entry->found.token);
     }
     if (st == AQ_OK && entry->found.token.refresh_token.len && store_can_refresh(&v->store)) {

@@ -175,6 +175,19 @@ static void stream_apply_settings(const struct aq_client *client, struct aq_exch
     }
 }
 
+/* It is there, so no profile is sent; but it names no endpoint either. */
+static void stream_tell_odd_service(struct aq_client *client)
+{
+    struct aq_str service;
+    if (settings_has_service(&client->settings, &service) && service.len == 0 &&
+        client_tells(client, CLIENT_SERVICE_SETTING)) {
+        log_printf(&client->log, LOG_WARN,
+                   "setting 'api.codewhisperer.service': is no object with the texts endpoint and "
+                   "region, so it names no endpoint, and no profile is sent all the same; correct "
+                   "it, or run: q settings --delete api.codewhisperer.service");
+    }
+}
+
 /* x has its size set. */
 static aq_status stream_exchange(struct aq_client *client, const struct accepted_key *login,
                                  struct aq_exchange_options *x, struct aq_exchange **ret,
@@ -183,6 +196,7 @@ static aq_status stream_exchange(struct aq_client *client, const struct accepted
     if (getrandom(x->seed, sizeof(x->seed), 0) != (ssize_t)sizeof(x->seed)) {
         return error_sys(err, AQ_E_IO, errno, "request: no random numbers");
     }
+    stream_tell_odd_service(client);
     stream_apply_settings(client, x);
     x->time_s = x->time_s ? x->time_s : clock_wall_s();
     if (x->endpoint.len == 0 && x->site.len == 0) {

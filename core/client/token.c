@@ -186,9 +186,21 @@ static aq_status token_decide(struct token_op *t, struct aq_error *err)
     return AQ_OK;
 }
 
+/* Without it the service may refuse an organisation's login, and say nothing of a profile. */
+static void token_tell_odd_profile(const struct token_op *t)
+{
+    if (client_tells(t->op.client, CLIENT_PROFILE_ROW)) {
+        log_printf(&t->op.client->log, LOG_WARN,
+                   "login: its row '%.*s' is no object with a text arn, so no profile is used; "
+                   "choose one (q profile use ARN), or log out and in again",
+                   AQ_STR_ARG(t->login.source->profile_key));
+    }
+}
+
 static aq_status token_load(struct token_op *t, struct aq_error *err)
 {
     const struct aq_token_wish wish = token_wish(t);
+    bool odd = false;
     source_login_done(&t->login);
     buf_clear(&t->profile_arn);
     aq_status st = source_find(t->op.client, &wish, &t->login, err);
@@ -197,7 +209,10 @@ static aq_status token_load(struct token_op *t, struct aq_error *err)
     }
     op_wake_at(&t->op, CLOCK_NEVER);
     if (st == AQ_OK) {
-        st = source_profile(&t->login, &t->profile_arn, err);
+        st = source_profile(&t->login, &t->profile_arn, &odd, err);
+    }
+    if (odd) {
+        token_tell_odd_profile(t);
     }
     return st == AQ_OK ? token_decide(t, err) : st;
 }

@@ -62,6 +62,24 @@ def test_one_is_used_from_now_on_as_the_existing_cli_would(organisation, service
     assert as_json.json == {"profile_arn": ARN + "1"}
 
 
+def test_a_row_that_makes_no_sense_is_said_once_and_mended_by_a_choice(organisation, service):
+    connection = sqlite3.connect(organisation.db)
+    connection.execute("UPDATE state SET value = ? WHERE key = ?", ["{'arn': 1}", PROFILE_KEY])
+    connection.commit()
+    connection.close()
+    said = f"its row '{PROFILE_KEY}' is no object with a text arn, so no profile is used; choose one"
+    assert organisation.run("whoami").err.count(said) == 1
+    assert organisation.run("chat", "--no-interactive", "hello").err.count(said) == 1
+    (found,) = [
+        f
+        for f in organisation.run("doctor", "-f", "json").json["findings"]
+        if f["subject"] == "login.profile"
+    ]
+    assert found["status"] == "warn" and PROFILE_KEY in found["what"]
+    assert organisation.run("profile", "use", ARN + "2").code == 0
+    assert organisation.run("whoami").err == ""
+
+
 def test_one_that_the_account_does_not_have_is_refused(organisation):
     before = chosen(organisation)
     result = organisation.run("profile", "use", ARN + "9")

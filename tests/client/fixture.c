@@ -182,6 +182,17 @@ void fixture_play(struct fixture *f, const char *script)
     }
 }
 
+int fixture_warned(struct fixture *f, const char *part)
+{
+    struct aq_str line;
+    int32_t level;
+    int count = 0;
+    while (aq_client_next_log(f->client, &level, &line) == AQ_OK) {
+        count += level == AQ_CLIENT_LOG_WARN && strstr(line.ptr, part);
+    }
+    return count;
+}
+
 /* ---- a token operation ---- */
 
 void fixture_start(struct fixture *f, uint32_t flags, int64_t min_valid_s)

@@ -59,6 +59,9 @@ void fixture_play(struct fixture *f, const char *script);
 /* The answer that a refresh token is no longer accepted, as a part of a script. */
 #define REFRESH_REFUSED "status 400\nbody {\"error\":\"invalid_grant\"}\n---\n"
 
+/* How many warnings of the client's log contain this; the log is empty then. */
+int fixture_warned(struct fixture *f, const char *part);
+
 /* ---- a token operation, f->op ---- */
 
 void fixture_start(struct fixture *f, uint32_t flags, int64_t min_valid_s);

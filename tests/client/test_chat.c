@@ -77,6 +77,29 @@ static void the_service_of_the_existing_cli_is_asked_without_a_profile(void **st
     free(asked);
 }
 
+static void a_service_that_makes_no_sense_names_no_endpoint_and_that_is_said_once(void **state)
+{
+    static const char *const odd[] = { "true", "\"https://q.test\"",
+                                       "{\"endpoint\":\"https://q.test\"}" };
+    struct fixture *f = *state;
+    fixture_login(3600, 1);
+    for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+        char settings[128];
+        snprintf(settings, sizeof(settings), "{\"api.codewhisperer.service\":%s}", odd[i]);
+        write_settings(settings);
+        fixture_play(f, ANSWER ANSWER);
+        for (int again = 0; again < 2; again++) {
+            fixture_drop(f);
+            assert_int_equal(start(f), AQ_OK);
+            assert_int_equal(finish(f), AQ_END);
+        }
+        char *asked = support_asked();
+        assert_contains(asked, "POST https://q.us-east-1.amazonaws.com/");
+        free(asked);
+        assert_int_equal(fixture_warned(f, "setting 'api.codewhisperer.service': is no object"), 1);
+    }
+}
+
 static void an_endpoint_of_the_user_beats_the_service_of_the_existing_cli(void **state)
 {
     struct fixture *f = *state;
@@ -187,6 +210,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(an_opt_out_of_the_existing_cli_is_sent),
         CASE(the_service_of_the_existing_cli_is_asked_without_a_profile),
+        CASE(a_service_that_makes_no_sense_names_no_endpoint_and_that_is_said_once),
         CASE(an_endpoint_of_the_user_beats_the_service_of_the_existing_cli),
         CASE(a_profile_of_the_caller_beats_the_stored_one),
         FAKE_CASE(a_warning_about_the_login_comes_before_the_answer),

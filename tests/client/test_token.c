@@ -465,6 +465,29 @@ static void the_log_is_pulled_and_holds_no_secret(void **state)
     assert_true(lines > 0);
 }
 
+static void a_profile_row_that_makes_no_sense_is_none_and_said_once(void **state)
+{
+    static const char *const rows[] = {
+        "", "{", "[]", "{}", "\"arn:1\"", "{\"arn\":1}", "{\"arn\":\"arn:1\""
+    };
+    struct fixture *f = *state;
+    fixture_login(3600, 1);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        fixture_put(PROFILE_KEY, rows[i]);
+        fixture_play(f, "status 500\n---\n");
+        for (int again = 0; again < 2; again++) {
+            fixture_start(f, 0, 0);
+            assert_int_equal(aq_op_wait(f->op, &f->event, &f->err), AQ_OK);
+            assert_int_equal(f->event->token->profile_arn.len, 0);
+        }
+        assert_int_equal(fixture_warned(f, "row '" PROFILE_KEY "' is no object"), 1);
+    }
+    fixture_put(PROFILE_KEY, "null");
+    fixture_play(f, "status 500\n---\n");
+    assert_int_equal(fixture_fetch(f, 0, 0), AQ_END);
+    assert_int_equal(fixture_warned(f, ""), 0);
+}
+
 /* ---- without memory ---- */
 
 static void without_memory_no_operation_is_started(void **state)
@@ -529,6 +552,7 @@ int main(void)
         CASE(two_operations_on_one_client_make_one_request),
         CASE(in_a_forked_child_every_call_says_so_and_the_parent_is_unharmed),
         CASE(the_log_is_pulled_and_holds_no_secret),
+        CASE(a_profile_row_that_makes_no_sense_is_none_and_said_once),
         CASE(without_memory_no_operation_is_started),
         CASE(without_memory_for_a_copy_no_token_is_shown_that_may_change_later),
     };
