@@ -4,9 +4,11 @@
 #include "format.h"
 #include "json.h"
 #include "output.h"
+#include "program.h"
 #include "report.h"
 #include "session.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -33,6 +35,19 @@ static void write_json(const struct options *o, const struct aq_token *token, st
     json_close(&j);
 }
 
+/* Nothing else tells where it is now: other stores are not looked into when a login is missing. */
+static void tell_how_to_use(const struct options *o)
+{
+    const char *to = o->value[OPTION_TO];
+    const char *variable = getenv("Q_STORE");
+    if (!variable || !*variable) {
+        report_note("note", "to use it there from now on, run: %s settings store %s",
+                    program_name(), to);
+    } else if (strcmp(variable, to) != 0) {
+        report_note("note", "to use it there from now on, set Q_STORE=%s", to);
+    }
+}
+
 static void tell(const struct options *o, const struct aq_event *event, struct text *out)
 {
     const struct aq_token *token = event->token;
@@ -42,6 +57,7 @@ static void tell(const struct options *o, const struct aq_event *event, struct t
     } else if (!options_has(o, OPTION_QUIET)) {
         report_note(purged ? "moved" : "copied", "login '%.*s' from store '%.*s' to store '%.*s'",
                     AQ_STR_ARG(token->source), AQ_STR_ARG(event->name), AQ_STR_ARG(token->store));
+        tell_how_to_use(o);
     }
 }
 

@@ -29,10 +29,27 @@ def test_a_login_is_copied_byte_for_byte_and_stays_where_it_was(q, session, seed
 def test_with_purge_it_is_gone_from_where_it_was_without_a_trace(q, session, seeded):
     result = q.run(*TO_KEYRING, "--purge")
     assert (result.code, result.out) == (0, "")
-    assert result.err == "q: moved: login 'q-cli' from store 'sqlite' to store 'keyring'\n"
+    assert result.err == (
+        "q: moved: login 'q-cli' from store 'sqlite' to store 'keyring'\n"
+        "q: note: to use it there from now on, run: q settings store keyring\n"
+    )
     assert in_keyring(session) == seeded and in_database(q) == {}
     token = json.loads(seeded[TOKEN_KEY])
     assert_nowhere_in_plain(session.home, token["access_token"], token["refresh_token"])
+
+
+def test_the_line_that_it_prints_makes_the_login_found_again(q, session, seeded):
+    said = q.run(*TO_KEYRING, "--purge").err.splitlines()[-1]
+    assert q.run("whoami").code == 4
+    assert q.run(*said.split("run: q ")[1].split()).code == 0
+    assert "Store:   keyring\n" in q.run("whoami").out
+
+
+def test_where_a_variable_chooses_the_store_that_is_the_one_to_set(q, session, seeded):
+    q.env["Q_STORE"] = "sqlite"
+    assert "set Q_STORE=keyring\n" in q.run(*TO_KEYRING).err
+    q.env["Q_STORE"] = "keyring"
+    assert "note" not in q.run(*TO_KEYRING).err
 
 
 def test_there_and_back_is_the_same_and_leaves_nothing_in_the_keyring(q, session, seeded):
