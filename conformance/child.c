@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "child.h"
 
-#include "judge.h"
 #include "sandbox.h"
 
 #include <errno.h>
@@ -47,26 +46,32 @@ bool child_start(struct child *c, const struct run *run, struct result *result, 
     return c->pid > 0;
 }
 
-bool child_read(struct run *run, struct child *c)
+bool child_read(struct child *c)
 {
-    ssize_t n =
-        read(c->results, c->pending + c->pending_len, sizeof(c->pending) - c->pending_len - 1);
+    c->pending_len -= c->taken;
+    memmove(c->pending, c->pending + c->taken, c->pending_len);
+    c->taken = 0;
+    if (c->pending_len == sizeof(c->pending)) {
+        c->pending_len = 0; /* no line of ours */
+    }
+    ssize_t n = read(c->results, c->pending + c->pending_len, sizeof(c->pending) - c->pending_len);
     if (n <= 0) {
         return n < 0 && (errno == EAGAIN || errno == EINTR);
     }
     c->pending_len += (size_t)n;
-    c->pending[c->pending_len] = '\0';
-    char *line = c->pending;
-    for (char *end; (end = strchr(line, '\n')); line = end + 1) {
-        *end = '\0';
-        judge_line(run, c, line);
-    }
-    c->pending_len = strlen(line);
-    memmove(c->pending, line, c->pending_len + 1);
-    if (c->pending_len == sizeof(c->pending) - 1) {
-        c->pending_len = 0; /* no line of ours */
-    }
     return true;
+}
+
+char *child_line(struct child *c)
+{
+    char *line = c->pending + c->taken;
+    char *end = memchr(line, '\n', c->pending_len - c->taken);
+    if (!end) {
+        return NULL;
+    }
+    *end = '\0';
+    c->taken = (size_t)(end + 1 - c->pending);
+    return line;
 }
 
 void child_close(struct child *c)
@@ -108,22 +113,30 @@ void child_end_late(struct child *c, bool in_any_case)
     }
 }
 
-bool child_has_ended(struct run *run, struct child *c)
+bool child_has_ended(const struct child *c)
 {
     siginfo_t ended = { 0 };
-    if (waitid(P_PID, (id_t)c->pid, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-        ended.si_pid == 0) {
-        return false;
-    }
-    struct pollfd more = { .fd = c->results, .events = POLLIN };
-    while (poll(&more, 1, 0) > 0 && (more.revents & POLLIN) && child_read(run, c)) {
-    }
-    return true;
+    return waitid(P_PID, (id_t)c->pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           ended.si_pid != 0;
 }
 
-/* End what is left of the process group, and wait for that: it is not mistaken for one that was
- * left behind. */
-static void child_end_group(const struct child *c)
+bool child_has_more(const struct child *c)
+{
+    struct pollfd more = { .fd = c->results, .events = POLLIN };
+    return poll(&more, 1, 0) > 0 && (more.revents & POLLIN);
+}
+
+int child_reap(struct child *c)
+{
+    int status = 0;
+    child_close(c);
+    while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    c->result->ms = (unsigned)((trial_now_us() - c->since_us) / 1000u);
+    return status;
+}
+
+void child_end_group(const struct child *c)
 {
     const struct timespec moment = { .tv_nsec = 1000 * 1000 };
     for (int ms = 0; kill(-c->pid, SIGKILL) == 0 && ms < GROUP_MS; ms++) {
@@ -133,20 +146,8 @@ static void child_end_group(const struct child *c)
     }
 }
 
-void child_reap(struct run *run, struct child *c)
+void child_done(struct child *c)
 {
-    int status = 0;
-    child_close(c);
-    while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    c->result->ms = (unsigned)((trial_now_us() - c->since_us) / 1000u);
-    judge_end(run, c, status);
-    if (c->result->outcome != OUTCOME_KEPT) { /* else what is still there is an orphan */
-        child_end_group(c);
-    }
-    if (run->backend && (c->result->clause->flags & CLAUSE_ALONE)) {
-        kill(run->backend, SIGCONT); /* whether or not the trial came to that */
-    }
     munmap(c->watch, sizeof(*c->watch));
     c->result = NULL;
 }

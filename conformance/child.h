@@ -3,7 +3,7 @@
 #ifndef CONFORMANCE_CHILD_H
 #define CONFORMANCE_CHILD_H
 
-#include "runner.h"
+#include "run.h"
 #include "verdict.h"
 
 /* Why the runner has ended it. */
@@ -23,19 +23,24 @@ struct child {
     uint64_t since_us;
     uint64_t deadline_us;
     enum child_late late;
-    struct trial_call call;   /* that it was in when it was late */
-    uint64_t took_us;         /* that this call had taken by then */
-    char ended[RUN_TEXT_MAX]; /* how a second process of it did not return; empty: all did */
-    char pending[VERDICT_MAX * 2];
+    struct trial_call call;        /* that it was in when it was late */
+    uint64_t took_us;              /* that this call had taken by then */
+    char ended[RUN_TEXT_MAX];      /* how a second process of it did not return; empty: all did */
+    char pending[VERDICT_MAX * 2]; /* that it has reported, as it came */
     size_t pending_len;
+    size_t taken; /* bytes of it, as lines */
 };
 
 /* Start a trial of this clause; dir/number is to be its directory. False: errno says why. */
 bool child_start(struct child *c, const struct run *run, struct result *result, const char *dir,
                  unsigned number);
 
-/* Take what it has reported, line by line. False at the end. */
-bool child_read(struct run *run, struct child *c);
+/* Read what it has reported. False at the end. */
+bool child_read(struct child *c);
+
+/* The next whole line of that, without its end; NULL: there is none. It may be changed, and is
+ * valid until child_read. */
+char *child_line(struct child *c);
 
 /* It says nothing more: wait for its end as long as it has time, it may hang all the same. */
 void child_close(struct child *c);
@@ -43,10 +48,20 @@ void child_close(struct child *c);
 /* End it if its time, or that of a call, is over; or in any case. */
 void child_end_late(struct child *c, bool in_any_case);
 
-/* True if it has ended, whoever else has its pipe still open; then all it said has been taken. */
-bool child_has_ended(struct run *run, struct child *c);
+/* True if it has ended, whoever else has its pipe still open. */
+bool child_has_ended(const struct child *c);
 
-/* It has ended: reap it, and judge how. Then it is free for another. */
-void child_reap(struct run *run, struct child *c);
+/* True if there is something to read at once. */
+bool child_has_more(const struct child *c);
+
+/* It has ended: reap it. Returns how, as waitpid does. */
+int child_reap(struct child *c);
+
+/* End what is left of its process group, and wait for that: it is not mistaken for one that was
+ * left behind. */
+void child_end_group(const struct child *c);
+
+/* It is over: free for another. */
+void child_done(struct child *c);
 
 #endif

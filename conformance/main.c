@@ -2,6 +2,7 @@
 /* check-plugin: does a plugin hold what <amazonq/plugin.h> promises in its name? Started by
  * `q plugin check`. */
 #include "report.h"
+#include "runner.h"
 #include "selection.h"
 
 #include <errno.h>

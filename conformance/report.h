@@ -3,7 +3,7 @@
 #ifndef CONFORMANCE_REPORT_H
 #define CONFORMANCE_REPORT_H
 
-#include "runner.h"
+#include "run.h"
 
 /* A line a clause, what is broken with its promise, and a summary. */
 void report_plain(const struct run *run);

@@ -3,7 +3,7 @@
 #ifndef CONFORMANCE_RESULT_H
 #define CONFORMANCE_RESULT_H
 
-#include "runner.h"
+#include "run.h"
 
 /* NULL: no clause of this run has the id. */
 struct result *result_find(struct run *run, const char *id);

@@ -2,6 +2,7 @@
 #include "runner.h"
 
 #include "child.h"
+#include "judge.h"
 #include "orphans.h"
 #include "result.h"
 #include "selection.h"
@@ -49,6 +50,31 @@ int runner_stopped(void)
     return stopped;
 }
 
+/* Take what a child has reported, line by line. False at the end. */
+static bool runner_hear(struct runner *r, struct child *c)
+{
+    const bool is_open = child_read(c);
+    for (char *line; (line = child_line(c));) {
+        judge_line(r->run, c, line);
+    }
+    return is_open;
+}
+
+/* A child has ended: hear the rest, and judge how. */
+static void runner_end_child(struct runner *r, struct child *c)
+{
+    while (child_has_more(c) && runner_hear(r, c)) {
+    }
+    judge_end(r->run, c, child_reap(c));
+    if (c->result->outcome != OUTCOME_KEPT) { /* else what is still there is an orphan */
+        child_end_group(c);
+    }
+    if (r->run->backend && (c->result->clause->flags & CLAUSE_ALONE)) {
+        kill(r->run->backend, SIGCONT); /* whether or not the trial came to that */
+    }
+    child_done(c);
+}
+
 /* Wait for something to happen to the children; how many there are. */
 static unsigned runner_watch(struct runner *r)
 {
@@ -67,11 +93,11 @@ static unsigned runner_watch(struct runner *r)
     }
     const int ready = count ? poll(fds, count, look_ms) : 0;
     for (unsigned i = 0; i < count; i++) {
-        if (ready > 0 && fds[i].revents && !child_read(r->run, of[i])) {
+        if (ready > 0 && fds[i].revents && !runner_hear(r, of[i])) {
             child_close(of[i]);
         }
-        if (child_has_ended(r->run, of[i])) {
-            child_reap(r->run, of[i]);
+        if (child_has_ended(of[i])) {
+            runner_end_child(r, of[i]);
         }
     }
     return count;

@@ -3,7 +3,7 @@
 #ifndef CONFORMANCE_SANDBOX_H
 #define CONFORMANCE_SANDBOX_H
 
-#include "runner.h"
+#include "run.h"
 
 #include <stdnoreturn.h>
 

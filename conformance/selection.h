@@ -3,7 +3,7 @@
 #ifndef CONFORMANCE_SELECTION_H
 #define CONFORMANCE_SELECTION_H
 
-#include "runner.h"
+#include "run.h"
 
 /* True if one of `only` is the id, or its first words. */
 bool selection_has(const struct run *run, const char *id);
