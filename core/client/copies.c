@@ -6,10 +6,12 @@
 
 enum { COPIES_MAX = 4 }; /* no program has more names than that beside the one in use */
 
+/* What else is in the store of a login. */
 struct copies {
     size_t count;
     const struct source *source[COPIES_MAX];
     struct rows rows[COPIES_MAX];
+    bool has_other; /* a login that is none of them */
 };
 
 static void copies_done(struct copies *c)
@@ -26,14 +28,39 @@ static bool copies_same_token(const struct rows *a, const struct rows *b)
            str_eq_secret(buf_str(&a->value[ROW_TOKEN]), buf_str(&b->value[ROW_TOKEN]));
 }
 
-/* Where the login's program may have one. */
-static bool copies_may_be(struct aq_client *client, const struct source *other,
-                          const struct source *source, const struct store *store)
+/* True if a login under another name than this one's would be in the same store. */
+static bool copies_is_beside(struct aq_client *client, const struct source *other,
+                             const struct source *source, const struct store *store)
 {
     struct store *theirs = NULL;
     struct aq_error ignored;
-    return str_eq(other->name, source->name) && !str_eq(other->token_key, source->token_key) &&
+    return !str_eq(other->token_key, source->token_key) &&
            source_store(client, other, true, &theirs, &ignored) == AQ_OK && theirs == store;
+}
+
+/* A row of the login's own program: a copy, somebody else's login, or nothing. */
+static aq_status copies_add(struct copies *c, const struct source *other, struct store *store,
+                            const struct rows *login, struct aq_error *err)
+{
+    struct rows *rows = &c->rows[c->count];
+    aq_status st = rows_read(store, other, rows, err);
+    if (st != AQ_OK) {
+        return st;
+    }
+    if (copies_same_token(login, rows) || rows_are_one_login(other, login, rows)) {
+        c->source[c->count++] = other;
+    } else {
+        c->has_other = c->has_other || rows->present[ROW_TOKEN];
+    }
+    return AQ_OK;
+}
+
+/* One that cannot be read is none: what it is worth is for its own program to say. */
+static bool copies_is_login(struct store *store, const struct source *other)
+{
+    AUTO(buf) struct buf ignored = BUF(AQ_STORE_VALUE_MAX);
+    struct aq_error err;
+    return store_get(store, other->token_key, &ignored, &err) == AQ_OK;
 }
 
 static aq_status copies_find(struct aq_client *client, const struct source *source,
@@ -41,48 +68,18 @@ static aq_status copies_find(struct aq_client *client, const struct source *sour
                              struct aq_error *err)
 {
     const struct source *other;
-    for (size_t i = 0; (other = source_at(i)) && ret->count < COPIES_MAX; i++) {
-        struct rows *rows = &ret->rows[ret->count];
-        if (!copies_may_be(client, other, source, store)) {
+    aq_status st = AQ_OK;
+    for (size_t i = 0; st == AQ_OK && (other = source_at(i)); i++) {
+        if (!copies_is_beside(client, other, source, store)) {
             continue;
         }
-        aq_status st = rows_read(store, other, rows, err);
-        if (st != AQ_OK) {
-            return st;
-        }
-        if (copies_same_token(login, rows) || rows_are_one_login(other, login, rows)) {
-            ret->source[ret->count++] = other;
+        if (str_eq(other->name, source->name) && ret->count < COPIES_MAX) {
+            st = copies_add(ret, other, store, login, err);
+        } else if (!ret->has_other && !source_is_borrowed(other)) {
+            ret->has_other = copies_is_login(store, other);
         }
     }
-    return AQ_OK;
-}
-
-static bool copies_have(const struct copies *c, const struct source *source)
-{
-    size_t i = 0;
-    while (i < c->count && c->source[i] != source) {
-        i++;
-    }
-    return i < c->count;
-}
-
-/* How much of the login is nobody else's. */
-static enum row copies_end(struct aq_client *client, const struct source *source,
-                           const struct store *store, const struct copies *copies)
-{
-    AUTO(buf) struct buf ignored = BUF(AQ_STORE_VALUE_MAX);
-    struct aq_error err;
-    const struct source *other;
-    for (size_t i = 0; (other = source_at(i)); i++) {
-        struct store *theirs = NULL;
-        if (!str_eq(other->token_key, source->token_key) && !source_is_borrowed(other) &&
-            !copies_have(copies, other) &&
-            source_store(client, other, true, &theirs, &err) == AQ_OK && theirs == store &&
-            store_get(theirs, other->token_key, &ignored, &err) == AQ_OK) {
-            return ROW_PROFILE;
-        }
-    }
-    return ROW_COUNT;
+    return st;
 }
 
 aq_status copies_remove(struct aq_client *client, const struct source *source, struct store *store,
@@ -94,7 +91,7 @@ aq_status copies_remove(struct aq_client *client, const struct source *source, s
     if (st != AQ_OK) {
         return st;
     }
-    uint32_t count = rows_removal(source, found, copies_end(client, source, store, &c), changes);
+    uint32_t count = rows_removal(source, found, c.has_other ? ROW_PROFILE : ROW_COUNT, changes);
     for (size_t i = 0; i < c.count; i++) { /* all share one profile */
         count += rows_removal(c.source[i], &c.rows[i], ROW_PROFILE, changes + count);
     }
