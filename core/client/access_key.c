@@ -5,8 +5,10 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "client/access_key_remote.h"
 #include "host/aws.h"
-#include "wire/aws_config.h"
+#include "host/aws_profile.h"
+#include "wire/aws_reply.h"
 
 enum access_key_state { ACCESS_KEY_LOCAL, ACCESS_KEY_REMOTE, ACCESS_KEY_TELL, ACCESS_KEY_TOLD };
 
@@ -19,59 +21,6 @@ struct access_key_op {
     struct aq_str source;
     struct aq_access_key view;
 };
-
-/* ---- the profile ---- */
-
-static aq_status read_file(const struct settings *settings, bool is_config, struct buf *path,
-                           struct buf *text, struct aq_error *err)
-{
-    aq_status st = aws_file_path(settings, is_config, path, err);
-    if (st == AQ_OK) {
-        st = aws_file_read((const char *)path->ptr, text, err);
-    }
-    return st == AQ_E_NOTFOUND ? AQ_OK : st;
-}
-
-/* Both files; those that are not there are empty. */
-static aq_status profile_read(struct aws_profile *p, const struct settings *settings,
-                              struct aq_error *err)
-{
-    p->name = aws_variable(settings, "AWS_PROFILE");
-    p->named = p->name.len > 0;
-    p->name = p->named ? p->name : AQ_STR("default");
-    aq_status st = read_file(settings, false, &p->credentials_path, &p->credentials, err);
-    if (st == AQ_OK) {
-        st = read_file(settings, true, &p->config_path, &p->config, err);
-    }
-    if (st == AQ_OK && p->named && !aws_config_has(buf_str(&p->credentials), false, p->name) &&
-        !aws_config_has(buf_str(&p->config), true, p->name)) {
-        return error_set(err, AQ_E_INVALID,
-                         "AWS_PROFILE: there is no profile '%.*s' in %s or %s, name another one",
-                         AQ_STR_ARG(p->name), (const char *)p->credentials_path.ptr,
-                         (const char *)p->config_path.ptr);
-    }
-    return st;
-}
-
-static void profile_done(struct aws_profile *p)
-{
-    buf_done(&p->credentials_path);
-    buf_done(&p->credentials);
-    buf_done(&p->config_path);
-    buf_done(&p->config);
-}
-
-struct aq_str aws_profile_value(const struct aws_profile *p, const char *key)
-{
-    const struct aq_str wanted = str_from(key);
-    struct aq_str value = aws_config_value(buf_str(&p->credentials), false, p->name, wanted);
-    return value.len ? value : aws_config_value(buf_str(&p->config), true, p->name, wanted);
-}
-
-bool aws_profile_has_web_identity(const struct aws_profile *p)
-{
-    return aws_profile_value(p, "web_identity_token_file").len > 0;
-}
 
 /* ---- what needs no network ---- */
 
@@ -186,7 +135,7 @@ static aq_status access_key_look(struct access_key_op *a, struct aq_error *err)
     a->source = AQ_STR("environment");
     aq_status st = key_of_environment(settings, &a->key, err);
     if (st == AQ_E_NOTFOUND) {
-        st = profile_read(&a->profile, settings, err);
+        st = aws_profile_read(&a->profile, settings, err);
         st = st == AQ_OK ? key_of_profile(&a->profile, &a->key, &a->source, err) : st;
     }
     if (st == AQ_OK) {
@@ -246,7 +195,7 @@ static aq_status access_key_next(struct aq_op *op, const struct aq_event **ret,
 static void access_key_done(struct aq_op *op, bool forked)
 {
     struct access_key_op *a = (struct access_key_op *)op;
-    profile_done(&a->profile);
+    aws_profile_done(&a->profile);
     access_key_remote_done(&a->remote, forked);
     aws_key_done(&a->key);
 }

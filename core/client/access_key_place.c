@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where those are who hand out access keys: what variables and the profile say, and where nothing
- * has to be said. */
+/* What variables and the profile say, and where nothing has to be said. */
+#include "client/access_key_place.h"
+
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "client/access_key.h"
 #include "host/aws.h"
 #include "wire/endpoint.h"
 

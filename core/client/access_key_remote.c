@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "client/access_key_remote.h"
+
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "client/access_key.h"
 #include "host/aws.h"
 #include "host/paths.h"
 #include "wire/percent.h"
