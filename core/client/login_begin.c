@@ -120,14 +120,6 @@ aq_status login_check_place(struct aq_str start_url, struct aq_str region, struc
     return AQ_OK;
 }
 
-/* The sign-in service of the region, or the one that the user named. */
-static aq_status login_find_service(struct login_op *l, struct aq_error *err)
-{
-    struct aq_str named = settings_get(&l->op.client->settings, SETTINGS_OIDC_ENDPOINT).text;
-    return named.len ? endpoint_check(AQ_STR("sign-in endpoint"), named, true, &l->url, err)
-                     : endpoint_oidc(AQ_STR("login"), buf_str(&l->region), &l->url, err);
-}
-
 /* What the caller left open. */
 static aq_status login_fill_in(struct login_op *l, struct aq_error *err)
 {
@@ -154,7 +146,8 @@ static aq_status login_fill_in(struct login_op *l, struct aq_error *err)
     }
     if (st == AQ_OK) {
         st = buf_status(&l->start_url) == AQ_OK && buf_status(&l->region) == AQ_OK
-                 ? login_find_service(l, err)
+                 ? endpoint_oidc(AQ_STR("login"), source_endpoint(l->op.client, TOKEN_OIDC),
+                                 buf_str(&l->region), &l->url, err)
                  : error_nomem(err, "login");
     }
     return st;

@@ -97,10 +97,11 @@ static aq_status add_host(enum host_id id, struct aq_str object, struct aq_str r
     return buf_status(out) == AQ_OK ? AQ_OK : error_nomem(err, "endpoint");
 }
 
-aq_status endpoint_oidc(struct aq_str object, struct aq_str region, struct buf *out,
-                        struct aq_error *err)
+aq_status endpoint_oidc(struct aq_str object, struct aq_str named, struct aq_str region,
+                        struct buf *out, struct aq_error *err)
 {
-    return add_host(HOST_OIDC, object, region, out, err);
+    return named.len ? endpoint_check(AQ_STR("sign-in endpoint"), named, true, out, err)
+                     : add_host(HOST_OIDC, object, region, out, err);
 }
 
 bool endpoint_region_known(struct aq_str region)

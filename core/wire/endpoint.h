@@ -18,10 +18,11 @@ bool endpoint_region_valid(struct aq_str region);
  * not a valid region. */
 struct aq_str endpoint_region_of_arn(struct aq_str arn);
 
-/* Append "https://oidc.REGION.amazonaws.com". AQ_E_INVALID if the region is not valid; object names
- * what the region belongs to, for the error text. */
-aq_status endpoint_oidc(struct aq_str object, struct aq_str region, struct buf *out,
-                        struct aq_error *err);
+/* Append the sign-in service: the URL that the user named, if any, else
+ * "https://oidc.REGION.amazonaws.com". AQ_E_INVALID if the one or the other is not valid; object
+ * names what the region belongs to, for the error text. */
+aq_status endpoint_oidc(struct aq_str object, struct aq_str named, struct aq_str region,
+                        struct buf *out, struct aq_error *err);
 
 /*
  * The service can be reached at several sites, each of which takes some logins and not others

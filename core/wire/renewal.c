@@ -18,14 +18,7 @@ void renewal_done(struct renewal *r)
     *r = (struct renewal){ 0 };
 }
 
-/* ---- OIDC, social ---- */
-
-static aq_status oidc_url(struct aq_str key, const struct token *token, struct aq_str region,
-                          struct aq_str endpoint, struct buf *url, struct aq_error *err)
-{
-    return endpoint.len ? endpoint_check(AQ_STR("sign-in endpoint"), endpoint, true, url, err)
-                        : endpoint_oidc(key, token->region.len ? token->region : region, url, err);
-}
+/* ---- social ---- */
 
 static aq_status social_url(const struct token *token, struct aq_str endpoint, struct buf *url,
                             struct aq_error *err)
@@ -102,9 +95,10 @@ aq_status renewal_endpoint(struct aq_str key, enum token_kind kind, const struct
                            struct aq_str region, struct aq_str endpoint, struct buf *out,
                            struct aq_error *err)
 {
+    region = token->region.len ? token->region : region;
     aq_status st = kind == TOKEN_SOCIAL         ? social_url(token, endpoint, out, err)
                    : kind == TOKEN_EXTERNAL_IDP ? idp_url(key, token, out, err)
-                                                : oidc_url(key, token, region, endpoint, out, err);
+                                                : endpoint_oidc(key, endpoint, region, out, err);
     return st == AQ_OK && buf_status(out) != AQ_OK ? error_nomem(err, "sign-in endpoint") : st;
 }
 

@@ -95,11 +95,29 @@ static void hosts_are_built_from_the_region(void **state)
 {
     (void)state;
     AUTO(buf) struct buf out = BUF(0);
-    assert_int_equal(endpoint_oidc(AQ_STR("login"), AQ_STR("eu-west-1"), &out, NULL), AQ_OK);
+    assert_int_equal(endpoint_oidc(AQ_STR("login"), AQ_STR(""), AQ_STR("eu-west-1"), &out, NULL),
+                     AQ_OK);
     assert_text(buf_str(&out), "https://oidc.eu-west-1.amazonaws.com");
     buf_clear(&out);
     assert_int_equal(endpoint_service(0, true, AQ_STR("us-east-1"), &out, NULL), AQ_OK);
     assert_text(buf_str(&out), "https://q.us-east-1.amazonaws.com");
+}
+
+static void a_sign_in_service_that_was_named_needs_no_region(void **state)
+{
+    (void)state;
+    AUTO(buf) struct buf out = BUF(0);
+    struct aq_error err = { 0 };
+    const struct aq_str object = AQ_STR("login");
+    assert_int_equal(
+        endpoint_oidc(object, AQ_STR("https://sso.example/"), AQ_STR("none"), &out, &err), AQ_OK);
+    assert_text(buf_str(&out), "https://sso.example");
+    buf_clear(&out);
+    assert_int_equal(
+        endpoint_oidc(object, AQ_STR("http://sso.example"), AQ_STR("eu-west-1"), &out, &err),
+        AQ_E_INVALID);
+    assert_int_equal(out.len, 0);
+    assert_non_null(strstr(err.text, "sign-in endpoint"));
 }
 
 static void a_site_has_a_name_and_a_host_for_what_streams_and_for_the_rest(void **state)
@@ -176,8 +194,9 @@ static void a_region_that_is_none_makes_no_host(void **state)
     (void)state;
     AUTO(buf) struct buf out = BUF(0);
     struct aq_error err = { 0 };
-    assert_int_equal(endpoint_oidc(AQ_STR("login 'x'"), AQ_STR("evil.example/"), &out, &err),
-                     AQ_E_INVALID);
+    assert_int_equal(
+        endpoint_oidc(AQ_STR("login 'x'"), AQ_STR(""), AQ_STR("evil.example/"), &out, &err),
+        AQ_E_INVALID);
     assert_int_equal(out.len, 0);
     assert_non_null(strstr(err.text, "login 'x'"));
     assert_null(strstr(err.text, "evil"));
@@ -328,6 +347,7 @@ int main(void)
         cmocka_unit_test(the_region_of_an_arn_is_its_fourth_field),
         cmocka_unit_test(an_arn_without_a_valid_region_has_none),
         cmocka_unit_test(hosts_are_built_from_the_region),
+        cmocka_unit_test(a_sign_in_service_that_was_named_needs_no_region),
         cmocka_unit_test(a_site_has_a_name_and_a_host_for_what_streams_and_for_the_rest),
         cmocka_unit_test(every_host_of_a_site_may_be_shown_the_token),
         cmocka_unit_test(the_region_of_the_service_is_that_of_the_profile_if_it_is_there),
