@@ -7,15 +7,24 @@
 #include "base/str.h"
 #include "client/access_key_remote.h"
 #include "host/aws.h"
+#include "host/aws_command.h"
 #include "host/aws_profile.h"
 #include "wire/aws_reply.h"
 
-enum access_key_state { ACCESS_KEY_LOCAL, ACCESS_KEY_REMOTE, ACCESS_KEY_TELL, ACCESS_KEY_TOLD };
+enum access_key_state {
+    ACCESS_KEY_LOCAL,   /* environment and files */
+    ACCESS_KEY_COMMAND, /* until a program has ended */
+    ACCESS_KEY_REMOTE,  /* until the network has answered */
+    ACCESS_KEY_TELL,
+    ACCESS_KEY_TOLD,
+};
 
 struct access_key_op {
     struct aq_op op;
     enum access_key_state state;
     struct aws_profile profile;
+    struct aws_command command;
+    struct buf printed; /* by it */
     struct access_key_remote remote;
     struct aws_key key;
     struct aq_str source;
@@ -47,18 +56,40 @@ static aq_status key_of_environment(const struct settings *settings, struct aws_
                     aws_variable(settings, "AWS_SESSION_TOKEN"), ret, err);
 }
 
-static aq_status key_of_process(struct aq_str command, struct aws_key *ret, struct aq_error *err)
+/* ---- a program ---- */
+
+static aq_status access_key_run(struct access_key_op *a, struct aq_str command,
+                                struct aq_error *err)
 {
     AUTO(buf) struct buf text = BUF(AWS_FILE_MAX);
-    AUTO(buf) struct buf printed = BUF(AWS_FILE_MAX);
     buf_add(&text, command);
     if (buf_status(&text) != AQ_OK) {
         return error_nomem(err, "credential_process");
     }
-    aq_status st = aws_command((char *)text.ptr, &printed, err);
-    return st == AQ_OK ? aws_reply_json("credential_process", buf_str(&printed), true, ret, err)
-                       : st;
+    aq_status st = aws_command_start(&a->command, (char *)text.ptr, err);
+    a->state = ACCESS_KEY_COMMAND;
+    return st == AQ_OK ? client_watch(&a->op, a->command.output, err) : st;
 }
+
+static aq_status access_key_wait_command(struct access_key_op *a, struct aq_error *err)
+{
+    aq_status st = aws_command_look(&a->command, &a->printed, err);
+    if (st != AQ_AGAIN || a->command.output < 0) {
+        client_unwatch(&a->op, false);
+    }
+    if (st == AQ_AGAIN) {
+        op_wake_at(&a->op, a->command.again_us);
+        return AQ_AGAIN;
+    }
+    op_wake_at(&a->op, CLOCK_NEVER);
+    aws_command_done(&a->command, false);
+    a->state = ACCESS_KEY_TELL;
+    return st == AQ_OK
+               ? aws_reply_json("credential_process", buf_str(&a->printed), true, &a->key, err)
+               : st;
+}
+
+/* ---- the profile's own ---- */
 
 /* Roles and sign-ins are left to the tool that has them all. */
 static aq_status profile_wants(const struct aws_profile *p, const char *key, struct aq_error *err)
@@ -94,9 +125,9 @@ static aq_status check_sign_in(const struct aws_profile *p, struct aq_error *err
     return AQ_E_NOTFOUND;
 }
 
-static aq_status key_of_profile(const struct aws_profile *p, struct aws_key *ret_key,
-                                struct aq_str *ret_source, struct aq_error *err)
+static aq_status key_of_profile(struct access_key_op *a, struct aq_error *err)
 {
+    const struct aws_profile *p = &a->profile;
     aq_status st = check_role(p, err);
     if (st != AQ_OK) {
         return st;
@@ -104,16 +135,16 @@ static aq_status key_of_profile(const struct aws_profile *p, struct aws_key *ret
     if (aws_profile_has_web_identity(p)) {
         return AQ_E_NOTFOUND; /* the network has it */
     }
-    *ret_source = AQ_STR("profile");
+    a->source = AQ_STR("profile");
     st = take_key("profile", aws_profile_value(p, "aws_access_key_id"),
                   aws_profile_value(p, "aws_secret_access_key"),
-                  aws_profile_value(p, "aws_session_token"), ret_key, err);
+                  aws_profile_value(p, "aws_session_token"), &a->key, err);
     if (st != AQ_E_NOTFOUND) {
         return st;
     }
-    *ret_source = AQ_STR("process");
+    a->source = AQ_STR("process");
     struct aq_str command = aws_profile_value(p, "credential_process");
-    return command.len ? key_of_process(command, ret_key, err) : check_sign_in(p, err);
+    return command.len ? access_key_run(a, command, err) : check_sign_in(p, err);
 }
 
 /* ---- the operation ---- */
@@ -132,15 +163,14 @@ static aq_status access_key_none(const struct access_key_op *a, struct aq_error 
 static aq_status access_key_look(struct access_key_op *a, struct aq_error *err)
 {
     const struct settings *settings = &a->op.client->settings;
+    a->state = ACCESS_KEY_TELL; /* unless somebody has to be waited for */
     a->source = AQ_STR("environment");
     aq_status st = key_of_environment(settings, &a->key, err);
     if (st == AQ_E_NOTFOUND) {
         st = aws_profile_read(&a->profile, settings, err);
-        st = st == AQ_OK ? key_of_profile(&a->profile, &a->key, &a->source, err) : st;
+        st = st == AQ_OK ? key_of_profile(a, err) : st;
     }
-    if (st == AQ_OK) {
-        a->state = ACCESS_KEY_TELL;
-    } else if (st == AQ_E_NOTFOUND) {
+    if (st == AQ_E_NOTFOUND) {
         a->state = ACCESS_KEY_REMOTE;
         st = access_key_ask(&a->remote, &a->op, &a->profile, err);
     }
@@ -175,6 +205,9 @@ static aq_status access_key_next(struct aq_op *op, const struct aq_event **ret,
         case ACCESS_KEY_LOCAL:
             st = access_key_look(a, err);
             break;
+        case ACCESS_KEY_COMMAND:
+            st = access_key_wait_command(a, err);
+            break;
         case ACCESS_KEY_REMOTE:
             st = access_key_wait(a, err);
             break;
@@ -195,6 +228,9 @@ static aq_status access_key_next(struct aq_op *op, const struct aq_event **ret,
 static void access_key_done(struct aq_op *op, bool forked)
 {
     struct access_key_op *a = (struct access_key_op *)op;
+    client_unwatch(op, forked);
+    aws_command_done(&a->command, forked);
+    buf_done(&a->printed);
     aws_profile_done(&a->profile);
     access_key_remote_done(&a->remote, forked);
     aws_key_done(&a->key);

@@ -6,7 +6,7 @@
 
 #include "host/settings.h"
 
-enum { AWS_FILE_MAX = 1 << 20, AWS_COMMAND_SECONDS = 60 };
+enum { AWS_FILE_MAX = 1 << 20 };
 
 /* Value of a variable; empty if it is not set, or settings do not come from the environment. */
 struct aq_str aws_variable(const struct settings *settings, const char *name);
@@ -17,13 +17,5 @@ aq_status aws_file_path(const struct settings *settings, bool is_config, struct 
 
 /* Append what is in a file. AQ_E_NOTFOUND if there is none, AQ_E_IO, AQ_E_LIMIT, AQ_E_NOMEM. */
 aq_status aws_file_read(const char *path, struct buf *ret, struct aq_error *err);
-
-/*
- * Run a command with /bin/sh and append what it prints. Blocks until it has ended, or for
- * AWS_COMMAND_SECONDS; then the shell is killed. Its input is empty, its errors go where ours do.
- *
- * Returns AQ_OK; AQ_E_UNAVAILABLE: it did not end well; AQ_E_TIMEOUT; AQ_E_LIMIT; AQ_E_IO.
- */
-aq_status aws_command(char *command, struct buf *ret, struct aq_error *err);
 
 #endif

@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 
 import pytest
 from key_givers import (
@@ -194,6 +195,18 @@ def test_a_credential_process_that_gives_no_key_ends_the_search(signed, program,
     aws_file(signed, "config", f"[default]\ncredential_process = {program}\n")
     result = signed.run(*CHAT)
     assert result.code not in (0, 4) and said in result.err, result
+
+
+def test_ctrl_c_ends_a_credential_process_with_all_that_it_has_started(signed):
+    pipe = signed.home / "pipe"
+    os.mkfifo(pipe)
+    aws_file(signed, "config", f"[default]\ncredential_process = exec 9>{pipe}; sleep 600 & wait\n")
+    process = signed.start(*CHAT)
+    with open(pipe, "rb") as held:  # open once the program runs
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+        assert process.returncode == 130
+        assert held.read() == b""  # nobody has it open any more
 
 
 def test_a_profile_that_is_not_there_is_named_with_the_files(signed):

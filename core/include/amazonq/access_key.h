@@ -32,14 +32,15 @@ struct aq_access_key {
  * 1. environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
  * 2. profile, process: the profile AWS_PROFILE, else "default", of ~/.aws/credentials and
  *    ~/.aws/config (AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE): a key, or a credential_process,
- *    which is run with /bin/sh for 60 s at most
+ *    which is run with /bin/sh in a process group of its own, for 60 s at most; freed before its
+ *    end, the operation ends it
  * 3. web-identity: the profile's web_identity_token_file and role_arn, which count before its keys;
  *    else AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN; exchanged at STS
  * 4. container: AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI
  * 5. instance: the metadata service of an EC2 instance, version 2 (IMDSv2)
  *
  * Reports AQ_EVENT_ACCESS_KEY once, then AQ_END. Nothing is kept: each operation searches anew. May
- * block in a credential_process, see aq_op_may_block.
+ * block in files, see aq_op_may_block.
  *
  * The operation fails with AQ_E_NOT_LOGGED_IN (there is none), AQ_E_INVALID (what is set makes no
  * sense), AQ_E_CORRUPT (what was handed out is no key), AQ_E_UNSUPPORTED (the profile wants what is
