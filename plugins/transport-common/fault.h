@@ -16,6 +16,8 @@
 #define FAULT_NO_PROXY_NAME "the proxy's name does not resolve, check https_proxy"
 #define FAULT_NO_CONNECTION "cannot connect, check the endpoint and the network"
 #define FAULT_NO_CONNECTION_BY_PROXY "cannot connect, check the network and https_proxy"
+#define FAULT_NOT_CONNECTED "no connection in time, check the network"
+#define FAULT_NOT_CONNECTED_BY_PROXY "no connection in time, check the network and https_proxy"
 #define FAULT_NOT_HERE "plain http is for this machine alone, use https"
 #define FAULT_PROXY "the proxy does not let us through, check https_proxy"
 #define FAULT_NO_CIPHER "no common TLS cipher, the peer must offer a modern one"

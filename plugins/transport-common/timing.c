@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "timing.h"
 
+#include "fault.h"
+
 static uint64_t deadline_after(uint64_t now_us, uint32_t timeout_ms)
 {
     return timeout_ms ? now_us + (uint64_t)timeout_ms * 1000u : TIMING_NEVER;
@@ -62,14 +64,15 @@ uint64_t timing_deadline_us(const struct timing *timing)
                                                                  : timing->total_deadline_us;
 }
 
-const char *timing_missed(const struct timing *timing)
+const char *timing_missed(const struct timing *timing, bool proxied)
 {
     if (timing->total_deadline_us <= timing->phase_deadline_us) {
         return "the answer took too long as a whole, try again (total timeout)";
     }
     switch (timing->phase) {
     case CALL_CONNECTING:
-        return "no connection in time, check the network or the proxy (connect timeout)";
+        return proxied ? FAULT_NOT_CONNECTED_BY_PROXY " (connect timeout)"
+                       : FAULT_NOT_CONNECTED " (connect timeout)";
     case CALL_SENDING:
         return "connected, but no answer in time, try again (first byte timeout)";
     default:

@@ -11,6 +11,7 @@
 #define TRANSPORT_COMMON_TIMING_H
 
 #include <amazonq/plugin.h>
+#include <stdbool.h>
 
 #define TIMING_NEVER UINT64_MAX
 
@@ -41,7 +42,8 @@ void timing_hold(struct timing *timing);
 /* The earlier of its deadlines. */
 uint64_t timing_deadline_us(const struct timing *timing);
 
-/* What has been missed when a deadline has passed, and what to do. */
-const char *timing_missed(const struct timing *timing);
+/* What has been missed when a deadline has passed, and what to do. proxied: the way leads through a
+ * proxy. */
+const char *timing_missed(const struct timing *timing, bool proxied);
 
 #endif

@@ -252,7 +252,8 @@ static bool set_up(struct call *call)
 {
     call->easy = curl_easy_init();
     if (!call->easy || set_callbacks(call) != CURLE_OK || set_connect_timeout(call) != CURLE_OK ||
-        !options_apply(&call->transport->options, call->easy, call->outgoing.https) ||
+        !options_apply(&call->transport->options, call->easy, call->outgoing.https,
+                       call->outgoing.proxy) ||
         outgoing_apply(&call->outgoing, call->easy) != CURLE_OK) {
         return false;
     }
@@ -284,7 +285,7 @@ aq_status call_start(struct transport *transport, const struct aq_request *reque
     if (!call) {
         return fault_set(err, AQ_E_NOMEM, "request", "out of memory");
     }
-    aq_status st = outgoing_init(&call->outgoing, request, err);
+    aq_status st = outgoing_init(&call->outgoing, request, &transport->options, err);
     call->link_local = request->flags & AQ_REQUEST_LINK_LOCAL;
     bool asked = request->flags & AQ_REQUEST_FACTS;
     if (st == AQ_OK && (!set_up(call) || (asked && !facts_prepare(&call->facts, call->easy)))) {
@@ -373,7 +374,13 @@ static void set_fault(struct call *call, CURLcode code)
     if (call->error.status == AQ_OK && code == CURLE_COULDNT_CONNECT && call->elsewhere) {
         fault_set(&call->error, AQ_E_INVALID, call->outgoing.origin, FAULT_NOT_HERE);
     } else if (call->error.status == AQ_OK && code != CURLE_OK) {
-        const struct curl_failure failure = { call->easy, code, call->said, call->head.complete };
+        const struct curl_failure failure = {
+            .easy = call->easy,
+            .code = code,
+            .said = call->said,
+            .has_head = call->head.complete,
+            .is_proxied = call->outgoing.proxy != NULL,
+        };
         curl_fault(&call->error, &call->transport->options, &failure, call->outgoing.origin);
     }
 }
@@ -429,7 +436,8 @@ uint64_t call_expire(struct call *call, uint64_t now_us)
     if (now_us < deadline_us) {
         return deadline_us;
     }
-    fault_set(&call->error, AQ_E_TIMEOUT, call->outgoing.origin, timing_missed(&call->timing));
+    fault_set(&call->error, AQ_E_TIMEOUT, call->outgoing.origin,
+              timing_missed(&call->timing, call->outgoing.proxy != NULL));
     stop(call);
     end(call);
     return LOOP_NEVER;

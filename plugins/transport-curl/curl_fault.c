@@ -13,7 +13,11 @@ struct meaning {
     const char *what;
 };
 
+enum { BY_PROXY_COUNT = 2 }; /* the first of these are for the way through a proxy only */
+
 static const struct meaning meanings[] = {
+    { CURLE_COULDNT_CONNECT, AQ_E_NETWORK, FAULT_NO_CONNECTION_BY_PROXY },
+    { CURLE_OPERATION_TIMEDOUT, AQ_E_TIMEOUT, FAULT_NOT_CONNECTED_BY_PROXY },
     { CURLE_COULDNT_RESOLVE_PROXY, AQ_E_NETWORK, FAULT_NO_PROXY_NAME },
     { CURLE_COULDNT_RESOLVE_HOST, AQ_E_NETWORK, FAULT_NO_NAME },
     { CURLE_COULDNT_CONNECT, AQ_E_NETWORK, FAULT_NO_CONNECTION },
@@ -31,8 +35,7 @@ static const struct meaning meanings[] = {
     { CURLE_WEIRD_SERVER_REPLY, AQ_E_PROTOCOL, "the answer is not valid HTTP" },
     { CURLE_UNSUPPORTED_PROTOCOL, AQ_E_PROTOCOL, "the answer is not HTTP/1.1 or HTTP/2" },
     { CURLE_BAD_CONTENT_ENCODING, AQ_E_PROTOCOL, FAULT_ENCODED },
-    { CURLE_OPERATION_TIMEDOUT, AQ_E_TIMEOUT,
-      "no connection in time, check the network or the proxy" },
+    { CURLE_OPERATION_TIMEDOUT, AQ_E_TIMEOUT, FAULT_NOT_CONNECTED },
     { CURL_FAULT_TOO_LARGE, AQ_E_LIMIT, FAULT_HEAD_TOO_LARGE },
     { CURLE_OUT_OF_MEMORY, AQ_E_NOMEM, "out of memory" },
 };
@@ -55,20 +58,15 @@ static aq_status trust_fault(struct aq_error *err, const struct options *options
     return fault_certificate(err, origin, reason, trust, count);
 }
 
-static const struct meaning *find_meaning(CURLcode code)
+static const struct meaning *find_meaning(CURLcode code, bool is_proxied)
 {
-    for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
+    const size_t count = sizeof(meanings) / sizeof(meanings[0]);
+    for (size_t i = is_proxied ? 0 : BY_PROXY_COUNT; i < count; i++) {
         if (meanings[i].code == code) {
             return &meanings[i];
         }
     }
     return NULL;
-}
-
-/* True if there is a proxy for it; with exceptions libcurl does not say whether it was used. */
-static bool may_be_proxied(const struct options *options, const char *origin)
-{
-    return (options->https_proxy || options->all_proxy) && strncmp(origin, "https:", 6) == 0;
 }
 
 static int32_t os_error(CURL *easy)
@@ -101,13 +99,12 @@ static bool is_signed_by_another(const char *said)
 }
 
 /* True if it broke before the proxy had opened a tunnel. */
-static bool is_proxys(const struct options *options, CURL *easy, CURLcode code, const char *origin,
-                      long tunnel)
+static bool is_proxys(const struct curl_failure *failure, CURLcode code, long tunnel)
 {
     curl_off_t ready_us = 0;
-    curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
+    curl_easy_getinfo(failure->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
     return (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR) &&
-           may_be_proxied(options, origin) && !options->no_proxy && tunnel == 0 && ready_us == 0;
+           failure->is_proxied && tunnel == 0 && ready_us == 0;
 }
 
 aq_status curl_fault(struct aq_error *err, const struct options *options,
@@ -129,10 +126,10 @@ aq_status curl_fault(struct aq_error *err, const struct options *options,
     } else if (code == CURLE_SSL_CONNECT_ERROR && is_hung_up(failure->said)) {
         code = CURLE_GOT_NOTHING;
     }
-    if (is_proxys(options, easy, code, origin, tunnel)) {
+    if (is_proxys(failure, code, tunnel)) {
         code = CURLE_PROXY;
     }
-    const struct meaning *meaning = find_meaning(code);
+    const struct meaning *meaning = find_meaning(code, failure->is_proxied);
     if (!meaning) {
         char what[64];
         snprintf(what, sizeof(what), "libcurl reports error %d, try again", (int)code);
@@ -145,8 +142,6 @@ aq_status curl_fault(struct aq_error *err, const struct options *options,
         st = fault_set(err, AQ_E_NETWORK, origin, FAULT_LOST);
     } else if (st == AQ_E_PROTOCOL || st == AQ_E_LIMIT) {
         st = fault_in_answer(err, st, origin, meaning->what);
-    } else if (code == CURLE_COULDNT_CONNECT && may_be_proxied(options, origin)) {
-        st = fault_set(err, st, origin, FAULT_NO_CONNECTION_BY_PROXY);
     } else {
         st = fault_set(err, st, origin, meaning->what);
     }

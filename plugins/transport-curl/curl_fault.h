@@ -17,6 +17,7 @@ struct curl_failure {
     CURLcode code;
     const char *said; /* by libcurl, in its own words */
     bool has_head;    /* the head of the response is complete */
+    bool is_proxied;
 };
 
 /* What it means for a request to origin. */

@@ -49,20 +49,11 @@ static void tell_address(CURL *easy, struct facts *facts, struct aq_facts *ret)
     }
 }
 
-/* Whether it went through the proxy: without exceptions it did; else if the proxy has answered. */
-static bool is_proxied(const struct options *options, CURL *easy)
-{
-    long tunnel = 0;
-    curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
-    return tunnel != 0 || !options->no_proxy;
-}
-
 /* Without user and password. */
 static void tell_proxy(const struct call *call, struct facts *facts, struct aq_facts *ret)
 {
-    const struct options *options = &call->transport->options;
-    const char *proxy = options->https_proxy ? options->https_proxy : options->all_proxy;
-    if (!call->outgoing.https || !proxy || !is_proxied(options, call->easy)) {
+    const char *proxy = call->outgoing.proxy;
+    if (!proxy) {
         return;
     }
     const char *scheme_end = strstr(proxy, "://");

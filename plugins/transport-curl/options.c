@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "fault.h"
+#include "no_proxy.h"
 
 /* Bytes per read. As many as libcurl 7.88 collects of an HTTP/2 header: what does not fit at once
  * stays with it until the peer sends more. */
@@ -159,22 +160,29 @@ static bool apply_trust(const struct options *options, CURL *easy)
     return done;
 }
 
-/* Plain http is for this machine alone: it never leaves through a proxy. Empty strings, not NULL,
- * keep libcurl from looking into the environment. */
-static bool apply_proxy(const struct options *options, CURL *easy, bool is_https)
+const char *options_proxy(const struct options *options, char *host)
+{
+    if (*host == '[') { /* an IPv6 address */
+        host[strcspn(host, "]")] = '\0';
+        host++;
+    }
+    return no_proxy_has(options->no_proxy, host) ? NULL : chosen_proxy(options);
+}
+
+/* Empty strings, not NULL, keep libcurl from looking into the environment. */
+static bool apply_proxy(CURL *easy, const char *proxy)
 {
     bool done = true;
-    const char *proxy = chosen_proxy(options);
-    SET(CURLOPT_PROXY, is_https && proxy ? proxy : "");
-    SET(CURLOPT_NOPROXY, options->no_proxy ? options->no_proxy : "");
+    SET(CURLOPT_PROXY, proxy ? proxy : "");
+    SET(CURLOPT_NOPROXY, "");
     SET(CURLOPT_PROXYAUTH, (long)CURLAUTH_BASIC);
     SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     return done;
 }
 
-bool options_apply(const struct options *options, CURL *easy, bool is_https)
+bool options_apply(const struct options *options, CURL *easy, bool is_https, const char *proxy)
 {
-    bool done = apply_trust(options, easy) && apply_proxy(options, easy, is_https);
+    bool done = apply_trust(options, easy) && apply_proxy(easy, proxy);
     SET(CURLOPT_PROTOCOLS_STR, is_https ? "https" : "http");
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     SET(CURLOPT_FOLLOWLOCATION, 0L);

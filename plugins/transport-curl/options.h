@@ -31,7 +31,12 @@ aq_status options_init(struct options *options, const struct aq_open_args *args,
  * Returns how many were named: 0, 1 or 2. */
 int options_name_trust(const struct options *options, CURL *easy, char *buf, size_t cap);
 
-/* Set on easy everything that is the same for all requests with this scheme. False: no memory. */
-bool options_apply(const struct options *options, CURL *easy, bool is_https);
+/* The proxy on the way to a host; NULL: there is none. Changes host, which libcurl has given out.
+ */
+const char *options_proxy(const struct options *options, char *host);
+
+/* Set on easy everything that is the same for all requests with this scheme and proxy (NULL: none).
+ * False: no memory. */
+bool options_apply(const struct options *options, CURL *easy, bool is_https, const char *proxy);
 
 #endif

@@ -93,7 +93,8 @@ static CURLUcode split(CURLU *url, const char *text, char **scheme, char **host)
 }
 
 /* Split the URL with libcurl's own parser, so that both mean the same host. */
-static aq_status find_origin(struct outgoing *outgoing, struct aq_error *err)
+static aq_status find_origin(struct outgoing *outgoing, const struct options *options,
+                             struct aq_error *err)
 {
     char *scheme = NULL;
     char *host = NULL;
@@ -107,6 +108,7 @@ static aq_status find_origin(struct outgoing *outgoing, struct aq_error *err)
         valid = outgoing->https || strcmp(scheme, "http") == 0;
         snprintf(outgoing->origin, sizeof(outgoing->origin), "%s://%s%s%s", scheme, host,
                  port ? ":" : "", port ? port : "");
+        outgoing->proxy = outgoing->https ? options_proxy(options, host) : NULL;
     }
     curl_free(scheme);
     curl_free(host);
@@ -121,7 +123,7 @@ static aq_status find_origin(struct outgoing *outgoing, struct aq_error *err)
 }
 
 aq_status outgoing_init(struct outgoing *outgoing, const struct aq_request *request,
-                        struct aq_error *err)
+                        const struct options *options, struct aq_error *err)
 {
     *outgoing = (struct outgoing){ 0 };
     aq_status st = request_check(request, err);
@@ -132,7 +134,7 @@ aq_status outgoing_init(struct outgoing *outgoing, const struct aq_request *requ
         upload_init(&outgoing->body, request->body) != AQ_OK) {
         return out_of_memory(err);
     }
-    return find_origin(outgoing, err);
+    return find_origin(outgoing, options, err);
 }
 
 static CURLcode apply_method(const struct outgoing *outgoing, CURL *easy)

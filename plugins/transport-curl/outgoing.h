@@ -7,6 +7,7 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
+#include "options.h"
 #include "upload.h"
 
 #define OUTGOING_ORIGIN_SIZE 320 /* scheme, a name of at most 255 bytes, port */
@@ -14,7 +15,8 @@
 struct outgoing {
     char origin[OUTGOING_ORIGIN_SIZE]; /* "https://host:port", for messages */
     bool https;
-    char *text; /* url, method and header lines, each NUL-terminated */
+    const char *proxy; /* of the options; NULL: the way is direct */
+    char *text;        /* url, method and header lines, each NUL-terminated */
     size_t text_size;
     const char *url;
     const char *method;
@@ -24,7 +26,7 @@ struct outgoing {
 
 /* Check and copy a request. On failure *outgoing can still be given to outgoing_done. */
 aq_status outgoing_init(struct outgoing *outgoing, const struct aq_request *request,
-                        struct aq_error *err);
+                        const struct options *options, struct aq_error *err);
 
 /* Set everything on easy; *outgoing must outlive it. */
 CURLcode outgoing_apply(struct outgoing *outgoing, CURL *easy);

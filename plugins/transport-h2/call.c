@@ -273,8 +273,9 @@ uint64_t call_expire(struct call *call, uint64_t now_us)
     if (now_us < deadline_us) {
         return deadline_us;
     }
+    const bool proxied = call->connection && call->connection->proxied;
     doubt_connection(call, now_us);
-    call_fail(call, AQ_E_TIMEOUT, timing_missed(&call->timing), 0);
+    call_fail(call, AQ_E_TIMEOUT, timing_missed(&call->timing, proxied), 0);
     return LOOP_NEVER;
 }
 

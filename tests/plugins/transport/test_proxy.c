@@ -115,7 +115,9 @@ static void a_proxy_that_is_none_is_a_network_error_of_a_request_not_sent(void *
     for (size_t i = 0; i < count; i++) {
         char url[64];
         snprintf(url, sizeof(url), "http://127.0.0.1:%d", server_port(others[i]));
-        const struct plugin_setting settings[] = { { "https_proxy", url }, { 0 } };
+        const struct plugin_setting settings[] = { { "https_proxy", url },
+                                                   { "no_proxy", "other.example" },
+                                                   { 0 } };
         struct client client;
         struct exchange e;
         client_open(&client, settings);

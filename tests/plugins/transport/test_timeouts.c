@@ -68,6 +68,41 @@ static void the_total_counts_in_every_phase(void **state)
     }
 }
 
+/* A connection to a peer that never answers, once directly and once through a proxy; a proxy that
+ * counts for other hosts only is no part of it. */
+static void a_missed_connection_names_the_proxy_only_where_there_is_one(void **state)
+{
+    static const struct {
+        const char *no_proxy, *text;
+    } ways[] = {
+        { "other.example", "no connection in time, check the network and https_proxy (connect" },
+        { "localhost", "no connection in time, check the network (connect timeout)" },
+    };
+    const struct ask ask = { .connect_ms = DEADLINE_MS };
+    char proxy[64];
+    (void)state;
+    snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%d", server_port("silent"));
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        const struct plugin_setting settings[] = { { "https_proxy", proxy },
+                                                   { "no_proxy", ways[i].no_proxy },
+                                                   { 0 } };
+        struct client client;
+        struct exchange e;
+        const long before = server_number("connections", "silent");
+        client_open(&client, settings);
+        exchange_start(&e, &client, server_url("silent", "/"), &ask);
+        for (int k = 0; server_number("connections", "silent") == before; k++) {
+            assert_in_range(k, 0, 1000);
+            client_wait(&client, 10);
+        }
+        advance(&client, DEADLINE_MS + TENTH_MS);
+        exchange_pull(&e);
+        assert_failed(&e, AQ_E_TIMEOUT, ways[i].text);
+        exchange_finish(&e);
+        client_close(&client);
+    }
+}
+
 /* Eight megabytes and a host that reads nothing for longer than the idle time. */
 static void the_idle_time_stands_still_while_the_host_does_not_read(void **state)
 {
@@ -121,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_phase_that_stalls_ends_at_its_own_deadline),
         cmocka_unit_test(the_total_counts_in_every_phase),
+        cmocka_unit_test(a_missed_connection_names_the_proxy_only_where_there_is_one),
         cmocka_unit_test(the_idle_time_stands_still_while_the_host_does_not_read),
         cmocka_unit_test(a_deadline_is_announced_by_interest),
     };
