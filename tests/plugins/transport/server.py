@@ -33,6 +33,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import key_updates
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hostile import serve_few_streams, serve_hostile
 from http1 import Request, answer, serve_h1
 from http2 import serve_h2
@@ -155,6 +156,17 @@ def self_signed(path, **times):
     return tls(cert)
 
 
+def rsa_authority(**of):
+    return Authority(key=rsa.generate_private_key(65537, 2048), **of)
+
+
+def trusted(path):
+    """An authority with an RSA key, in that file."""
+    authority = rsa_authority()
+    Path(path).write_bytes(authority.pem)
+    return authority
+
+
 def handle(name, sock, serve, context):
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -225,6 +237,11 @@ def start(directory, protocol, names):
         "self-signed": lambda: self_signed(directory + "/self-signed.pem"),
         "unknown": lambda: tls(Authority().issue("localhost")),
         "namesake": lambda: tls(Authority(namesake=ca).issue("localhost")),
+        "rsa-namesake": lambda: tls(rsa_authority(namesake=ca).issue("localhost")),
+        "namesake-of-rsa": lambda: tls(Authority(
+            namesake=trusted(directory + "/namesake-of-rsa.pem")).issue("localhost")),
+        "rsa-namesake-of-rsa": lambda: tls(rsa_authority(
+            namesake=trusted(directory + "/rsa-namesake-of-rsa.pem")).issue("localhost")),
         "old-tls": lambda: tls(good, version=ssl.TLSVersion.TLSv1_1),
     }
     for name in names:

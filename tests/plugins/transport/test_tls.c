@@ -66,10 +66,24 @@ static void a_certificate_of_an_unknown_authority_is_refused(void **state)
 /* As of a company that has made its authority anew. */
 static void a_certificate_of_a_namesake_of_the_authority_is_refused(void **state)
 {
+    static const struct {
+        const char *listener, *authority;
+    } namesakes[] = {
+        { "namesake", "ca.pem" }, /* both with an EC key */
+        { "rsa-namesake", "ca.pem" },
+        { "namesake-of-rsa", "namesake-of-rsa.pem" },
+        { "rsa-namesake-of-rsa", "rsa-namesake-of-rsa.pem" },
+    };
     (void)state;
-    char text[512];
-    snprintf(text, sizeof(text), "authority that %s does not hold", server_file("ca.pem"));
-    refuse("namesake", NULL, text);
+    for (size_t i = 0; i < sizeof(namesakes) / sizeof(namesakes[0]); i++) {
+        char bundle[192];
+        char text[512];
+        snprintf(bundle, sizeof(bundle), "%s", server_file(namesakes[i].authority));
+        snprintf(text, sizeof(text), "authority that %s does not hold", bundle);
+        const struct plugin_setting settings[] = { { "ca_bundle", bundle }, { 0 } };
+        print_message("%s\n", namesakes[i].listener);
+        refuse(namesakes[i].listener, settings, text);
+    }
 }
 
 static void tls_1_1_is_refused(void **state)
@@ -308,11 +322,23 @@ static void the_environment_changes_nothing(void **state)
 
 int main(void)
 {
-    static const char *const listeners[] = {
-        "tls",       "wrong-name",       "expired",        "early",   "self-signed",
-        "unknown",   "namesake",         "old-tls",        "no-alpn", "http1",
-        "http1-tls", "resets-handshake", "ends-handshake", NULL
-    };
+    static const char *const listeners[] = { "tls",
+                                             "wrong-name",
+                                             "expired",
+                                             "early",
+                                             "self-signed",
+                                             "unknown",
+                                             "namesake",
+                                             "old-tls",
+                                             "no-alpn",
+                                             "http1",
+                                             "http1-tls",
+                                             "resets-handshake",
+                                             "ends-handshake",
+                                             "rsa-namesake",
+                                             "namesake-of-rsa",
+                                             "rsa-namesake-of-rsa",
+                                             NULL };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_certificate_for_another_name_is_refused),
         cmocka_unit_test(an_expired_certificate_is_refused),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Certificates for servers of ours: each with an EC key, which takes no time to make."""
+"""Certificates for servers of ours: with an EC key, which takes no time to make, unless an authority
+is given another."""
 
 import ipaddress
 import secrets
@@ -42,8 +43,8 @@ class Certificate:
 class Authority:
     """Who is to be trusted, by the bytes `pem`, for what it issues."""
 
-    def __init__(self, namesake=None):
-        self.key = ec.generate_private_key(ec.SECP256R1())
+    def __init__(self, namesake=None, key=None):
+        self.key = key or ec.generate_private_key(ec.SECP256R1())
         # No two are of one name, unless that is wanted.
         self.subject = namesake.subject if namesake else _subject(f"CA {secrets.token_hex(4)}")
         builder = _builder(self.subject, self.subject, self.key, BEGIN, END)
