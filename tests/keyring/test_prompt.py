@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The keyring's own dialog, on a display where somebody types: only if --interactive allows it."""
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -13,16 +14,24 @@ from stored import EXPORT, in_keyring
 
 DIALOG = "gcr-prompter"
 ASK = (*EXPORT, *KEYRING, "--interactive")
-APPEARS_S = 30
+APPEARS_S = 60
+HEEDED_S = 5  # what has had no effect by then came before the dialog took any keys
 
 pytestmark = [
     pytest.mark.skipif(not shutil.which(program), reason=f"{program} is not installed")
-    for program in ("Xvfb", "xdotool")
+    for program in ("Xvfb", "xdotool", "dbus-monitor")
 ]
 
 
+def becomes(condition, within_s=APPEARS_S):
+    deadline = time.monotonic() + within_s
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
 class Screen:
-    """A display of its own, and somebody in front of it."""
+    """A display of its own with a keyboard."""
 
     def __init__(self, home):
         reader, writer = os.pipe()
@@ -40,32 +49,70 @@ class Screen:
     def dialogs(self):
         return self._do("search", "--onlyvisible", "--class", DIALOG)
 
-    def wait_for_dialog(self, process):
-        """Until the dialog is there, or whoever wanted it has ended."""
-        deadline = time.monotonic() + APPEARS_S
-        while not self.dialogs() and process.poll() is None:
-            assert time.monotonic() < deadline, "no dialog came"
-            time.sleep(0.02)
-
-    def answer(self, process, key, typed=""):
-        """Type and press, again if it came too early, until whoever wanted an answer has ended."""
-        deadline = time.monotonic() + APPEARS_S
-        while process.poll() is None:
-            assert time.monotonic() < deadline, "no answer is taken"
-            for window in self.dialogs():
-                self.press(window, key, typed)
-            time.sleep(0.1)
-
-    def press(self, window, key, typed):
-        self._do("windowfocus", "--sync", window)
-        if typed:
-            self._do("key", "ctrl+a", "BackSpace")
-            self._do("type", typed)
-        self._do("key", key)
+    def press(self, key, typed=""):
+        for window in self.dialogs():
+            self._do("windowfocus", "--sync", window)
+            if typed:
+                self._do("key", "ctrl+a", "BackSpace")
+                self._do("type", typed)
+            self._do("key", key)
 
     def close(self):
         self.process.kill()
         self.process.wait()
+
+
+class Person:
+    """In front of a screen, and told by the bus each time that the dialog there is to ask."""
+
+    def __init__(self, screen, session):
+        self.screen, self._heard = screen, session.home / "questions.log"
+        self._answered = 0
+        command = [*WITH_US, "dbus-monitor", "--profile", "--address"]
+        command += [session.env["DBUS_SESSION_BUS_ADDRESS"], "member='PerformPrompt'"]
+        with open(self._heard, "wb") as log:
+            self._process = subprocess.Popen(command, stdout=log)
+        assert becomes(lambda: "NameLost" in self._heard.read_text()), "nobody hears the bus"
+
+    def questions(self):
+        return self._heard.read_text().count("PerformPrompt")
+
+    def is_asked(self, process):
+        """Wait for another question; False if whoever wanted it has ended instead."""
+
+        def shown():
+            return self.questions() > self._answered and self.screen.dialogs()
+
+        assert becomes(lambda: shown() or process.poll() is not None), "no dialog came"
+        return process.poll() is None
+
+    def answers(self, process, key, *texts):
+        """
+        What is asked, one text after the other, then with the last one, until nothing is. Not before
+        it is asked: while the dialog looks at an answer it takes some keys and loses others.
+        """
+
+        def heeded():
+            return self.questions() > self._answered or process.poll() is not None
+
+        for text in itertools.chain(texts, itertools.repeat(texts[-1])):
+            if not self.is_asked(process):
+                return
+            self._answered = self.questions()
+            self.screen.press(key, text)
+            while not becomes(heeded, HEEDED_S):
+                self.screen.press(key, text)
+
+    def unlocks(self, q, *passwords):
+        process = q.start(*ASK)
+        self.answers(process, "Return", *passwords)
+        code, out, err = end(process)
+        assert code == 0, err
+        return out
+
+    def close(self):
+        self._process.kill()
+        self._process.wait()
 
 
 @pytest.fixture
@@ -86,19 +133,11 @@ def desktop(home, service, screen):
         yield session, q
 
 
-def unlock(q, screen, first=PASSWORD):
-    """Keys that come before the dialog takes any are lost, and it lets one mistype three times."""
-    for _ in range(5):
-        process = q.start(*ASK)
-        screen.wait_for_dialog(process)
-        for window in screen.dialogs():
-            screen.press(window, "Return", first)
-        screen.answer(process, "Return", typed=PASSWORD)
-        code, out, err = end(process)
-        if code == 0:
-            return out
-        assert "was not unlocked when you were asked" in err
-    raise AssertionError(err)
+@pytest.fixture
+def person(desktop, screen):
+    person = Person(screen, desktop[0])
+    yield person
+    person.close()
 
 
 def end(process):
@@ -106,39 +145,39 @@ def end(process):
     return process.returncode, out.decode(), err.decode()
 
 
-def test_the_right_password_opens_the_keyring_for_this_command_and_the_next(desktop, screen):
+def test_the_right_password_opens_the_keyring_for_this_command_and_the_next(desktop, person):
     _, q = desktop
-    assert q.login["access_token"] in unlock(q, screen)
+    assert q.login["access_token"] in person.unlocks(q, PASSWORD)
     assert q.run(*EXPORT, *KEYRING).code == 0
 
 
-def test_whoever_cancels_is_told_so_and_loses_nothing(desktop, screen):
+def test_whoever_cancels_is_told_so_and_loses_nothing(desktop, person):
     session, q = desktop
     process = q.start(*ASK)
-    screen.answer(process, "Escape")
+    person.answers(process, "Escape", "")
     code, out, err = end(process)
     assert (code, out) == (3, "")
     assert "keyring: was not unlocked when you were asked, try again" in err
-    unlock(q, screen)
+    person.unlocks(q, PASSWORD)
     assert in_keyring(session)
 
 
-def test_a_wrong_password_is_asked_for_again(desktop, screen):
+def test_a_wrong_password_is_asked_for_again(desktop, person):
     _, q = desktop
-    assert q.login["access_token"] in unlock(q, screen, first="wrong")
+    assert q.login["access_token"] in person.unlocks(q, "wrong", PASSWORD)
 
 
-def test_nobody_is_asked_without_permission_on_a_terminal_or_not(desktop, screen):
+def test_nobody_is_asked_without_permission_on_a_terminal_or_not(desktop, person):
     _, q = desktop
     assert q.run(*EXPORT, *KEYRING).code == 3
     assert q.on_terminal(*EXPORT, *KEYRING, stdin=True).code == 3
-    assert screen.dialogs() == []
+    assert person.questions() == 0 and person.screen.dialogs() == []
 
 
-def test_who_is_interrupted_while_the_dialog_waits_ends(desktop, screen):
+def test_who_is_interrupted_while_the_dialog_waits_ends(desktop, person):
     _, q = desktop
     process = q.start(*ASK)
-    screen.wait_for_dialog(process)
+    assert person.is_asked(process)
     process.kill()
     process.communicate(timeout=APPEARS_S)
     assert q.run(*EXPORT, *KEYRING).code == 3  # still locked, and not held up by the dead one
