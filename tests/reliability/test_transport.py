@@ -334,7 +334,7 @@ def test_an_answer_is_cancelled_at_any_point(q, service, peers, transport):
     done = subprocess.run(command, env=env, capture_output=True, timeout=TIMEOUT_S * 4)
     assert done.returncode == 0, done.stderr.decode()
     longest_ms = json.loads(done.stdout)["longest_us"] / 1000
-    assert longest_ms < 2000  # the stalls last for a minute
+    assert longest_ms < 10000  # a machine may be busy; the stalls last for a minute
     what = "answer cancelled at a random point, by the service or a peer that stalls"
     report("T6", what, points, f"longest {longest_ms:.1f} ms", transport)
 

@@ -12,6 +12,8 @@
 
 #define MAX_LISTENERS 16
 #define PATIENCE_MS 30000
+#define SETTLED_LOOKS 50
+#define SETTLED_LOOK_MS 10
 
 static struct {
     pid_t pid;
@@ -188,6 +190,15 @@ bool client_wait(struct client *client, int timeout_ms)
     int count = poll(&poller, 1, until_ms);
     assert_int_equal(client->ops->step(client->self, &err), AQ_OK);
     return count > 0 || until_ms < timeout_ms;
+}
+
+void client_settle(struct client *client)
+{
+    for (int quiet = 0; quiet < SETTLED_LOOKS; quiet++) {
+        if (client_wait(client, SETTLED_LOOK_MS)) {
+            quiet = -1;
+        }
+    }
 }
 
 static void fill_request(struct aq_request *request, struct aq_header *headers, const char *url,

@@ -67,6 +67,10 @@ void client_close(struct client *client);
 /* Wait as the host would, for at most timeout_ms, then step. False: nothing happened in time. */
 bool client_wait(struct client *client, int timeout_ms);
 
+/* Until the peers have sent what they have, and all is done that comes of it: until nothing has
+ * happened for half a second, in which the machine did not stand still. */
+void client_settle(struct client *client);
+
 /* A request and everything that came of it. */
 
 struct exchange {

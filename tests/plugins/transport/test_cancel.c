@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define WAITED_MS 2000
+#define WAITED_MS 10000
 #define MINUTE_MS 60000
 #define POINTS 200u
 #define QUIET_MS 5 /* without an event: the peer has stalled */

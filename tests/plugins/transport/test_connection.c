@@ -81,8 +81,7 @@ static void a_piece_costs_one_recv_and_no_send(void **state)
     client_open(&client, NULL);
     exchange_start(&e, &client, server_url("plain", "/stream"), NULL);
     exchange_until_head(&e);
-    while (client_wait(&client, 200)) { /* the greetings are over */
-    }
+    client_settle(&client); /* the greetings are over */
     calls_made.sent = 0;
     calls_made.received = 0;
     for (size_t piece = 1; piece <= 4; piece++) {
@@ -154,8 +153,7 @@ static void fall_silent(struct exchange *e, struct client *client, const char *p
 {
     exchange_start(e, client, server_url("hostile", path), NULL);
     exchange_until_bytes(e, strlen("first"));
-    while (client_wait(client, 100)) {
-    }
+    client_settle(client);
 }
 
 static void a_silent_peer_that_answers_a_ping_is_waited_for(void **state)
@@ -167,8 +165,10 @@ static void a_silent_peer_that_answers_a_ping_is_waited_for(void **state)
     fall_silent(&e, &client, "/quiet");
     for (long n = 1; n <= 3; n++) {
         client.host.clock_offset_us += MINUTE_US / 2;
-        while (client_wait(&client, 100)) {
+        while (server_number("requests", "PING") < n) {
+            client_wait(&client, 10);
         }
+        client_settle(&client);
         assert_false(e.news);
         assert_int_equal(server_number("requests", "PING"), n);
     }
@@ -231,8 +231,7 @@ static void a_peer_that_missed_a_deadline_in_silence_gets_no_more_calls(void **s
     client_open(&client, settings);
     ok(&client, server_url("plain", "/ok"), NULL);
     exchange_start(&e, &client, server_url("plain", "/silent"), &ask);
-    while (client_wait(&client, 100)) {
-    }
+    client_settle(&client);
     client.host.clock_offset_us += 2 * MINUTE_US;
     exchange_until_over(&e);
     assert_failed(&e, AQ_E_TIMEOUT, "first byte timeout");
@@ -291,13 +290,12 @@ static void what_has_come_on_many_connections_counts_before_deadlines_that_have_
         exchange_start(&exchanges[i], &client, url, &ask);
         exchange_until_head(&exchanges[i]);
     }
-    while (client_wait(&client, 100)) { /* the greetings are over */
-    }
+    client_settle(&client); /* the greetings are over */
     for (int n = 0; n < COUNT * PIECES; n++) {
         server_number("go", "");
     }
     for (uint64_t start = now_ms(); count_readable(port) < COUNT;) {
-        assert_in_range(now_ms() - start, 0, 10000);
+        assert_in_range(now_ms() - start, 0, 30000);
     }
     client.host.clock_offset_us += MINUTE_US;
     for (int i = 0; i < COUNT; i++) {

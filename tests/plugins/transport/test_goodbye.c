@@ -14,8 +14,7 @@ static void what_carries_nothing_and_comes_now_and_then_is_no_flood(void **state
         client_open(&client, NULL);
         exchange_start(&e, &client, server_url("hostile-tls", paths[i]), NULL);
         for (int n = 0; n < 4; n++) {
-            while (client_wait(&client, 100)) { /* until what there is has come */
-            }
+            client_settle(&client); /* until what there is has come */
             assert_false(e.news);
             client.host.clock_offset_us += 60u * 1000000u;
             server_number("go", "");
@@ -35,8 +34,7 @@ static void data_for_streams_that_are_over_ends_the_connection_and_nothing_else(
     client_open(&client, NULL);
     exchange_run(&e, &client, server_url("hostile-tls", "/late-data-flood"), NULL);
     assert_body(&e, "ok");
-    while (client_wait(&client, 1000)) { /* until the connection is given up */
-    }
+    client_settle(&client); /* until the connection is given up */
     assert_int_equal(server_number("gone", "hostile-tls"), 1);
     exchange_finish(&e);
     client_close(&client);
@@ -51,8 +49,7 @@ static void more_than_the_window_allows_is_an_error_after_what_it_allows(void **
     exchange_start(&e, &client, server_url("hostile-tls", "/beyond-the-window"), NULL);
     e.stop_reading = true;
     exchange_until_head(&e);
-    while (client_wait(&client, 300)) { /* until no more is taken from the peer */
-    }
+    client_settle(&client); /* until no more is taken from the peer */
     e.stop_reading = false;
     exchange_pull(&e);
     assert_failed(&e, AQ_E_PROTOCOL, "broken HTTP/2");
@@ -108,8 +105,7 @@ static void who_goes_away_may_answer_first_and_gets_nothing_new(void **state)
     while (server_number("requests", "/go-away-after") == 0) {
         client_wait(&client, 10);
     }
-    while (client_wait(&client, 200)) { /* the goodbye has come */
-    }
+    client_settle(&client); /* the goodbye has come */
     exchange_run(&second, &client, server_url("hostile-tls", "/ok"), NULL);
     assert_body(&second, "ok");
     server_number("go", "");

@@ -114,8 +114,7 @@ static void the_idle_time_stands_still_while_the_host_does_not_read(void **state
     exchange_start(&e, &client, server_url("plain", "/big"), &ask);
     e.stop_reading = true;
     exchange_until_head(&e);
-    while (client_wait(&client, 100)) { /* until the buffer is full */
-    }
+    client_settle(&client); /* until the buffer is full */
     advance(&client, 3600u * 1000u);
     e.stop_reading = false;
     exchange_pull(&e);
@@ -136,8 +135,7 @@ static void a_deadline_is_announced_by_interest(void **state)
     (void)state;
     client_open(&client, settings);
     exchange_start(&e, &client, server_url("plain", "/silent"), &ask);
-    while (client_wait(&client, 500)) { /* until it only waits for the answer */
-    }
+    client_settle(&client); /* until it only waits for the answer */
     client.ops->interest(client.self, &interest);
     uint64_t left_us = interest.deadline_us - client.host.table.now_us(client.host.table.ctx);
     assert_in_range(left_us, 50u * 1000000u, 60u * 1000000u);
