@@ -10,8 +10,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -60,40 +58,30 @@ def test_no_example_is_forgotten() -> None:
     assert programs == {*RUNS, "exported_token.py", "serve_sse.py"}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def test_an_answer_is_served_to_browsers(database: Any) -> None:
     pytest.importorskip("starlette")
-    port = free_port()
-    server = subprocess.Popen(
-        [sys.executable, "-m", "hypercorn", "--bind", f"127.0.0.1:{port}", "serve_sse:app"],
-        cwd=EXAMPLES,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/ask?question=hello"
+        server = subprocess.Popen(
+            [sys.executable, "-m", "hypercorn", "--bind", f"fd://{listener.fileno()}", "serve_sse:app"],
+            cwd=EXAMPLES,
+            pass_fds=[listener.fileno()],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
     try:
-        lines = ask(f"http://127.0.0.1:{port}/ask?question=hello")
+        lines = ask(url)
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=60)
     pieces = [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
     assert "You asked: hello" in "".join(pieces)
 
 
 def ask(url: str) -> list[str]:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            with opener.open(url, timeout=30) as reply:
-                return str(reply.read().decode()).splitlines()
-        except urllib.error.URLError:  # not listening yet
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+    with opener.open(url, timeout=60) as reply:
+        return str(reply.read().decode()).splitlines()
 
 
 @pytest.mark.anyio

@@ -369,7 +369,8 @@ async def test_the_native_transport_raises_what_httpx_users_expect() -> None:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         silent = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        async with httpx.AsyncClient(transport=q.NativeTransport(), timeout=0.2) as http:
+        timeout = httpx.Timeout(30.0, read=0.2)
+        async with httpx.AsyncClient(transport=q.NativeTransport(), timeout=timeout) as http:
             with pytest.raises(httpx.ReadTimeout) as caught:
                 await http.get(silent)
             assert caught.value.request.url == silent

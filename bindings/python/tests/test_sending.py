@@ -26,10 +26,11 @@ def silent() -> Iterator[str]:
 
 
 @pytest.fixture
-def nobody() -> str:
-    """Where nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+def nobody() -> Iterator[str]:
+    """Where nothing listens, and nobody else will."""
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{deaf.getsockname()[1]}"
 
 
 async def ask(client: QStreamingClient) -> None:
