@@ -33,7 +33,7 @@ class Answer:
         return json.loads(self.body)
 
 
-def curl(service, path, data=None, headers=(), way="http1", timeout=10):
+def curl(service, path, data=None, headers=(), way="http1", timeout=60):
     """One request; a POST when there is data."""
     with tempfile.TemporaryDirectory(prefix="qcurl.") as directory:
         head, body = Path(directory, "head"), Path(directory, "body")

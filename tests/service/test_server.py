@@ -30,7 +30,7 @@ def test_the_ready_line_is_also_in_the_directory(tmp_path):
     assert json.loads(Path(tmp_path, "ready.json").read_text()) == facts
     assert facts["pid"] == process.pid
     process.terminate()
-    process.communicate(timeout=5)
+    process.communicate(timeout=60)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -47,10 +47,10 @@ def test_a_signal_ends_it_quietly_though_calls_are_in_progress(tmp_path, number)
     ]
     service.wait("GenerateAssistantResponse", calls=len(WAYS))
     process.send_signal(number)
-    output, errors = process.communicate(timeout=5)
+    output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors) == (0, b"", b"")
     for client in busy:
-        assert client.wait(timeout=5) == 0
+        assert client.wait(timeout=60) == 0
 
 
 BUSY = """
@@ -65,7 +65,7 @@ sys.exit(0 if answer.exit_code and not answer.status else 1)
 def test_it_ends_with_its_stdin_when_asked_to(tmp_path):
     process, _ = spawn(tmp_path, "--stdin-lifetime", stdin=subprocess.PIPE)
     assert process.poll() is None
-    output, errors = process.communicate(timeout=5)
+    output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors) == (0, b"", b"")
 
 
@@ -74,12 +74,12 @@ def test_it_uses_the_ports_it_is_given(tmp_path):
         ports = []
         for sock in (one, other):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(("127.0.0.1", 0))
+            sock.bind(("127.0.0.1", 0))  # kept from others until the service listens there
             ports.append(sock.getsockname()[1])
-    with Service.start(str(tmp_path), *ports) as service:
-        assert service.url.endswith(f":{ports[0]}")
-        assert service.tls_url.endswith(f":{ports[1]}")
-        assert service.counters()["connections"] == 0
+        with Service.start(str(tmp_path), *ports) as service:
+            assert service.url.endswith(f":{ports[0]}")
+            assert service.tls_url.endswith(f":{ports[1]}")
+            assert service.counters()["connections"] == 0
 
 
 def test_two_run_side_by_side():

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from . import seed
 
 PACKAGE_PARENT = Path(__file__).resolve().parent.parent
-READY_S, END_S = 30, 30
+ANSWER_S, END_S = 90, 60
 # Loopback is never proxied, whatever the environment says.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -78,7 +78,7 @@ class Service:
             headers={"content-type": "application/json"},
         )
         try:
-            with _OPENER.open(request, timeout=READY_S) as reply:
+            with _OPENER.open(request, timeout=ANSWER_S) as reply:
                 return json.load(reply)
         except urllib.error.HTTPError as error:
             kind = TimeoutError if error.code == 408 else ValueError
@@ -109,7 +109,7 @@ class Service:
         """Issue a login: start_url, profile, expires_in (negative: expired), client_lifetime."""
         return self.control("login", **wishes)
 
-    def wait(self, operation, timeout_s=10, **count):
+    def wait(self, operation, timeout_s=60, **count):
         """Wait for calls=N, held=N or disconnects=N of an operation; TimeoutError else."""
         return self.control("wait", operation=operation, timeout_s=timeout_s, **count)
 
@@ -144,7 +144,7 @@ class Service:
     def _open(self, url, data=None):
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
         try:
-            return opener.open(url, data, timeout=READY_S)
+            return opener.open(url, data, timeout=ANSWER_S)
         except urllib.error.HTTPError as error:
             if error.code == 302:
                 return error
