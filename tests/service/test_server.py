@@ -6,10 +6,12 @@ import json
 import os
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from curl import WAYS, chat, curl
@@ -105,6 +107,15 @@ def test_the_certificate_is_refused_without_its_authority(service):
     other.ca = "/dev/null"
     assert curl(other, "/nothing", way="h2").exit_code in (60, 77)
     assert curl(service, "/nothing", way="h2").exit_code == 0
+
+
+def test_the_certificate_is_good_enough_for_a_client_that_is_strict(service):
+    context = ssl.create_default_context(cafile=service.ca)
+    context.verify_flags |= ssl.VERIFY_X509_STRICT  # Python's default from 3.13 on
+    url = urlsplit(service.tls_url)
+    with socket.create_connection((url.hostname, url.port)) as plain:
+        with context.wrap_socket(plain, server_hostname=url.hostname) as tls:
+            assert tls.getpeercert()["issuer"]
 
 
 def test_the_control_api_is_not_on_the_tls_port(service):
