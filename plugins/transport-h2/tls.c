@@ -15,6 +15,10 @@
 #define TICKETS_MAX 32u
 #define MESSAGES_MAX 64u /* of TLS itself between two pieces of data */
 
+/* The peer's alert, as an error of OpenSSL; sslerr.h has a name for it in later versions of 3.0
+ * only. */
+#define REASON_NO_APPLICATION_PROTOCOL (SSL_AD_REASON_OFFSET + SSL_AD_NO_APPLICATION_PROTOCOL)
+
 static const unsigned char ALPN_H2[] = { 2, 'h', '2' };
 
 struct tls_ticket {
@@ -357,7 +361,7 @@ static aq_status handshake_fault(const struct tls_channel *channel, int kind, st
     if (reason == ERR_R_MALLOC_FAILURE) {
         return no_memory(channel->origin, err);
     }
-    if (reason == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL) {
+    if (reason == REASON_NO_APPLICATION_PROTOCOL) {
         return fault_set(err, AQ_E_PROTOCOL, origin, FAULT_NO_HTTP2);
     }
     if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED || verdict != X509_V_OK) {
