@@ -40,7 +40,7 @@ static const struct {
     const char *key, *env, *default_value;
 } known[] = {
     [SETTINGS_STORE] = { "store", "Q_STORE", "sqlite" },
-    [SETTINGS_TRANSPORT] = { "transport", "Q_TRANSPORT", "curl" },
+    [SETTINGS_TRANSPORT] = { "transport", "Q_TRANSPORT", AQ_DEFAULT_TRANSPORT },
     [SETTINGS_SOURCE] = { "source", "Q_SOURCE", "auto" },
     [SETTINGS_LOGIN] = { "login", "Q_LOGIN", "default" },
     [SETTINGS_DB] = { "db", "Q_DB", NULL },

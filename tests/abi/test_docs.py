@@ -17,6 +17,7 @@ def table_row(key):
 
 def test_every_setting_of_the_library_is_in_the_table_with_its_variable_and_default():
     source = (ROOT / "core/host/settings.c").read_text(encoding="utf-8")
+    source = source.replace("AQ_DEFAULT_TRANSPORT", '"curl"')  # as CMake says where libcurl is new enough
     known = re.findall(r'\[SETTINGS_\w+\] = \{\s*"([^"]+)",\s*(?:"([^"]+)"|NULL),\s*(?:"([^"]+)"|NULL)\s*\}',
                        source)
     table = source.partition("known[] = {")[2].partition("};")[0]
