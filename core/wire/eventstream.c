@@ -6,33 +6,15 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "base/utf8.h"
+#include "wire/frame.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-/*
- * A frame, integers big-endian:
- *
- *      0  total length         prelude
- *      4  headers length
- *      8  CRC-32 of bytes 0-7
- *     12  headers              name length u8, name, type u8, value
- *         payload
- *     -4  CRC-32 of all bytes before it
- */
 enum {
-    AT_TOTAL = 0,
-    AT_HEADERS_LEN = 4,
-    AT_PRELUDE_CRC = 8,
-    PRELUDE_LEN = 12,
-    CRC_LEN = 4,
-    FRAME_MIN = PRELUDE_LEN + CRC_LEN,
     CARRY_KEEP_MAX = 1024 * 1024,  /* memory kept between two frames, bytes */
     CARRY_DOUBLES_MAX = 64 * 1024, /* largest frame whose buffer just doubles, bytes */
 };
-
-/* Lengths of values; those of bytes and strings are written before them. */
-static const uint8_t value_len[] = { 0, 0, 1, 2, 4, 8, 0, 0, 8, EVENTSTREAM_UUID_LEN };
 
 /* A header as it lies in its frame. */
 struct raw_header {
@@ -45,11 +27,6 @@ static uint32_t read_u32(const uint8_t *p)
 {
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): callers have seen four bytes there */
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static bool has_length(enum eventstream_type type)
-{
-    return type == EVENTSTREAM_BYTES || type == EVENTSTREAM_STRING;
 }
 
 /* Remember and report what is wrong with a field, `at` bytes into the current frame. */
@@ -81,8 +58,8 @@ static const char *raw_header_read(const uint8_t **at, const uint8_t *end, struc
     }
     ret->type = (enum eventstream_type)type;
 
-    size_t len = value_len[ret->type];
-    if (has_length(ret->type)) {
+    size_t len = frame_value_len[ret->type];
+    if (frame_has_length(ret->type)) {
         if (end - p < 2) {
             return "does not fit into the headers length";
         }
@@ -185,10 +162,10 @@ static aq_status headers_read(struct eventstream_decoder *d, struct eventstream_
             problem = "has a text that is not UTF-8";
         }
         if (problem) {
-            return broken(d, AQ_E_PROTOCOL, "header", PRELUDE_LEN + at, problem);
+            return broken(d, AQ_E_PROTOCOL, "header", FRAME_PRELUDE_LEN + at, problem);
         }
         if (m->header_count == EVENTSTREAM_HEADER_COUNT_MAX) {
-            return broken(d, AQ_E_LIMIT, "header", PRELUDE_LEN + at,
+            return broken(d, AQ_E_LIMIT, "header", FRAME_PRELUDE_LEN + at,
                           "is one too many, 1024 are accepted");
         }
     }
@@ -223,24 +200,25 @@ static aq_status kind_read(struct eventstream_decoder *d, struct eventstream_mes
 /* Check the prelude at p; from then on the length of the frame is known. */
 static inline aq_status prelude_read(struct eventstream_decoder *d, const uint8_t *p)
 {
-    uint32_t total = read_u32(p + AT_TOTAL);
-    uint32_t headers_len = read_u32(p + AT_HEADERS_LEN);
+    uint32_t total = read_u32(p + FRAME_AT_TOTAL);
+    uint32_t headers_len = read_u32(p + FRAME_AT_HEADERS_LEN);
 
-    if (crc32_eight(p) != read_u32(p + AT_PRELUDE_CRC)) {
-        return broken(d, AQ_E_PROTOCOL, "prelude checksum", AT_PRELUDE_CRC, "does not match");
+    if (crc32_eight(p) != read_u32(p + FRAME_AT_PRELUDE_CRC)) {
+        return broken(d, AQ_E_PROTOCOL, "prelude checksum", FRAME_AT_PRELUDE_CRC, "does not match");
     }
     if (total < FRAME_MIN) {
-        return broken(d, AQ_E_PROTOCOL, "total length", AT_TOTAL, "is smaller than 16");
+        return broken(d, AQ_E_PROTOCOL, "total length", FRAME_AT_TOTAL, "is smaller than 16");
     }
     if (total > EVENTSTREAM_FRAME_MAX) {
-        return broken(d, AQ_E_LIMIT, "total length", AT_TOTAL, "is larger than 16 MiB");
+        return broken(d, AQ_E_LIMIT, "total length", FRAME_AT_TOTAL, "is larger than 16 MiB");
     }
     if (headers_len > total - FRAME_MIN) {
-        return broken(d, AQ_E_PROTOCOL, "headers length", AT_HEADERS_LEN,
+        return broken(d, AQ_E_PROTOCOL, "headers length", FRAME_AT_HEADERS_LEN,
                       "does not fit into the total length");
     }
     if (headers_len > EVENTSTREAM_HEADERS_MAX) {
-        return broken(d, AQ_E_LIMIT, "headers length", AT_HEADERS_LEN, "is larger than 128 KiB");
+        return broken(d, AQ_E_LIMIT, "headers length", FRAME_AT_HEADERS_LEN,
+                      "is larger than 128 KiB");
     }
     d->total = total;
     return AQ_OK;
@@ -271,12 +249,13 @@ __attribute__((noinline)) static aq_status block_read(struct eventstream_decoder
 static inline aq_status frame_read(struct eventstream_decoder *d, const uint8_t *frame,
                                    struct eventstream_message *ret)
 {
-    struct aq_bytes headers = { frame + PRELUDE_LEN, read_u32(frame + AT_HEADERS_LEN) };
+    struct aq_bytes headers = { frame + FRAME_PRELUDE_LEN, read_u32(frame + FRAME_AT_HEADERS_LEN) };
     const uint8_t *payload = headers.ptr + headers.len;
-    const uint8_t *crc = frame + d->total - CRC_LEN;
+    const uint8_t *crc = frame + d->total - FRAME_CRC_LEN;
 
-    if (crc32_bytes((struct aq_bytes){ frame, d->total - CRC_LEN }) != read_u32(crc)) {
-        return broken(d, AQ_E_PROTOCOL, "message checksum", d->total - CRC_LEN, "does not match");
+    if (crc32_bytes((struct aq_bytes){ frame, d->total - FRAME_CRC_LEN }) != read_u32(crc)) {
+        return broken(d, AQ_E_PROTOCOL, "message checksum", d->total - FRAME_CRC_LEN,
+                      "does not match");
     }
     if (!block_known(d, headers)) {
         aq_status st = block_read(d, headers);
@@ -369,9 +348,9 @@ static aq_status starved(struct eventstream_decoder *d)
 /* Find the next complete frame: in the chunk, or in the carry buffer if it spans several. */
 static inline aq_status frame_next(struct eventstream_decoder *d, const uint8_t **ret)
 {
-    bool carried = d->carry.len || d->chunk.len < PRELUDE_LEN;
+    bool carried = d->carry.len || d->chunk.len < FRAME_PRELUDE_LEN;
     if (d->total == 0) {
-        if (carried && !carry_fill(d, PRELUDE_LEN)) {
+        if (carried && !carry_fill(d, FRAME_PRELUDE_LEN)) {
             return starved(d);
         }
         aq_status st = prelude_read(d, carried ? d->carry.ptr : d->chunk.ptr);
@@ -460,11 +439,6 @@ static int64_t raw_header_number(const struct raw_header *h)
     }
 }
 
-static bool is_bytes(enum eventstream_type type)
-{
-    return has_length(type) || type == EVENTSTREAM_UUID;
-}
-
 bool eventstream_header_next(struct aq_bytes *rest, struct eventstream_header *ret)
 {
     struct raw_header h;
@@ -475,129 +449,10 @@ bool eventstream_header_next(struct aq_bytes *rest, struct eventstream_header *r
     rest->len -= (size_t)(at - rest->ptr);
     rest->ptr = at;
     *ret = (struct eventstream_header){ .name = h.name, .type = h.type };
-    if (is_bytes(h.type)) {
+    if (frame_is_bytes(h.type)) {
         ret->bytes = h.value;
     } else {
         ret->number = raw_header_number(&h);
     }
     return true;
-}
-
-/* Append the low len bytes of value, the highest of them first. */
-static void write_number(struct buf *out, uint64_t value, size_t len)
-{
-    while (len--) {
-        buf_add_char(out, (char)(value >> (8 * len) & 0xff));
-    }
-}
-
-/* What is wrong with the header at index i, or NULL. */
-static const char *header_problem(const struct eventstream_header *headers, size_t i)
-{
-    const struct eventstream_header *h = &headers[i];
-    if (h->name.len == 0 || h->name.len > EVENTSTREAM_NAME_MAX ||
-        !utf8_valid((const uint8_t *)h->name.ptr, h->name.len)) {
-        return "has a name that is not 1 to 255 bytes of UTF-8";
-    }
-    for (size_t k = 0; k < i; k++) {
-        if (str_eq(headers[k].name, h->name)) {
-            return "has a name that was there before";
-        }
-    }
-    if ((unsigned)h->type > EVENTSTREAM_UUID) {
-        return "has an unknown type";
-    }
-    if (has_length(h->type) && h->bytes.len > EVENTSTREAM_VALUE_MAX) {
-        return "has a value of more than 65535 bytes";
-    }
-    if (h->type == EVENTSTREAM_STRING && !utf8_valid(h->bytes.ptr, h->bytes.len)) {
-        return "has a text that is not UTF-8";
-    }
-    if (h->type == EVENTSTREAM_UUID && h->bytes.len != EVENTSTREAM_UUID_LEN) {
-        return "has a uuid that is not 16 bytes";
-    }
-    int64_t above = h->type == EVENTSTREAM_BYTE      ? INT64_C(1) << 7
-                    : h->type == EVENTSTREAM_SHORT   ? INT64_C(1) << 15
-                    : h->type == EVENTSTREAM_INTEGER ? INT64_C(1) << 31
-                                                     : 0;
-    if (above && (h->number < -above || h->number >= above)) {
-        return "has a number that does not fit its type";
-    }
-    return NULL;
-}
-
-static size_t header_len(const struct eventstream_header *h)
-{
-    size_t value = has_length(h->type) ? 2 + h->bytes.len : value_len[h->type];
-    return 1 + h->name.len + 1 + value;
-}
-
-static void header_write(const struct eventstream_header *h, struct buf *out)
-{
-    write_number(out, h->name.len, 1);
-    buf_add(out, h->name);
-    write_number(out, h->type, 1);
-    if (has_length(h->type)) {
-        write_number(out, h->bytes.len, 2);
-    }
-    if (is_bytes(h->type)) {
-        buf_add_bytes(out, h->bytes);
-    } else {
-        write_number(out, (uint64_t)h->number, value_len[h->type]);
-    }
-}
-
-/* Check the headers and add up their lengths. */
-static aq_status headers_measure(const struct eventstream_header *headers, size_t count,
-                                 size_t *ret_len, struct aq_error *err)
-{
-    size_t len = 0;
-    if (count > EVENTSTREAM_HEADER_COUNT_MAX) {
-        return error_set(err, AQ_E_LIMIT, "event stream: %zu headers, send at most 1024", count);
-    }
-    for (size_t i = 0; i < count; i++) {
-        const char *problem = header_problem(headers, i);
-        if (problem) {
-            return error_set(err, AQ_E_INVALID, "event stream: header %zu %s, correct it", i,
-                             problem);
-        }
-        len += header_len(&headers[i]);
-    }
-    if (len > EVENTSTREAM_HEADERS_MAX) {
-        return error_set(err, AQ_E_LIMIT,
-                         "event stream: headers of %zu bytes, send at most 128 KiB", len);
-    }
-    *ret_len = len;
-    return AQ_OK;
-}
-
-aq_status eventstream_encode(const struct eventstream_header *headers, size_t count,
-                             struct aq_bytes payload, struct buf *out, struct aq_error *err)
-{
-    size_t headers_len = 0;
-    aq_status st = headers_measure(headers, count, &headers_len, err);
-    if (st != AQ_OK) {
-        return st;
-    }
-    if (payload.len > EVENTSTREAM_FRAME_MAX - FRAME_MIN - headers_len) {
-        return error_set(err, AQ_E_LIMIT, "event stream: payload of %zu bytes, split it",
-                         payload.len);
-    }
-    size_t total = FRAME_MIN + headers_len + payload.len;
-    if (!buf_reserve(out, total)) {
-        return error_set(err, buf_status(out),
-                         "event stream: no room for a frame of %zu bytes, "
-                         "split it",
-                         total);
-    }
-    size_t start = out->len; /* from here on nothing can fail */
-    write_number(out, total, 4);
-    write_number(out, headers_len, 4);
-    write_number(out, crc32_eight(out->ptr + start), CRC_LEN);
-    for (size_t i = 0; i < count; i++) {
-        header_write(&headers[i], out);
-    }
-    buf_add_bytes(out, payload);
-    write_number(out, crc32_bytes((struct aq_bytes){ out->ptr + start, total - CRC_LEN }), CRC_LEN);
-    return AQ_OK;
 }

@@ -124,8 +124,8 @@ void eventstream_done(struct eventstream_decoder *d);
 bool eventstream_header_next(struct aq_bytes *rest, struct eventstream_header *ret);
 
 /*
- * Append one frame to out. What it accepts, the decoder accepts, if :message-type and its companion
- * are among the headers.
+ * Append one frame to out, as the service does: for tests alone. What it accepts, the decoder
+ * accepts, if :message-type and its companion are among the headers.
  *
  * Returns AQ_OK; AQ_E_INVALID if a header cannot be sent: a name that is empty, too long, twice
  * there or not UTF-8, a value that does not fit its type; AQ_E_LIMIT; AQ_E_NOMEM.
