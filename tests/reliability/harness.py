@@ -83,7 +83,7 @@ def is_alive(q):
 
 
 def finish(process):
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     return process.returncode, out.decode(), err.decode()
 
 
@@ -126,5 +126,5 @@ class Workers:
     def __exit__(self, *_):
         for process in self._all:
             process.stdin.close()
-            process.wait(timeout=30)
+            process.wait(timeout=60)
             process.stdout.close()

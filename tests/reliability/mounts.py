@@ -16,7 +16,7 @@ ENTER = ["--mount", *([] if ROOT else ["--user", "--preserve-credentials"])]
 def _permitted():
     try:
         script = "mount -t tmpfs none /mnt && mount --bind /mnt /mnt"
-        done = subprocess.run([*UNSHARE, "sh", "-c", script], capture_output=True, timeout=10)
+        done = subprocess.run([*UNSHARE, "sh", "-c", script], capture_output=True, timeout=60)
     except OSError:
         return False
     return done.returncode == 0
@@ -55,5 +55,5 @@ def mounts():
         yield Mounts(keeper.pid)
     finally:
         keeper.stdin.close()
-        keeper.wait(timeout=10)
+        keeper.wait(timeout=60)
         keeper.stdout.close()

@@ -5,6 +5,7 @@ import itertools
 import shutil
 import sqlite3
 import subprocess
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -12,6 +13,7 @@ from command import BINARY
 from harness import (
     EXPORT,
     FORCE,
+    LONG,
     REFRESH,
     busy_timeout,
     finish,
@@ -190,21 +192,24 @@ def test_where_nothing_can_be_saved_nothing_is_asked(online, service):
 
 
 def test_a_locked_database_is_waited_for_five_seconds(new_home, service):
-    """One that is released after three is no failure; the other is, and nothing has changed."""
+    """One that is released in time is no failure; the other is, and nothing has changed."""
+    seconds = 3 if LONG else 1  # a busy machine may be late
     homes = [new_home(), new_home()]
     for q in homes:
         service.seed(q.db, expires_in=3600)
     before = [q.db.read_bytes() for q in homes]
     others = [lock(q, "EXCLUSIVE") for q in homes]
+    started = time.monotonic()
     short, long = [q.start(*EXPORT) for q in homes]
     with pytest.raises(subprocess.TimeoutExpired):
-        short.wait(timeout=3)
+        short.wait(timeout=seconds)
     others[0].execute("ROLLBACK")
     assert finish(short)[0] == 0
     code, out, err = finish(long)
+    assert time.monotonic() - started >= 5
     assert (code, out) == (STORE, ""), err
     others[1].execute("ROLLBACK")
     assert [q.db.read_bytes() for q in homes] == before
     for other in others:
         other.close()
-    report("S6", "database locked for 3 s, and for longer than 5 s", 2)
+    report("S6", f"database locked for {seconds} s, and for longer than 5 s", 2)

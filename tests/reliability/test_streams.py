@@ -46,17 +46,21 @@ def memory_kib(pid):
 
 
 def descriptors(pid):
-    return len(os.listdir(f"/proc/{pid}/fd"))
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:  # it is about to end
+        return 0
 
 
 def watch(client):
-    """Memory and descriptors of a client, a hundred times, while all its streams are open."""
-    seen, end = [], time.monotonic() + SECONDS
-    while time.monotonic() < end - SECONDS / 10 and client.poll() is None:
-        time.sleep(SECONDS / 100)
+    """Memory and descriptors of a client, about a hundred times, while all its streams are open."""
+    seen = []
+    while client.poll() is None:
         seen.append((memory_kib(client.pid), descriptors(client.pid)))
-    counts = [count for _, count in seen]
-    seen = seen[counts.index(max(counts)) :]  # all connections are there
+        time.sleep(SECONDS / 100)
+    most = max(count for _, count in seen)  # all connections are there
+    open_at = [i for i, (_, count) in enumerate(seen) if count == most]
+    seen = seen[open_at[0] : open_at[-1] + 1]
     return seen[len(seen) // 5 :]
 
 
