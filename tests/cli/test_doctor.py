@@ -195,10 +195,16 @@ def test_a_peer_without_http2_is_said_to_need_the_other_transport(away, authorit
     assert "use --transport curl" in sheet.one("service.connect")["what"]
 
 
+@pytest.fixture
+def port():
+    """One where nobody listens, nor will."""
+    with socket.socket() as deaf:
+        deaf.bind((HOST, 0))
+        yield deaf.getsockname()[1]
+
+
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_a_port_where_nobody_listens(away, transport):
-    with socket.create_server((HOST, 0)) as free:
-        port = free.getsockname()[1]
+def test_a_port_where_nobody_listens(away, transport, port):
     sheet = Sheet(away, "--transport", transport, "--endpoint", f"https://{HOST}:{port}")
     assert sheet.wrong() == {"service.connect"}
     found = sheet.one("service.connect")["what"]
@@ -208,9 +214,7 @@ def test_a_port_where_nobody_listens(away, transport):
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_a_proxy_that_is_not_there(away, transport):
-    with socket.create_server((HOST, 0)) as free:
-        port = free.getsockname()[1]
+def test_a_proxy_that_is_not_there(away, transport, port):
     away.env["HTTPS_PROXY"] = f"http://{HOST}:{port}"
     sheet = Sheet(away, "--transport", transport, "--endpoint", "https://q.example.test")
     found = sheet.one("service.connect")["what"]
@@ -353,7 +357,7 @@ def test_somebody_who_refreshes_at_this_moment_is_told(online, service):
     service.wait("CreateToken:refresh_token", held=1)
     found = Sheet(online).one("store.save")
     service.release()
-    other.communicate(timeout=30)
+    other.communicate(timeout=60)
     assert (found["status"], other.returncode) == ("ok", 0)
     assert "another process is refreshing the login at this moment" in found["what"]
 
