@@ -7,7 +7,7 @@ import re
 import socket
 import time
 
-WAIT_S = 20
+WAIT_S = 60
 
 
 def until(condition, what):

@@ -20,7 +20,7 @@ import leaks
 BINARY = Path(os.environ["AQ_TEST_BIN"])
 OWN_NAME = BINARY.parent / "amazonq"  # what the file is called; `q` is a link to it
 SANITIZED = os.environ.get("AQ_TEST_SANITIZED") == "1"
-TIMEOUT_S = 30
+TIMEOUT_S = 90
 TOKEN_KEY = "codewhisperer:odic:token"
 
 # A shell starts background jobs with SIGINT ignored; what is started here shall not inherit that.

@@ -39,7 +39,7 @@ class Island:
         return f"/proc/{os.getpid()}/task/{threading.get_native_id()}/ns/net"
 
     def _listen(self, address, port):
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         packed = socket.inet_pton(family, address)
         if family == socket.AF_INET6:

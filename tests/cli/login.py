@@ -11,7 +11,7 @@ import stat
 import struct
 import termios
 
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 CODE = re.compile(r"\b[A-Z]{4}-[A-Z]{4}\b")
 ORGANISATION = ("--identity-provider", "https://example.awsapps.com/start", "--region", "eu-west-1")
 

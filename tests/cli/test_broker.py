@@ -436,7 +436,7 @@ def test_when_all_places_are_taken_who_does_not_read_gives_way(running):
                 while True:
                     caller.socket.send(b'{"v":1,"op":"token"}\n' * 1000)
         with running.connect() as caller:
-            caller.socket.settimeout(15)  # half of what those who are silent are given
+            caller.socket.settimeout(25)  # less than what those who are silent are given
             assert "access_token" in caller.ask(op="token")
     finally:
         for caller in deaf:
@@ -496,7 +496,7 @@ def test_when_it_may_open_few_files_it_serves_fewer_callers_at_once(broker, serv
     silent = [broker.connect() for _ in range(70)]
     try:
         with broker.connect() as caller:
-            caller.socket.settimeout(15)  # half of what those who are silent are given
+            caller.socket.settimeout(25)  # less than what those who are silent are given
             assert "access_token" in caller.ask(op="token", force=True)
         assert "Too many open files" not in broker.log
     finally:

@@ -271,7 +271,7 @@ def test_a_user_that_is_no_number_is_a_usage_error(q, uid):
 def test_a_signal_ends_it_and_its_socket(running, number):
     with running.connect():
         running.process.send_signal(number)
-        assert running.process.wait(timeout=20) == 0, running.log
+        assert running.process.wait(timeout=60) == 0, running.log
     assert not running.socket.exists()
     assert "ending" in running.log
 
@@ -286,7 +286,7 @@ def test_the_answer_to_a_refresh_that_was_sent_is_saved_before_it_ends(broker, s
     until(lambda: not broker.socket.exists(), "that nobody new is let in")
     assert broker.process.poll() is None
     service.release()
-    assert broker.process.wait(timeout=20) == 0
+    assert broker.process.wait(timeout=60) == 0
     assert broker.command.stored()["refresh_token"] != old["refresh_token"]
 
 
@@ -301,7 +301,7 @@ def test_a_caller_that_was_not_answered_asks_the_next_broker(broker, service):
         broker.kill()
         service.release()
         broker.start()
-    out, err = asking.communicate(timeout=30)
+    out, err = asking.communicate(timeout=60)
     assert asking.returncode == 0, err
     assert json.loads(out)["access_token"] == broker.command.stored()["access_token"]
 
@@ -339,7 +339,7 @@ def test_a_directory_that_is_mounted_shows_the_socket_of_every_broker_there_will
 
     def ask(container):
         process = container.start(command, *export)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
         return json.loads(out)["access_token"]
 
@@ -358,7 +358,7 @@ def test_a_directory_that_is_mounted_shows_the_socket_of_every_broker_there_will
 def test_it_ends_when_nobody_asks_for_long_enough(running, broker):
     running.stop()
     running.start("--idle-exit", "1")
-    assert running.process.wait(timeout=20) == 0
+    assert running.process.wait(timeout=60) == 0
     assert "ending, idle" in running.log
     assert not running.socket.exists()
 
@@ -366,7 +366,7 @@ def test_it_ends_when_nobody_asks_for_long_enough(running, broker):
 def test_a_broker_that_is_its_own_store_says_so_and_ends(broker):
     broker.command.env["Q_STORE"] = "broker"
     broker.launch()
-    assert broker.process.wait(timeout=20) == 2
+    assert broker.process.wait(timeout=60) == 2
     assert broker.log.splitlines()[-1] == (
         "q: broker: asks itself, give it a store of its own, such as --store sqlite")
     assert not broker.socket.exists()
@@ -425,13 +425,13 @@ def test_a_socket_that_is_handed_in_is_served_and_left_in_place(broker, service)
     ],
 )
 def test_what_is_handed_in_must_be_one_listening_socket_and_all_there_is(broker, how, args, says):
-    assert hand_over(broker, how, *args).process.wait(timeout=20) == 2
+    assert hand_over(broker, how, *args).process.wait(timeout=60) == 2
     assert says in broker.log
 
 
 def test_what_was_handed_to_another_process_is_not_ours(broker):
     hand_over(broker, "other")
-    assert broker.process.wait(timeout=20) == 3  # that socket is alive, and in the way
+    assert broker.process.wait(timeout=60) == 3  # that socket is alive, and in the way
     assert "a broker is listening there already" in broker.log
 
 

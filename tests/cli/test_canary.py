@@ -87,7 +87,7 @@ class Spy:
 
     def run(self, *args, **options):
         process = self.start(*args, **options)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
         return process.returncode, out or b"", err or b""
 
     def check(self, out, err, asked=False):
@@ -423,7 +423,7 @@ def test_an_interrupted_command_and_what_can_be_seen_of_it(spy, args, operation)
             pass  # nobody but root may look
     os.kill(child, signal.SIGINT)
     spy.service.release()
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, b""), err
     spy.check(out, err)
 
@@ -445,7 +445,7 @@ def test_what_could_not_be_saved_is_in_a_private_file_alone(spy):
     os.kill(child, signal.SIGTERM)
     other.execute("ROLLBACK")
     other.close()
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     spy.allowed.append(spill)
     spy.check(out, err, asked=True)
 
@@ -507,5 +507,5 @@ def test_another_process_of_the_same_user_cannot_attach(online, service):
     command = ["/usr/bin/python3", "-c", ATTACH, str(process.pid)]
     tried = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/", **nobody)
     service.release()
-    assert process.communicate(timeout=30)[0]
+    assert process.communicate(timeout=60)[0]
     assert tried.stdout == "-1 1\n"

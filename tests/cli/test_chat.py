@@ -269,7 +269,7 @@ def test_a_reader_that_has_seen_enough_is_no_error_message(online, login, servic
     process = online.start(*CHAT, "?")
     assert process.stdout.readline() == b"a line of text\n"
     process.stdout.close()
-    assert process.communicate(timeout=30) == (b"", b"")
+    assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == 1
 
 
@@ -279,7 +279,7 @@ def test_text_is_printed_while_it_comes(online, login, service):
     process = online.start(*CHAT, "?")
     assert process.stdout.readline() == b"first\n"  # and the second is held back
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30) == (b"", b"")
+    assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == 130
 
 
@@ -291,7 +291,7 @@ def test_a_signal_ends_the_wait_for_an_answer(online, login, service, number, co
     process = online.start(*CHAT, "?")
     service.wait(CALL, calls=1)
     process.send_signal(number)
-    assert process.communicate(timeout=30) == (b"", b"")
+    assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == code
     service.wait(CALL, disconnects=1)
 
@@ -303,7 +303,7 @@ def test_a_signal_ends_the_wait_for_a_reader(online, login, service):
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 130
     process.stdout.close()
-    assert process.communicate(timeout=30) == (b"", b"")
+    assert process.communicate(timeout=60) == (b"", b"")
 
 
 def test_a_signal_ends_the_wait_for_a_question(online, login):
@@ -313,7 +313,7 @@ def test_a_signal_ends_the_wait_for_a_question(online, login):
     while _unread(end) > 0:  # read: now it waits for the other half
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30) == (b"", b"")
+    assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == 130
     os.close(start)
     os.close(end)

@@ -583,7 +583,7 @@ def test_ctrl_c_while_the_code_is_waited_for_is_130_and_leaves_nothing(online):
     process = online.start("login")
     shown_code(process)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 130
     assert nothing_is_left(online)
 
@@ -593,7 +593,7 @@ def test_a_service_that_does_not_answer_can_be_interrupted(online, service):
     process = online.start("login")
     service.wait("RegisterClient", held=1)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 130
     assert nothing_is_left(online)
 

@@ -164,7 +164,7 @@ def test_a_refresh_of_a_login_without_a_registration_does_not_bring_it_back(
     service.wait(operation, held=1)
     assert online.run("logout").code == 0
     service.release()
-    out, err = refreshing.communicate(timeout=30)
+    out, err = refreshing.communicate(timeout=60)
     assert (refreshing.returncode, out) == (4, b""), err
     assert online.run("whoami").code == 4 and spilled(online) == []
 
@@ -223,7 +223,7 @@ def test_a_refresh_under_way_in_another_process_does_not_bring_it_back(online, s
     service.wait(REFRESH, held=1)
     assert online.run("logout").code == 0  # it does not wait for the service
     service.release()
-    out, err = refreshing.communicate(timeout=30)
+    out, err = refreshing.communicate(timeout=60)
     assert (refreshing.returncode, out) == (4, b""), err
     assert database(online) == set() and spilled(online) == []
 
@@ -237,7 +237,7 @@ def test_a_refresh_that_is_stopped_with_its_answer_does_not_bring_it_back(online
     service.release()
     assert online.run("logout").code == 0
     refreshing.send_signal(signal.SIGCONT)
-    out, err = refreshing.communicate(timeout=30)
+    out, err = refreshing.communicate(timeout=60)
     assert (refreshing.returncode, out) == (4, b""), err
     assert database(online) == set() and spilled(online) == []
 
@@ -249,9 +249,9 @@ def test_a_refresh_that_ends_in_time_is_waited_for_and_its_login_goes(online, se
     service.wait(REFRESH, held=1)
     leaving = online.start("logout")
     service.release()
-    out, err = leaving.communicate(timeout=30)
+    out, err = leaving.communicate(timeout=60)
     assert leaving.returncode == 0, err
-    refreshing.communicate(timeout=30)
+    refreshing.communicate(timeout=60)
     assert refreshing.returncode in (0, 4)
     assert database(online) == set() and spilled(online) == []
 

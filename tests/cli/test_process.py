@@ -74,7 +74,7 @@ def test_ctrl_c_during_a_refresh_does_not_lose_the_login(online, service):
     service.wait(REFRESH, held=1)
     process.send_signal(signal.SIGINT)
     service.release()
-    assert process.communicate(timeout=30)[0] == b""
+    assert process.communicate(timeout=60)[0] == b""
     assert process.returncode == 130
     assert online.stored()["refresh_token"] != old["refresh_token"]
     assert online.run(*EXPORT).code == 0
@@ -89,7 +89,7 @@ def test_a_signal_that_was_ignored_stays_ignored(online, login, service):
     service.wait("GenerateAssistantResponse", held=1)
     process.send_signal(signal.SIGHUP)
     service.release()
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert out.startswith(b"You asked: ?")
 
@@ -105,4 +105,4 @@ def test_no_secret_is_in_arguments_or_environment(online, login, service):
         pass  # nobody but root may look
     assert login["access_token"].encode() not in visible
     service.release()
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)

@@ -114,7 +114,7 @@ def test_a_signal_ends_the_wait_for_a_pipe_whose_writer_stays(q, number, code):
     process = q.start(*CHAT, pass_fds=[end])
     until(lambda: fcntl.ioctl(end, termios.FIONREAD, bytes(4)) == bytes(4), "that it reads")
     process.send_signal(number)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     os.close(start)
     os.close(end)
     assert process.returncode == code, err
@@ -248,7 +248,7 @@ def test_a_token_that_was_replaced_while_the_service_rejected_it_is_used(online,
     service.wait(CALL, held=1)
     secret.put(accepted(service))
     service.release()
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert out.startswith(b"You asked: hello\n")
 
@@ -379,7 +379,7 @@ def test_the_token_is_in_no_argument_and_in_no_environment(online, service, secr
         except PermissionError:
             pass
     service.release()
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 0 and b"Q_TOKEN_FILE" in seen or not ROOT
     assert token.encode() not in seen + err + out
 
@@ -417,6 +417,6 @@ def test_a_home_and_a_secret_that_are_mounted_read_only_are_enough(online, servi
         here.run("mount", "--bind", str(online.home), str(online.home))
         here.run("mount", "-o", "remount,ro,bind", str(online.home))
         process = here.start(online, BINARY, *CHAT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert out.startswith(b"You asked: hello\n")

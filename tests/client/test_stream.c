@@ -126,7 +126,7 @@ static void a_batch_has_the_same_events_and_all_of_them_stay_readable(void **sta
         }
         if (st == AQ_AGAIN) {
             struct pollfd wait = { .fd = aq_client_fd(f->client), .events = POLLIN };
-            assert_int_equal(poll(&wait, 1, 5000), 1);
+            assert_int_equal(poll(&wait, 1, 60000), 1);
             assert_int_equal(aq_client_step(f->client, &f->err), AQ_OK);
         } else if (st != AQ_OK) {
             break;
@@ -175,7 +175,7 @@ static void one_watcher_serves_many_streams(void **state)
         }
         if (ended < STREAMS) {
             struct pollfd wait = { .fd = aq_client_fd(f->client), .events = POLLIN };
-            assert_int_equal(poll(&wait, 1, 5000), 1);
+            assert_int_equal(poll(&wait, 1, 60000), 1);
             assert_int_equal(aq_client_step(f->client, &err), AQ_OK);
         }
     }

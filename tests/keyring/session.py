@@ -18,7 +18,7 @@ from pathlib import Path
 PASSWORD = "correct horse"
 SECRETS, ROOT = "org.freedesktop.secrets", "/org/freedesktop/secrets"
 LOGIN_COLLECTION = ROOT + "/collection/login"
-START_S = 30
+START_S = 60
 SKIPPED = 77
 WITH_US = ["setpriv", "--pdeathsig", "KILL"]  # whatever ends us ends what we started
 

@@ -44,7 +44,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "service"))
 from qservice.certificates import Authority, Certificate  # noqa: E402
 
 SETTINGS_FRAME = b"\0\0\0\4\0\0\0\0\0"
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
 
 
 # A proxy that only knows CONNECT.

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 
 static bool start_nginx(struct real_server *server);
 static bool start_nghttpd(struct real_server *server);

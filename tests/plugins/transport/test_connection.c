@@ -41,7 +41,7 @@ static void wait_readable(struct client *client)
     struct aq_interest interest;
     client->ops->interest(client->self, &interest);
     struct pollfd poller = { .fd = interest.fd, .events = POLLIN };
-    assert_int_equal(poll(&poller, 1, 10000), 1);
+    assert_int_equal(poll(&poller, 1, 60000), 1);
 }
 
 static void ok(struct client *client, const char *url, const struct ask *ask)
