@@ -9,6 +9,30 @@ fail() {
     exit 1
 }
 
+# What went wrong, from the log of a step: of each test of ctest that failed what it says itself, its
+# last lines where it says nothing that is known; of anything else the end.
+show_failures() {
+    awk '
+        function finish(    i) {
+            for (i = said ? 1 : (count > 20 ? count - 19 : 1); name && i <= (said ? said : count); i++)
+                print substr(said ? reason[i] : line[i], 1, 500)
+            name = ""; said = count = 0
+        }
+        /^ *[0-9]+\/[0-9]+ Test +#[0-9]+: / {
+            finish()
+            if (/\*\*\*/) { name = $0; print; failed++ }
+            next
+        }
+        /^ +Start +[0-9]+: |^[0-9]+% tests passed/ { finish() }
+        !name { next }
+        { line[++count] = $0 }
+        /^E  |^(FAILED|ERROR) |^[^ ]+:[0-9]+: [A-Z]|^\[ +(ERROR|LINE|FAILED) +\]|error:|(ERROR|WARNING|SUMMARY): |Segmentation/ {
+            if (said < 40) reason[++said] = $0
+        }
+        END { finish(); exit !failed }
+    ' "$1" || grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking|Creating)' "$1" | tail -n 80
+}
+
 # Run a command with the rights to install packages.
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
