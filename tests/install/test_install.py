@@ -163,7 +163,7 @@ def test_systemd_accepts_the_units_of_the_broker_and_they_name_the_installed_com
     # it wants the directory of a session, which there need not be; a socket's path must be short
     with tempfile.TemporaryDirectory(prefix="q-run.") as runtime:
         env = {**TOOLS, "HOME": str(tmp_path), "XDG_RUNTIME_DIR": runtime}
-        said = attempt("systemd-analyze", "verify", "--user", *units, env=env)
+        said = attempt("systemd-analyze", "verify", "--man=no", "--user", *units, env=env)
     assert "amazonq" not in said.stderr, said.stderr
 
 
