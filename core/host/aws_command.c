@@ -21,8 +21,19 @@ enum {
 
 /* ---- starting ---- */
 
+/* Somebody sits there, and we are who they talk to. */
+static bool has_terminal(void)
+{
+    int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    bool ours = terminal >= 0 && tcgetpgrp(terminal) == getpgrp();
+    if (terminal >= 0) {
+        close(terminal);
+    }
+    return ours;
+}
+
 /* The child, with the end of a pipe for its output; 0 or what is wrong. */
-static int spawn(char *text, int output, pid_t *ret)
+static int spawn(char *text, int output, bool alone, pid_t *ret)
 {
     char *const argv[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, text, NULL };
     posix_spawn_file_actions_t files;
@@ -37,7 +48,7 @@ static int spawn(char *text, int output, pid_t *ret)
     posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &defaults);
-    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setpgroup(&attributes, alone ? 0 : getpgrp());
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
                                               POSIX_SPAWN_SETPGROUP);
     int sys = posix_spawn(ret, argv[0], &files, &attributes, argv, environ);
@@ -53,7 +64,8 @@ aq_status aws_command_start(struct aws_command *c, char *text, struct aq_error *
         return error_sys(err, AQ_E_IO, errno, "credential_process");
     }
     fcntl(ends[0], F_SETFL, O_NONBLOCK); /* the program's end blocks, as it is used to */
-    int sys = spawn(text, ends[1], &c->pid);
+    c->alone = !has_terminal();
+    int sys = spawn(text, ends[1], c->alone, &c->pid);
     close(ends[1]);
     if (sys) {
         close(ends[0]);
@@ -68,7 +80,7 @@ aq_status aws_command_start(struct aws_command *c, char *text, struct aq_error *
 /* ---- looking ---- */
 
 /* AQ_AGAIN while it runs; how it has ended: AQ_OK, AQ_E_UNAVAILABLE; AQ_E_DENIED if it was stopped
- * because it wants the terminal. Where SIGCHLD is ignored nobody is told; then the answer counts.
+ * because it wants a terminal. Where SIGCHLD is ignored nobody is told; then the answer counts.
  */
 static aq_status look_at_end(struct aws_command *c)
 {
@@ -139,11 +151,11 @@ aq_status aws_command_look(struct aws_command *c, struct buf *ret, struct aq_err
 
 /* ---- ending ---- */
 
-static void kill_group(struct aws_command *c)
+static void kill_all(struct aws_command *c)
 {
     (void)look_at_end(c);
     if (c->pid > 0) { /* nobody has waited for it, so the number is still its own */
-        kill(-c->pid, SIGKILL);
+        kill(c->alone ? -c->pid : c->pid, SIGKILL);
     }
     for (int i = 0; i < KILLED_LOOKS && c->pid > 0; i++) {
         (void)look_at_end(c);
@@ -158,7 +170,7 @@ void aws_command_done(struct aws_command *c, bool forked)
         close(c->output);
     }
     if (c->pid > 0 && !forked) {
-        kill_group(c);
+        kill_all(c);
     }
     *c = (struct aws_command){ 0 };
 }

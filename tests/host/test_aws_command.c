@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -298,36 +299,88 @@ static void a_program_has_the_signals_that_it_would_have_in_a_shell(void **state
     buf_done(&printed);
 }
 
-/* In a session that has this terminal: is a program that asks there told that it cannot? */
-static bool is_told(const char *terminal)
+/* ---- at a terminal ---- */
+
+static aq_status ask(struct buf *printed, struct aq_error *err)
 {
     struct aws_command c = { 0 };
-    struct buf printed = BUF(0);
-    struct aq_error err;
-    setsid();
-    bool owned = open(terminal, O_RDWR) >= 0; /* the first one is the session's */
-    aq_status st = aws_command_start(&c, (char[]){ "read answer </dev/tty" }, &err);
-    while (st == AQ_OK && (st = aws_command_look(&c, &printed, &err)) == AQ_AGAIN) {
+    char text[] = "printf 'Code? ' >/dev/tty; read code </dev/tty; echo code $code";
+    aq_status st = aws_command_start(&c, text, err);
+    while (st == AQ_OK && (st = aws_command_look(&c, printed, err)) == AQ_AGAIN) {
         poll(NULL, 0, 10);
         st = AQ_OK;
     }
     aws_command_done(&c, false);
-    return owned && st == AQ_E_UNAVAILABLE && strstr(err.text, "wants to ask on the terminal");
+    return st;
 }
 
-static void a_program_that_asks_on_the_terminal_is_told_from_one_that_hangs(void **state)
+static bool is_answered(void)
 {
-    int status;
-    (void)state;
-    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    struct buf printed = BUF(0);
+    struct aq_error err;
+    return ask(&printed, &err) == AQ_OK && strcmp((char *)printed.ptr, "code 1234\n") == 0;
+}
+
+static bool is_told(void)
+{
+    struct buf printed = BUF(0);
+    struct aq_error err;
+    return ask(&printed, &err) == AQ_E_UNAVAILABLE &&
+           strstr(err.text, "wants to ask on the terminal");
+}
+
+/* In a session that has a terminal, in the group that it listens to or in another: does this hold?
+ * Somebody sits there and answers. */
+static void assert_at_terminal(bool in_front, bool (*holds)(void))
+{
+    char shown[64] = "";
+    size_t len = 0;
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), status = -1;
     assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
     pid_t child = fork();
     if (child == 0) {
-        _exit(is_told(ptsname(master)) ? 0 : 1);
+        setsid();
+        bool owned = open(ptsname(master), O_RDWR) >= 0; /* the first one is the session's */
+        pid_t behind = in_front ? 0 : fork();
+        if (behind > 0) { /* a session ends with who leads it */
+            waitpid(behind, &status, 0);
+            _exit(status ? 1 : 0);
+        }
+        _exit(owned && (in_front || setpgid(0, 0) == 0) && holds() ? 0 : 1);
     }
-    assert_int_equal(waitpid(child, &status, 0), child);
+    while (!strstr(shown, "Code? ") && waitpid(child, &status, WNOHANG) == 0) {
+        struct pollfd wait = { .fd = master, .events = POLLIN };
+        bool more = poll(&wait, 1, 10) > 0 && wait.revents & POLLIN && len < sizeof(shown) - 1;
+        len += more ? (size_t)read(master, shown + len, sizeof(shown) - 1 - len) : 0;
+    }
+    if (status < 0) {
+        assert_int_equal(write(master, "1234\n", 5), 5);
+        assert_int_equal(waitpid(child, &status, 0), child);
+    }
     assert_int_equal(status, 0);
     close(master);
+}
+
+static void a_program_may_ask_on_the_terminal_that_is_ours(void **state)
+{
+    (void)state;
+    assert_at_terminal(true, is_answered);
+}
+
+static void a_program_that_asks_where_nobody_listens_is_told_from_one_that_hangs(void **state)
+{
+    (void)state;
+    assert_at_terminal(false, is_told);
+}
+
+/* Whoever runs this test by hand is not to be asked. */
+static void leave_terminal(void)
+{
+    int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (terminal >= 0) {
+        ioctl(terminal, TIOCNOTTY);
+        close(terminal);
+    }
 }
 
 int main(void)
@@ -345,7 +398,9 @@ int main(void)
         cmocka_unit_test(in_a_forked_child_it_is_left_to_the_parent),
         cmocka_unit_test(what_is_printed_counts_where_nobody_knows_how_it_ended),
         cmocka_unit_test(a_program_has_the_signals_that_it_would_have_in_a_shell),
-        cmocka_unit_test(a_program_that_asks_on_the_terminal_is_told_from_one_that_hangs),
+        cmocka_unit_test(a_program_may_ask_on_the_terminal_that_is_ours),
+        cmocka_unit_test(a_program_that_asks_where_nobody_listens_is_told_from_one_that_hangs),
     };
+    leave_terminal();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
