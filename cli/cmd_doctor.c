@@ -7,8 +7,6 @@
 #include "session.h"
 #include "terminal.h"
 
-#include <pwd.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -131,43 +129,6 @@ static aq_status check(struct session *s, struct sheet *sheet)
     return st;
 }
 
-/* As the library takes it; NULL: not known. */
-static const char *home_directory(void)
-{
-    const char *home = getenv("HOME");
-    if (home && home[0] == '/') {
-        return home;
-    }
-    const struct passwd *user = getpwuid(geteuid());
-    return user ? user->pw_dir : NULL;
-}
-
-/* Append text with "~" for the home directory, as the library's findings have it. */
-static void add_without_home(const char *text, struct text *out)
-{
-    const char *home = home_directory();
-    size_t len = home ? strlen(home) : 0;
-    while (*text) {
-        if (len > 1 && strncmp(text, home, len) == 0 && strchr("/ ", text[len])) {
-            text_add_char(out, '~');
-            text += len;
-        } else {
-            text_add_char(out, *text++);
-        }
-    }
-}
-
-/* Nothing else can be looked at before it is right. */
-static void add_wrong_setting(struct sheet *sheet, const struct aq_error *error)
-{
-    AUTO(text) struct text what = { 0 };
-    add_without_home(error->text, &what);
-    sheet->out.failed = sheet->out.failed || !text_ok(&what);
-    sheet_add(sheet, AQ_FINDING_FAIL, AQ_STR("settings.value"), text_view(&what),
-              AQ_STR("Correct it where it is set (docs/settings.md), then run this check again: "
-                     "all else is looked at then."));
-}
-
 int cmd_doctor(const struct options *o)
 {
     const char *format = format_of(o);
@@ -175,18 +136,14 @@ int cmd_doctor(const struct options *o)
         return EXITCODE_USAGE;
     }
 
-    AUTO(session) struct session s = { 0 };
+    AUTO(session) struct session s = { .check_only = true };
     AUTO(sheet) struct sheet sheet = { 0 };
     sheet_begin(&sheet, format);
     aq_status st = session_init(&s, o);
-    if (st == AQ_E_INVALID) {
-        add_wrong_setting(&sheet, &s.error);
-    } else if (st == AQ_OK) {
+    if (st == AQ_OK) {
         st = check(&s, &sheet);
-        if (st != AQ_END) {
-            return session_fail(&s, st);
-        }
-    } else {
+    }
+    if (st != AQ_END) {
         return session_fail(&s, st);
     }
     sheet_end(&sheet);

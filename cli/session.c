@@ -91,6 +91,7 @@ aq_status session_init(struct session *s, const struct options *o)
         settings[count].value = AQ_STR("true");
         count++;
     }
+    options.flags = s->check_only ? AQ_CLIENT_CHECK_ONLY : 0;
     options.settings = settings;
     options.setting_count = count;
     options.user_agent = AQ_STR("q/" AQ_VERSION);

@@ -10,6 +10,7 @@
 
 struct session {
     struct aq_client *client;
+    bool check_only; /* set before session_init: wrong settings are for aq_check_start to tell */
     bool quiet;
     bool verbose;
     struct aq_error error; /* of the call that failed last */

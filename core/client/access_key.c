@@ -252,7 +252,7 @@ aq_status access_key_start(struct aq_client *client, struct aq_op *parent, struc
 
 aq_status aq_access_key_start(struct aq_client *client, struct aq_op **ret, struct aq_error *err)
 {
-    aq_status st = client_check(client, err);
+    aq_status st = client_usable(client, err);
     if (st == AQ_OK) {
         st = access_key_start(client, NULL, ret, err);
     }

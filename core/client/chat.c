@@ -179,7 +179,7 @@ aq_status aq_chat_start(struct aq_client *client, const struct aq_stream_options
                         struct aq_op **ret, struct aq_error *err)
 {
     struct aq_stream_options known;
-    aq_status st = client_check(client, err);
+    aq_status st = client_usable(client, err);
     if (st == AQ_OK) {
         st = stream_options(options, &known, err);
     }

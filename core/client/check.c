@@ -9,6 +9,7 @@
 #include <amazonq/version.h>
 
 enum check_part {
+    PART_WRONG, /* settings that nothing else can be looked at with */
     PART_VERSION,
     PART_PLUGINS,
     PART_SETTINGS,
@@ -33,6 +34,13 @@ static aq_status check_run(struct check_op *c)
 {
     struct aq_client *client = c->op.client;
     switch (c->part) {
+    case PART_WRONG:
+        if (client->wrong_settings.status != AQ_OK) {
+            check_wrong_settings(client, &c->findings);
+            c->part = PART_END;
+            return AQ_OK;
+        }
+        break;
     case PART_VERSION:
         findings_add(&c->findings, AQ_FINDING_OK, "version", NULL, "libamazonq " AQ_VERSION);
         break;

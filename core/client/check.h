@@ -19,6 +19,7 @@ struct check_login {
 void check_login_done(struct check_login *login);
 
 /* settings.json, what is set where, and the environment. */
+void check_wrong_settings(const struct aq_client *client, struct findings *f);
 void check_settings(struct aq_client *client, struct findings *f);
 
 /* Store and transport. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is set, where, and what of it counts for nothing. Values that are wrong do not get here: a
- * client with one is not made. */
+/* What is set, where, and what of it counts for nothing. With a value that is wrong, that is all
+ * there is to tell. */
 #include "base/alloc.h"
 #include "base/str.h"
 #include "client/check.h"
@@ -184,6 +184,14 @@ static void check_environment(const struct aq_client *client, struct findings *f
                      "SSLKEYLOGFILE: a file gets keys that open recorded connections, tokens and "
                      "all");
     }
+}
+
+void check_wrong_settings(const struct aq_client *client, struct findings *f)
+{
+    findings_add(f, AQ_FINDING_FAIL, "settings.value",
+                 "Correct it where it is set (docs/settings.md), then run this check again: all "
+                 "else is looked at then.",
+                 "%s", client->wrong_settings.text);
 }
 
 void check_settings(struct aq_client *client, struct findings *f)

@@ -57,6 +57,22 @@ static void client_close_fds(struct aq_client *client)
     }
 }
 
+/* Wrong ones stay, for a client that is there to be checked. */
+static aq_status client_take_settings(struct aq_client *client,
+                                      const struct aq_client_options *options, struct aq_error *err)
+{
+    struct aq_error *wrong = &client->wrong_settings;
+    aq_status st = settings_init(&client->settings, options, wrong);
+    if (st == AQ_E_INVALID && (options->flags & AQ_CLIENT_CHECK_ONLY)) {
+        return AQ_OK;
+    }
+    if (st != AQ_OK) {
+        return error_copy(err, wrong);
+    }
+    *wrong = (struct aq_error){ 0 }; /* of a file that need not be there */
+    return AQ_OK;
+}
+
 static aq_status client_init(struct aq_client *client, const struct aq_client_options *options,
                              struct aq_error *err)
 {
@@ -76,7 +92,7 @@ static aq_status client_init(struct aq_client *client, const struct aq_client_op
         }
     }
     aq_status st = client_open_fds(client, err);
-    return st == AQ_OK ? settings_init(&client->settings, options, err) : st;
+    return st == AQ_OK ? client_take_settings(client, options, err) : st;
 }
 
 aq_status aq_client_new(const struct aq_client_options *options, struct aq_client **ret,
@@ -108,6 +124,14 @@ aq_status client_check(const struct aq_client *client, struct aq_error *err)
                ? AQ_OK
                : error_set(err, AQ_E_FORKED,
                            "client: belongs to the parent process, make a new one after fork");
+}
+
+aq_status client_usable(const struct aq_client *client, struct aq_error *err)
+{
+    aq_status st = client_check(client, err);
+    return st == AQ_OK && client->wrong_settings.status != AQ_OK
+               ? error_copy(err, &client->wrong_settings)
+               : st;
 }
 
 /* What was promised on aq_op_free: a refresh that was sent is saved before the client goes. Every

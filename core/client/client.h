@@ -84,6 +84,7 @@ struct aq_client {
     bool woken;        /* wake_fd is readable */
     bool stepping;     /* inside aq_client_step */
     struct settings settings;
+    struct aq_error wrong_settings; /* AQ_OK: they are not; else AQ_CLIENT_CHECK_ONLY is set */
     struct accepted accepted;
     struct log log;
     struct buf user_agent;
@@ -116,6 +117,9 @@ bool client_tells(struct aq_client *client, enum client_warning what);
 
 /* AQ_OK, or AQ_E_FORKED in a child of the process that made the client. */
 aq_status client_check(const struct aq_client *client, struct aq_error *err);
+
+/* The same for who uses the settings: also AQ_E_INVALID if they are wrong. */
+aq_status client_usable(const struct aq_client *client, struct aq_error *err);
 
 /* Load the plugin, open the transport; on first use. The store is the one that the settings choose;
  * store-borrowed reads what other programs keep in ways of their own. */

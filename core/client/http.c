@@ -109,7 +109,7 @@ aq_status aq_http_start(struct aq_client *client, const struct aq_http_options *
     struct aq_http_options known = AQ_HTTP_OPTIONS_INIT;
     struct aq_error local;
     err = err ? err : &local;
-    aq_status st = client_check(client, err);
+    aq_status st = client_usable(client, err);
     if (st != AQ_OK) {
         return st;
     }

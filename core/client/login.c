@@ -317,7 +317,7 @@ aq_status aq_login_start(struct aq_client *client, const struct aq_login_options
                          struct aq_op **ret, struct aq_error *err)
 {
     struct aq_login_options known = AQ_LOGIN_OPTIONS_INIT;
-    aq_status st = client_check(client, err);
+    aq_status st = client_usable(client, err);
     if (st != AQ_OK) {
         return st;
     }

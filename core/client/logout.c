@@ -342,7 +342,7 @@ aq_status aq_logout_start(struct aq_client *client, const struct aq_logout_optio
                           struct aq_op **ret, struct aq_error *err)
 {
     struct aq_logout_options known = AQ_LOGOUT_OPTIONS_INIT;
-    aq_status st = client_check(client, err);
+    aq_status st = client_usable(client, err);
     if (st != AQ_OK) {
         return st;
     }

@@ -393,9 +393,9 @@ aq_status aq_migrate_start(struct aq_client *from, struct aq_client *to,
                            struct aq_error *err)
 {
     struct aq_migrate_options known = AQ_MIGRATE_OPTIONS_INIT;
-    aq_status st = client_check(from, err);
+    aq_status st = client_usable(from, err);
     if (st == AQ_OK) {
-        st = client_check(to, err);
+        st = client_usable(to, err);
     }
     if (st != AQ_OK) {
         return st;

@@ -394,7 +394,7 @@ aq_status profiles_start(struct aq_client *client, const struct profiles_wish *w
 aq_status aq_profiles_start(struct aq_client *client, struct aq_op **ret, struct aq_error *err)
 {
     static const struct profiles_wish any = { 0 };
-    aq_status st = client_check(client, err);
+    aq_status st = client_usable(client, err);
     if (st == AQ_OK) {
         st = profiles_start(client, &any, NULL, ret, err);
     }

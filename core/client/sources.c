@@ -376,7 +376,7 @@ static aq_status sources_look(struct visit *v, struct aq_error *err)
 aq_status aq_sources_open(struct aq_client *client, struct aq_sources **ret, struct aq_error *err)
 {
     AUTO(visit) struct visit v = { .client = client };
-    aq_status st = client_check(client, err);
+    aq_status st = client_usable(client, err);
     if (st != AQ_OK) {
         return st;
     }

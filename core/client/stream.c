@@ -215,7 +215,7 @@ aq_status aq_exchange_new_for(struct aq_client *client, const struct aq_exchange
                               struct aq_exchange **ret, struct aq_error *err)
 {
     struct aq_exchange_options known = { 0 };
-    aq_status st = client_check(client, err);
+    aq_status st = client_usable(client, err);
     if (st != AQ_OK) {
         return st;
     }
@@ -235,7 +235,7 @@ aq_status aq_exchange_new_for(struct aq_client *client, const struct aq_exchange
 aq_status aq_exchange_remember(struct aq_client *client, struct aq_str profile_arn,
                                struct aq_str site, struct aq_error *err)
 {
-    aq_status st = client_check(client, err);
+    aq_status st = client_usable(client, err);
     if (st == AQ_OK) {
         const struct accepted_key login = stream_key(profile_arn);
         stream_remember(client, &login, site);
@@ -312,7 +312,7 @@ aq_status aq_stream_start(struct aq_client *client, const struct aq_stream_optio
                           struct aq_op **ret, struct aq_error *err)
 {
     struct aq_stream_options known;
-    aq_status st = client_check(client, err);
+    aq_status st = client_usable(client, err);
     if (st == AQ_OK) {
         st = stream_options(options, &known, err);
     }

@@ -429,7 +429,7 @@ aq_status aq_token_start(struct aq_client *client, const struct aq_token_options
                          struct aq_op **ret, struct aq_error *err)
 {
     struct aq_token_options known = AQ_TOKEN_OPTIONS_INIT;
-    aq_status st = client_check(client, err);
+    aq_status st = client_usable(client, err);
     if (st != AQ_OK) {
         return st;
     }

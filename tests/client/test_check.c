@@ -150,6 +150,54 @@ static void options_without_a_size_are_refused(void **state)
     assert_int_equal(aq_check_start(f->client, &options, &f->op, &f->err), AQ_E_INVALID);
 }
 
+/* A client whose setting plugin.path is wrong, and names a directory of the user. */
+static aq_status make_wrong(uint32_t flags, struct fixture *f)
+{
+    char value[80];
+    snprintf(value, sizeof(value), "%s/plugins:plugins", getenv("HOME"));
+    const struct aq_client_setting setting = { AQ_STR("plugin.path"), str_from(value) };
+    const struct aq_client_options options = {
+        .struct_size = sizeof(options), .flags = flags, .settings = &setting, .setting_count = 1
+    };
+    aq_client_free(f->client);
+    f->client = NULL;
+    return aq_client_new(&options, &f->client, &f->err);
+}
+
+static void a_wrong_setting_is_the_only_finding_and_shows_no_home_directory(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(make_wrong(AQ_CLIENT_CHECK_ONLY, f), AQ_OK);
+    assert_int_equal(aq_check_start(f->client, NULL, &f->op, &f->err), AQ_OK);
+    assert_int_equal(aq_op_wait(f->op, &f->event, &f->err), AQ_OK);
+    assert_int_equal(f->event->kind, AQ_FINDING_FAIL);
+    assert_true(str_eq(f->event->name, AQ_STR("settings.value")));
+    assert_true(f->event->payload.len > 0);
+    assert_true(str_starts(f->event->text, AQ_STR("setting 'plugin.path': must be absolute "
+                                                  "directories, separated by ':', is "
+                                                  "'~/plugins:plugins' (as an option)")));
+    assert_int_equal(aq_op_wait(f->op, &f->event, &f->err), AQ_END);
+    fixture_drop(f);
+}
+
+static void a_client_with_a_wrong_setting_can_do_nothing_else(void **state)
+{
+    struct fixture *f = *state;
+    struct aq_sources *sources;
+    assert_int_equal(make_wrong(0, f), AQ_E_INVALID);
+    assert_int_equal(make_wrong(AQ_CLIENT_CHECK_ONLY, f), AQ_OK);
+    const struct aq_stream_options ask = { .struct_size = sizeof(ask),
+                                           .prompt = AQ_STR("hello"),
+                                           .access_token = AQ_STR("token") };
+    assert_int_equal(aq_token_start(f->client, NULL, &f->op, &f->err), AQ_E_INVALID);
+    assert_contains(f->err.text, "setting 'plugin.path'");
+    assert_int_equal(aq_stream_start(f->client, &ask, &f->op, &f->err), AQ_E_INVALID);
+    assert_int_equal(aq_logout_start(f->client, NULL, &f->op, &f->err), AQ_E_INVALID);
+    assert_int_equal(aq_sources_open(f->client, &sources, &f->err), AQ_E_INVALID);
+    aq_client_free(f->client);
+    f->client = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +209,8 @@ int main(void)
         CASE(a_batch_has_texts_that_stay_readable),
         CASE(a_child_may_free_it_and_no_more),
         CASE(options_without_a_size_are_refused),
+        CASE(a_wrong_setting_is_the_only_finding_and_shows_no_home_directory),
+        CASE(a_client_with_a_wrong_setting_can_do_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,7 +42,9 @@ struct aq_check_options {
  * what was looked at ("service.certificate"), text what was found, payload what to do about it
  * (UTF-8, may be empty). docs/cli.md lists the names. May block, see aq_op_may_block.
  *
- * What is wrong is a finding, not a failure of the operation; that fails with AQ_E_NOMEM only.
+ * What is wrong is a finding, not a failure of the operation; that fails with AQ_E_NOMEM only. So
+ * is a setting that no client can have, if the client was made with AQ_CLIENT_CHECK_ONLY: then it
+ * is the only one.
  *
  * @param options  NULL means all defaults
  * @return AQ_OK, AQ_E_INVALID, AQ_E_NOMEM, AQ_E_FORKED

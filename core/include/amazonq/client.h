@@ -131,6 +131,9 @@ struct aq_client_setting {
     0x1u /* no setting comes from the environment (HOME and XDG_DATA_HOME \
             still say where files are) */
 #define AQ_CLIENT_NO_SETTINGS 0x2u /* read no settings.json */
+#define AQ_CLIENT_CHECK_ONLY \
+    0x4u /* settings that are wrong are no reason to fail yet: aq_check_start tells of them, \
+            and whatever else would use them fails with AQ_E_INVALID */
 
 /** How to make a client. Zero-initialise, then set struct_size; everything else is optional. */
 struct aq_client_options {
