@@ -405,3 +405,37 @@ aq_status place_reserve(const struct place *p, int *ret_fd, struct aq_error *err
     *ret_fd = fd;
     return AQ_OK;
 }
+
+static int tighten(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        return errno;
+    }
+    return (st.st_mode & 07777) == 0600 || fchmod(fd, 0600) == 0 ? 0 : errno;
+}
+
+/* In WAL mode what is saved goes into a file of its own first, which was made with the mode that
+ * the database had then. Nobody locks that one, so it may be opened and closed. */
+static int tighten_wal(const struct place *p)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s-wal", p->path);
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT ? 0 : errno;
+    }
+    int sys = tighten(fd);
+    close(fd);
+    return sys;
+}
+
+aq_status place_tighten(const struct place *p, int fd, struct aq_error *err)
+{
+    int sys = tighten(fd);
+    if (sys == 0) {
+        sys = tighten_wal(p);
+    }
+    return sys == 0 ? AQ_OK
+                    : fail_errno(err, sys, p->path, "cannot be made private with chmod 600");
+}

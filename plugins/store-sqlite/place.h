@@ -34,6 +34,9 @@ aq_status place_check_file(const struct place *p, const struct stat *st, struct 
 /* Whether the file's mode lets other users read it; the user's own group is none of them. */
 bool place_is_readable_by_others(const struct stat *st);
 
+/* Make the file, which is open as fd, and what is saved beside it in WAL mode its owner's alone. */
+aq_status place_tighten(const struct place *p, int fd, struct aq_error *err);
+
 /* Whether the path still names this inode, and nothing else does. */
 bool place_is(const struct place *p, dev_t dev, ino_t ino);
 

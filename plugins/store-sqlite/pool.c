@@ -7,9 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -430,38 +428,9 @@ int pool_lock_descriptor(int fd)
     return fd;
 }
 
-static int tighten(int fd)
-{
-    struct stat st;
-    if (fstat(fd, &st) != 0) {
-        return errno;
-    }
-    return (st.st_mode & 07777) == 0600 || fchmod(fd, 0600) == 0 ? 0 : errno;
-}
-
-/* In WAL mode what is saved goes into a file of its own first, which was made with the mode that
- * the database had then. Nobody locks that one, so it may be opened and closed. */
-static int tighten_wal(const struct place *place)
-{
-    char path[PATH_MAX];
-    snprintf(path, sizeof(path), "%s-wal", place->path);
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0) {
-        return errno == ENOENT ? 0 : errno;
-    }
-    int sys = tighten(fd);
-    close(fd);
-    return sys;
-}
-
 aq_status pool_tighten(struct pool_file *file, const struct place *place, struct aq_error *err)
 {
-    int sys = tighten(file->lock_fd);
-    if (sys == 0) {
-        sys = tighten_wal(place);
-    }
-    return sys == 0 ? AQ_OK
-                    : fail_errno(err, sys, place->path, "cannot be made private with chmod 600");
+    return place_tighten(place, file->lock_fd, err);
 }
 
 /* the refresh lock */
