@@ -12,7 +12,7 @@ from frames import STREAM, frame
 from amazon_q_streaming_client import _ffi as ffi
 from amazon_q_streaming_client._events import parse_event
 from amazon_q_streaming_client._native import Client, Exchange
-from amazon_q_streaming_client._operations import parse_messages
+from amazon_q_streaming_client._operations import parse_message
 
 ANSWER = "assistantResponseEvent"
 
@@ -46,7 +46,7 @@ def test_an_answer_that_is_text_crosses_as_text(text: str, model: Any) -> None:
     members = {"content": text} if model is None else {"content": text, "modelId": model}
     (message,) = batch(ANSWER, wire(**members))
     assert message == (1, text, model or "")
-    (event,) = parse_messages([message])
+    event = parse_message(message)
     assert event == parse_event(1, ANSWER, wire(**members))
     assert event.model_fields_set == parse_event(1, ANSWER, wire(**members)).model_fields_set
     assert event.to_wire() == members
@@ -71,7 +71,7 @@ def test_an_answer_that_is_text_crosses_as_text(text: str, model: Any) -> None:
 def test_any_other_answer_crosses_as_it_came(payload: bytes) -> None:
     (message,) = batch(ANSWER, payload)
     assert message == (1, payload, ANSWER)
-    (event,) = parse_messages([message])
+    event = parse_message(message)
     assert event == parse_event(1, ANSWER, payload)
 
 
@@ -79,5 +79,5 @@ def test_other_events_cross_as_they_came() -> None:
     payload = b'{"toolUseId":"1","name":"ls","input":"{"}'
     (message,) = batch("toolUseEvent", payload)
     assert message == (2, payload, "toolUseEvent")
-    (event,) = parse_messages([message])
+    event = parse_message(message)
     assert event == parse_event(2, "toolUseEvent", payload)

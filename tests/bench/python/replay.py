@@ -15,7 +15,7 @@ from typing import Any, Callable, Iterator
 
 from amazon_q_streaming_client import _ffi as ffi
 from amazon_q_streaming_client._native import Client, Exchange
-from amazon_q_streaming_client._operations import parse_messages
+from amazon_q_streaming_client._operations import parse_message
 from botocore.eventstream import EventStreamBuffer
 
 import answer
@@ -51,7 +51,7 @@ def messages(client: Client, pieces: list[bytes]) -> Iterator[list[Any]]:
 
 def sdk_objects(client: Client, pieces: list[bytes]) -> Batches:
     for batch in messages(client, pieces):
-        yield list(parse_messages(batch))
+        yield list(map(parse_message, batch))
 
 
 def peer_dicts(_client: Client, pieces: list[bytes]) -> Batches:

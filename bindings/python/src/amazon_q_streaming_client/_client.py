@@ -23,7 +23,7 @@ from ._http import (
     checked_timeout,
     default_http,
 )
-from ._operations import Options, Request, build_body, parse_messages, parse_reply
+from ._operations import Options, Request, build_body, parse_message, parse_reply
 from ._pages import Pages
 from ._requests import AnyClientOptions, Requests
 from ._stream import AsyncMessageStream
@@ -242,8 +242,8 @@ class QStreamingClient(Requests[AsyncGenerator[Event, None], AsyncMessageStream,
         del request  # it may be large, and the answer take long
         try:
             while messages := await call.next():
-                for event in parse_messages(messages):
-                    yield event
+                for message in messages:
+                    yield parse_message(message)
         finally:
             await call.close()
 

@@ -155,12 +155,11 @@ class AsyncCall:
         try:
             flowing = self._flowing
             while flowing is not None and not self._closed:
-                taken = flowing.take()
-                if taken is None:
-                    await flowing.news()  # closing the answer wakes it
-                elif taken[1] and taken[1][0][0] >= 0:
-                    return taken[1]
-                else:
+                taken = flowing.take() or await flowing  # closing the answer wakes it
+                if taken is not None:
+                    events = taken[1]
+                    if events and events[0][0] >= 0:
+                        return events
                     self._taken, flowing = taken, None
             return await self._next()
         except Failure as failure:
@@ -179,7 +178,7 @@ class AsyncCall:
             self._result = None
             if type(step) is list:
                 return step
-            if type(step) is Read and type(self._answer) is Reader:
+            if type(step) is Read and isinstance(self._answer, Reader):
                 self._flowing = self._answer
                 taken, self._taken = self._taken, None
                 self._result = taken or await self._answer.drain()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import threading
 from functools import partial
-from typing import Any, Iterator, Mapping, NamedTuple, Optional
+from typing import Any, Mapping, NamedTuple, Optional
 
 from pydantic import ValidationError
 
@@ -211,12 +211,8 @@ def _misfit(error: ValidationError, given: dict[str, Any]) -> str:
     return f"{'.'.join(map(str, wrong['loc']))}: {what}"
 
 
-def parse_messages(messages: list[EventTuple]) -> Iterator[Event]:
-    """Typed events of a batch."""
-    return map(_parse_message, messages)
-
-
-def _parse_message(message: EventTuple) -> Event:
+def parse_message(message: EventTuple) -> Event:
+    """The typed event of a tuple as native/batch.c makes them."""
     kind, payload, name = message
     if type(payload) is str:
         return text_event(payload, name or None)

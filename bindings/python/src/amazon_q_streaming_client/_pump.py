@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import weakref
-from typing import Any, Awaitable, Callable, Generator, Optional
+from typing import Any, Callable, Generator, Generic, Optional, TypeVar
 
 from . import _ffi as ffi
 from ._native import Client, EventTuple, Failure, Operation
@@ -20,40 +20,45 @@ _NOTHING: list[EventTuple] = []
 
 
 class Reader:
-    """Reads one operation in an event loop, one task at a time."""
+    """Reads one operation in an event loop, one task at a time.
 
-    __slots__ = ("operation", "key", "wakeup", "_pump", "status", "events", "step")
+    `await reader` waits until take() may have something, or the operation be closed; too early is harmless. What has
+    been brought meanwhile may be its result, as that of take().
+    """
 
-    def __init__(self, operation: Operation, pump: Pump) -> None:
+    __slots__ = ("operation", "key", "status", "events", "step", "_pump", "_wanted")
+
+    def __init__(self, operation: Operation, pump: Pump[Any]) -> None:
         self.operation = operation
         self.key = operation.key  # for as long as it is not closed: then another may have it
-        self.wakeup: Any = None  # of the task that waits; the pump's affair
-        self._pump = pump
         self.status = ffi.OK  # that the library had after this step
         self.step = 0
         self.events = _NOTHING  # and these, which nobody has taken yet
+        self._pump = pump
+        self._wanted = operation.wanted
 
     def take(self) -> Optional[tuple[int, list[EventTuple]]]:
-        """As Operation.drain; None if there is nothing yet: then await news()."""
-        events, self.events = self.events, _NOTHING
-        if not events and not (self.status == ffi.AGAIN and self.step == self._pump.steps):
-            self.step = self._pump.steps
-            self.status, events = self.operation.drain()
-        if events or self.status != ffi.AGAIN:
+        """As Operation.drain; None if there is nothing yet."""
+        events = self.events
+        if events:
+            self.events = _NOTHING
             return self.status, events
-        return None
+        steps = self._pump.steps
+        if self.step == steps and self.status == ffi.AGAIN:
+            return None
+        status, events = self.operation.drain()
+        self.status, self.step = status, steps
+        return (status, events) if events or status != ffi.AGAIN else None
 
-    def news(self) -> Awaitable[None]:
-        """Until take() may have something, or wait() be over; too early is harmless."""
-        return self._pump.wait(self)
+    def __await__(self) -> Generator[Any, Any, Optional[tuple[int, list[EventTuple]]]]:
+        raise NotImplementedError
 
     async def drain(self) -> tuple[int, list[EventTuple]]:
         """take(), waiting until there is something."""
         while True:
-            taken = self.take()
+            taken = self.take() or await self
             if taken is not None:
                 return taken
-            await self.news()
 
     async def close(self) -> None:
         """End it. Who waits is woken, and told by take."""
@@ -63,18 +68,21 @@ class Reader:
         self._pump.wake(key)
 
 
-class Pump:
+ReaderT = TypeVar("ReaderT", bound=Reader)
+
+
+class Pump(Generic[ReaderT]):
     """Runs the operations of one client in one event loop."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
         self.steps = 1  # of the client, and whatever else is a reason to ask it again
         self._fd = client.fileno()
-        self._waiting: dict[int, Reader] = {}  # by the key of their operation
+        self._waiting: dict[int, ReaderT] = {}  # by the key of their operation
         _pumps.add(self)
 
-    def wait(self, reader: Reader) -> Awaitable[None]:
-        """Until something was brought to it, or it is woken."""
+    def reader(self, operation: Operation) -> ReaderT:
+        """Who reads this operation of the client."""
         raise NotImplementedError
 
     def wake(self, key: int) -> None:
@@ -99,7 +107,7 @@ class Pump:
         """Does its event loop run, here or in another thread?"""
         raise NotImplementedError
 
-    def _step(self) -> list[Reader]:
+    def _step(self) -> list[ReaderT]:
         """Step the client, and bring those that wait what has come for them: all before any task runs, which
         may end operations and start others, with the same keys."""
         ready = self.client.step()
@@ -112,7 +120,7 @@ class Pump:
                 readers.append(reader)
         return readers
 
-    def _leave(self, key: int) -> Optional[Reader]:
+    def _leave(self, key: int) -> Optional[ReaderT]:
         """Who waits for this operation does so no longer: a step would bring events to nobody."""
         reader = self._waiting.pop(key, None)
         if reader is not None:
@@ -132,7 +140,7 @@ class Pump:
         raise NotImplementedError
 
 
-_pumps: weakref.WeakSet[Pump] = weakref.WeakSet()
+_pumps: weakref.WeakSet[Pump[Any]] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
@@ -145,38 +153,42 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 
 
-class Wakeup:
-    """What a task of asyncio waits for, as it would for a future, but over and over.
+class AsyncioReader(Reader):
+    """What its task waits for, as it would for a future, but over and over.
 
     A future lets its task run in the loop's next turn, which costs more than all else that is done for an event. This
     can run it at once, where the loop has found the descriptor readable. The methods are what a task asks of
     any future that is not of asyncio's own class.
     """
 
-    __slots__ = (
-        "_asyncio_future_blocking", "_context", "_error", "_leave", "_loop", "_reader", "_run", "_waiting",
-    )  # fmt: skip
+    __slots__ = ("_asyncio_future_blocking", "_context", "_error", "_run", "_waiting")
+    _pump: AsyncioPump
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, reader: Reader, pump: Pump) -> None:
+    def __init__(self, operation: Operation, pump: AsyncioPump) -> None:
+        super().__init__(operation, pump)
         self._asyncio_future_blocking = False
-        self._loop = loop
-        self._reader = reader
-        self._waiting, self._leave = pump._waiting, pump._leave
-        self._run: Optional[Callable[[Wakeup], object]] = None  # the task that waits
+        self._waiting = pump._waiting
+        self._run: Optional[Callable[[AsyncioReader], object]] = None  # the task that waits
         self._context: Any = None  # and in which it runs
-        self._error: Optional[BaseException] = None
+        self._error: Optional[BaseException] = None  # which it is to get
 
-    def __await__(self) -> Generator[Wakeup, None, None]:
-        operation = self._reader.operation
-        self._error = None
-        self._waiting[self._reader.key] = self._reader
-        operation.wanted.value = 1
+    def __await__(self) -> Generator[Any, Any, Optional[tuple[int, list[EventTuple]]]]:
+        pump = self._pump
+        if not pump.watching:
+            pump.watch()
+        self._waiting[self.key] = self
+        self._wanted.value = 1
         self._asyncio_future_blocking = True
         try:
             yield self
         except BaseException:
-            self._leave(operation.key)
+            pump._leave(self.operation.key)
             raise
+        events = self.events
+        if events:
+            self.events = _NOTHING
+            return self.status, events
+        return None
 
     def wake_now(self) -> None:
         """Only from a callback of the loop: then no other task is running."""
@@ -186,13 +198,14 @@ class Wakeup:
 
     def wake_soon(self) -> None:
         run, self._run = self._run, None
-        if run is not None and not self._loop.is_closed():
-            self._loop.call_soon(run, self, context=self._context)
+        loop = self._pump.loop
+        if run is not None and not loop.is_closed():
+            loop.call_soon(run, self, context=self._context)
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
-        return self._loop
+        return self._pump.loop
 
-    def add_done_callback(self, run: Callable[[Wakeup], object], *, context: Any) -> None:
+    def add_done_callback(self, run: Callable[[AsyncioReader], object], *, context: Any) -> None:
         self._run, self._context = run, context
 
     def done(self) -> bool:
@@ -206,27 +219,25 @@ class Wakeup:
         return True
 
     def result(self) -> None:
-        error, self._error = self._error, None
-        if error is not None:
+        if self._error is not None:
+            error, self._error = self._error, None
             raise error
 
 
-class AsyncioPump(Pump):
+class AsyncioPump(Pump[AsyncioReader]):
     """The watch is left in place between waits: the next one mostly comes at once."""
 
     def __init__(self, client: Client, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(client)
-        self._loop = loop
-        self._watching = False
+        self.loop = loop
+        self.watching = False
 
-    def wait(self, reader: Reader) -> Awaitable[None]:
-        if not self._watching:
-            self._loop.add_reader(self._fd, self._readable)
-            self._watching = True
-        wakeup: Optional[Wakeup] = reader.wakeup
-        if wakeup is None:
-            wakeup = reader.wakeup = Wakeup(self._loop, reader, self)
-        return wakeup
+    def reader(self, operation: Operation) -> AsyncioReader:
+        return AsyncioReader(operation, self)
+
+    def watch(self) -> None:
+        self.loop.add_reader(self._fd, self._readable)
+        self.watching = True
 
     def _readable(self) -> None:
         if not self._waiting:  # nobody reads now: no reason to spin
@@ -240,29 +251,29 @@ class AsyncioPump(Pump):
             return
         try:
             for reader in readers:
-                reader.wakeup.wake_now()
+                reader.wake_now()
         finally:
             for reader in readers:  # the program is being interrupted; should it go on, so do they
-                reader.wakeup.wake_soon()
+                reader.wake_soon()
 
     def wake(self, key: int) -> None:
         reader = self._leave(key)
         if reader is not None:
-            reader.wakeup.wake_soon()
+            reader.wake_soon()
 
     def _unwatch(self) -> None:
-        if self._watching and not self._loop.is_closed():
-            self._loop.remove_reader(self._fd)
-        self._watching = False
+        if self.watching and not self.loop.is_closed():
+            self.loop.remove_reader(self._fd)
+        self.watching = False
 
     def forget(self) -> None:
-        self._watching = False
+        self.watching = False
 
     def is_here(self) -> bool:
-        return running_loop() is self._loop
+        return running_loop() is self.loop
 
     def is_running(self) -> bool:
-        return self._loop.is_running()
+        return self.loop.is_running()
 
     def _close(self) -> None:
         self._unwatch()
@@ -270,19 +281,32 @@ class AsyncioPump(Pump):
         self._wake_all()
 
     def _call_soon(self, call: Callable[[], None]) -> None:
-        self._loop.call_soon_threadsafe(call)
+        self.loop.call_soon_threadsafe(call)
 
 
-class TrioPump(Pump):
+class TrioReader(Reader):
+    __slots__ = ("wakeup",)
+    _pump: TrioPump
+    wakeup: Any  # of the task that waits; the pump's affair
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self._pump.wait(self).__await__()
+
+
+class TrioPump(Pump[TrioReader]):
     def __init__(self, client: Client) -> None:
         import trio  # that of the program: it runs in trio
 
         super().__init__(client)
         self._trio: Any = trio
         self._run = trio.lowlevel.current_trio_token()
-        self._watching: Optional[Reader] = None  # whose task watches for all
+        self._watching: Optional[TrioReader] = None  # whose task watches for all
 
-    async def wait(self, reader: Reader) -> None:
+    def reader(self, operation: Operation) -> TrioReader:
+        return TrioReader(operation, self)
+
+    async def wait(self, reader: TrioReader) -> None:
+        """Until something was brought to it, or it is woken."""
         operation, key = reader.operation, reader.key
         self._waiting[key] = reader
         operation.wanted.value = 1
@@ -296,7 +320,7 @@ class TrioPump(Pump):
             self._leave(operation.key)
             raise
 
-    async def _watch(self, own: Reader, key: int) -> None:
+    async def _watch(self, own: TrioReader, key: int) -> None:
         self._watching = own
         try:
             while self._waiting.get(key) is own:
@@ -354,7 +378,7 @@ def running_loop() -> Any:
         return None
 
 
-def make_pump(client: Client) -> Pump:
+def make_pump(client: Client) -> Pump[Any]:
     """A pump for the event loop that is running."""
     loop = running_loop()
     return AsyncioPump(client, loop) if loop is not None else TrioPump(client)

@@ -12,7 +12,7 @@ from ._errors import QClosedError, QError
 from ._events import Event
 from ._exchange import AsyncCall, Call
 from ._native import EventTuple
-from ._operations import parse_messages
+from ._operations import parse_message
 from .models import AssistantResponseEvent, CodeReferenceEvent
 
 __all__ = ["AsyncMessageStream", "MessageStream"]
@@ -85,7 +85,7 @@ class _Reading:
         """Messages have come; none is the end."""
         self._complete = not messages
         if messages:
-            events = parse_messages(messages)
+            events = map(parse_message, messages)
             self._events = self._filter(events) if self._filter is not None else events
         elif self._filter is not None:
             self._events = self._filter.rest()

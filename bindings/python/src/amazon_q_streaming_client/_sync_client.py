@@ -21,7 +21,7 @@ from ._http import (
     check_http_client,
     default_sync_http,
 )
-from ._operations import Options, Request, build_body, parse_messages, parse_reply
+from ._operations import Options, Request, build_body, parse_message, parse_reply
 from ._pages import Pages
 from ._requests import AnyClientOptions, Requests
 from ._stream import MessageStream
@@ -215,7 +215,7 @@ class SyncQStreamingClient(Requests[Generator[Event, None, None], MessageStream,
         del request  # it may be large, and the answer take long
         try:
             while messages := call.next():
-                yield from parse_messages(messages)
+                yield from map(parse_message, messages)
         finally:
             call.close()
 

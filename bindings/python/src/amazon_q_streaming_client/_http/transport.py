@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import AsyncIterator, Awaitable, Iterator, Mapping, Optional
+from typing import Any, AsyncIterator, Awaitable, Iterator, Mapping, Optional
 
 import httpx
 
@@ -119,10 +119,10 @@ class NativeTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, settings: Optional[Mapping[str, str]] = None) -> None:
         self._settings = dict(settings or {})
-        self._pump: Optional[Pump] = None
+        self._pump: Optional[Pump[Any]] = None
         self._closed = False
 
-    def _pump_here(self) -> Pump:
+    def _pump_here(self) -> Pump[Any]:
         if self._closed:
             raise Failure(ffi.E_STATE, _TRANSPORT_CLOSED)
         pump = self._pump
@@ -141,7 +141,7 @@ class NativeTransport(httpx.AsyncBaseTransport):
         try:
             pump = self._pump_here()
             operation = _start(pump.client, request, body)
-            reader = Reader(operation, pump)
+            reader: Reader = pump.reader(operation)
             _status, events = await reader.drain()
             return _response(events[0], AsyncNativeBody(operation, request, reader))
         except Failure as failure:
@@ -157,9 +157,9 @@ class NativeTransport(httpx.AsyncBaseTransport):
         try:
             pump = self._pump_here()
             operation = _start_exchange(pump.client, exchange, timeout)
-            reader = Reader(operation, pump)
+            reader: Reader = pump.reader(operation)
             while not operation.receive():
-                await reader.news()
+                await reader
             return reader
         except BaseException as error:
             if operation is not None:
