@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
@@ -107,11 +108,12 @@ async def test_two_answers_at_a_time_do_not_mix(client: Any) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_copy_goes_another_way(client: Any) -> None:
+@pytest.mark.parametrize("copied", [Conversation.copy, copy.copy])
+async def test_a_copy_goes_another_way(client: Any, copied: Any) -> None:
     async with client:
         conversation = Conversation(client)
         await conversation.ask("one")
-        other = conversation.copy()
+        other = copied(conversation)
         await other.ask("two")
     assert len(conversation) == 2 and len(other) == 4
     assert list(other)[:2] == list(conversation) and other.id != conversation.id

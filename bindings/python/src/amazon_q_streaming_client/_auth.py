@@ -22,6 +22,7 @@ from typing_extensions import Literal, Self
 from . import _ffi as ffi
 from ._errors import QConfigurationError, error_from
 from ._native import Client, Failure, TokenData, fetch_token
+from ._single import Single
 
 __all__ = ["AccessTokenProvider", "Login", "SyncAccessTokenProvider", "Token"]
 
@@ -97,7 +98,7 @@ class Token:
         )
 
 
-class Login:
+class Login(Single):
     """The login of the Amazon Q (or Kiro) command line on this machine, kept alive by the library;
     or a token that somebody else keeps fresh, in the file that Q_TOKEN_FILE names, say.
 

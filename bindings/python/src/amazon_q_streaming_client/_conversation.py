@@ -295,6 +295,8 @@ class Conversation(Sequence[HistoryMessage], Generic[ClientT_co]):
         other._results = list(self._results)
         return other
 
+    __copy__ = copy
+
     def clear(self) -> None:
         """Forget what was said."""
         self._messages = []

@@ -13,6 +13,7 @@ from ._http import NOT_GIVEN, Timeouts
 from ._images import Image
 from ._message import History, Message, conversation_state
 from ._operations import Options, Request, build_body
+from ._single import Single
 from ._tools import AnyTool
 from .models import (
     ConversationState,
@@ -44,7 +45,7 @@ class AnyClientOptions(TypedDict, total=False):
     settings: Optional[Mapping[str, str]]
 
 
-class Requests(Generic[EventsT, StreamT, RunT]):
+class Requests(Single, Generic[EventsT, StreamT, RunT]):
     """The methods that stream.
 
     Keywords of every method: profile_arn, timeout (seconds, or an httpx.Timeout) and max_retries, in place of
@@ -52,6 +53,7 @@ class Requests(Generic[EventsT, StreamT, RunT]):
     """
 
     _options: Options
+    _instead = "make another one; in other processes, one in each"
 
     def __repr__(self) -> str:
         about = vars(self)  # as far as it was made: reports of errors show it in __init__, too

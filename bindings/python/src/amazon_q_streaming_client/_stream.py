@@ -13,6 +13,7 @@ from ._events import Event
 from ._exchange import AsyncCall, Call
 from ._native import EventTuple
 from ._operations import parse_message
+from ._single import Single
 from .models import AssistantResponseEvent, CodeReferenceEvent
 
 __all__ = ["AsyncMessageStream", "MessageStream"]
@@ -46,9 +47,10 @@ _CLOSED = (
 )
 
 
-class _Reading:
+class _Reading(Single):
     """What both streams have in common: from the messages of a call to events and their sum."""
 
+    _instead = "keep its snapshot or final_message()"
     _call: Any  # an AsyncCall or a Call, from the first reading on
 
     def __init__(self, drop_referenced_code: bool) -> None:

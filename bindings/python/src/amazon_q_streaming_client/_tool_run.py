@@ -17,6 +17,7 @@ from ._conversation import Conversation
 from ._errors import QClosedError, QConfigurationError, QError
 from ._events import Event
 from ._history import user_message
+from ._single import Single
 from ._stream import AsyncMessageStream, MessageStream, async_texts, texts
 from ._tools import AnyTool, FunctionTool, Toolbox, ToolOutcome, failed, succeeded
 from .models import UserInputMessage
@@ -62,10 +63,11 @@ class QTooManyRounds(QError):
         return type(self), (self.rounds, said, self.answer), state
 
 
-class _Rounds:
+class _Rounds(Single):
     """What both runs have in common: which answer it is, and what is to be handed out."""
 
     _awaits = True  # async tools
+    _instead = "keep its steps, its conversation or final_message()"
 
     def __init__(
         self,

@@ -24,6 +24,7 @@ from .._native import (
     Operation,
 )
 from .._pump import Pump, Reader, make_pump
+from .._single import Single
 from .failures import fail, to_httpx
 from .timeouts import DEFAULT_TIMEOUT, milliseconds
 
@@ -71,6 +72,12 @@ def _response(head: EventTuple, body: NativeBody) -> httpx.Response:
     )
 
 
+def _describe(transport: object, settings: Mapping[str, str], closed: bool) -> str:
+    """Without the other settings: a proxy's URL may have a password."""
+    parts = [type(transport).__name__, settings.get("transport", ""), "closed" if closed else ""]
+    return f"<{' '.join(filter(None, parts))}>"
+
+
 class NativeBody(httpx.AsyncByteStream, httpx.SyncByteStream):
     """The body of an answer, in the library until somebody wants it."""
 
@@ -108,7 +115,7 @@ class AsyncNativeBody(NativeBody):
         await self._reader.close()
 
 
-class NativeTransport(httpx.AsyncBaseTransport):
+class NativeTransport(Single, httpx.AsyncBaseTransport):
     """The library's transport plugin as a transport of `httpx.AsyncClient`.
 
     settings: as in docs/settings.md, for example `{"transport": "curl"}`.
@@ -121,6 +128,9 @@ class NativeTransport(httpx.AsyncBaseTransport):
         self._settings = dict(settings or {})
         self._pump: Optional[Pump[Any]] = None
         self._closed = False
+
+    def __repr__(self) -> str:
+        return _describe(self, self._settings, self._closed)
 
     def _pump_here(self) -> Pump[Any]:
         if self._closed:
@@ -198,7 +208,7 @@ class SyncNativeBody(NativeBody):
         self._transport.give_back(self._operation)
 
 
-class SyncNativeTransport(httpx.BaseTransport):
+class SyncNativeTransport(Single, httpx.BaseTransport):
     """The library's transport plugin as a transport of `httpx.Client`.
 
     A request has a native client of its own while it is under way, so that any number of threads may use
@@ -211,6 +221,9 @@ class SyncNativeTransport(httpx.BaseTransport):
         self._idle: list[Client] = []
         self._busy: weakref.WeakSet[Client] = weakref.WeakSet()
         self._closed = False
+
+    def __repr__(self) -> str:
+        return _describe(self, self._settings, self._closed)
 
     def _client(self) -> Client:
         client = self._idle_client() or Client(self._settings)
