@@ -92,6 +92,12 @@ def test_rounds_are_a_number_from_1_on(rounds: Any) -> None:
             kind("t").run_tools("x", tools=[clock], max_rounds=rounds)
 
 
+@pytest.mark.parametrize("results", [None, 3, q.ToolResult(tool_use_id="1", content=[])])
+def test_results_of_tools_are_a_list(results: Any) -> None:
+    with pytest.raises(q.QConfigurationError, match="tool results: must be a list of ToolResult"):
+        Conversation().add_tool_results(results)
+
+
 def test_results_of_tools_are_tool_results() -> None:
     with pytest.raises(q.QConfigurationError, match="tool results: .* not of str"):
         Conversation().add_tool_results(["done"])  # type: ignore[list-item]
@@ -190,6 +196,21 @@ def test_a_closed_sync_client_refuses_everything_at_once() -> None:
 def test_a_conversation_says_what_it_takes_as_client(client: Any) -> None:
     with pytest.raises(q.QConfigurationError, match="must be a QStreamingClient or a SyncQ"):
         Conversation(client)
+
+
+@pytest.mark.parametrize("kind", CLIENTS)
+def test_the_class_of_a_client_is_not_a_client(kind: Any) -> None:
+    with pytest.raises(q.QConfigurationError, match=f"{kind.__name__} is the class"):
+        Conversation(kind)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"id": 3}, {"model": 3}, {"max_messages": "2"}, {"max_messages": None}]
+)
+def test_what_a_conversation_cannot_be_made_with_is_named(wrong: Any) -> None:
+    (name,) = wrong
+    with pytest.raises(q.QConfigurationError, match=f"{name}: must be .* not "):
+        Conversation(**wrong)
 
 
 @pytest.mark.parametrize("history", ["My name is Ann.", b"x", 3, {}, q.UserInputMessage(content="x")])

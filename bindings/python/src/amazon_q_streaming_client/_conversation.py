@@ -126,13 +126,22 @@ class Conversation(Sequence[HistoryMessage], Generic[ClientT_co]):
         tools: Optional[Iterable[AnyTool]] = None,
         max_messages: int = MESSAGES_MAX,
     ) -> None:
+        if isinstance(client, type):
+            raise QConfigurationError(
+                f"conversation: {client.__name__} is the class, pass a client that was made of it"
+            )
         if client is not None and not callable(getattr(client, "stream", None)):
             raise QConfigurationError(
                 "conversation: the client must be a QStreamingClient or a SyncQStreamingClient, not "
                 f"{type(client).__name__}; what the user says goes to ask() or stream()"
             )
-        if not 2 <= max_messages <= MESSAGES_MAX:
-            raise QConfigurationError(f"max_messages: must be 2 to {MESSAGES_MAX}")
+        for name, text in (("id", id), ("model", model)):
+            if text is not None and not isinstance(text, str):
+                raise QConfigurationError(f"{name}: must be a string, not {type(text).__name__}")
+        if not isinstance(max_messages, int) or not 2 <= max_messages <= MESSAGES_MAX:
+            raise QConfigurationError(
+                f"max_messages: must be 2 to {MESSAGES_MAX}, not {max_messages!r}"
+            )
         self.id = id or str(uuid.uuid4())
         self.model = model
         self.tools: Optional[list[AnyTool]] = None if tools is None else list_tools(tools)
@@ -267,6 +276,10 @@ class Conversation(Sequence[HistoryMessage], Generic[ClientT_co]):
 
         Those that are missing by then are sent as cancelled.
         """
+        if isinstance(results, ToolResult) or not isinstance(results, Iterable):
+            raise QConfigurationError(
+                f"tool results: must be a list of ToolResult, not {type(results).__name__}"
+            )
         added = list(results)
         for result in added:
             if not isinstance(result, ToolResult):
