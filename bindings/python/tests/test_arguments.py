@@ -198,6 +198,12 @@ def test_a_conversation_says_what_it_takes_as_client(client: Any) -> None:
         Conversation(client)
 
 
+def test_a_model_is_named_by_its_id() -> None:
+    model = q.models.Model(model_id="claude")
+    with pytest.raises(q.QConfigurationError, match="not Model; pass its model_id"):
+        SyncQStreamingClient("t").stream("x", model=model)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("kind", CLIENTS)
 def test_the_class_of_a_client_is_not_a_client(kind: Any) -> None:
     with pytest.raises(q.QConfigurationError, match=f"{kind.__name__} is the class"):

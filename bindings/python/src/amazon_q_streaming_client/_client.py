@@ -62,9 +62,12 @@ class QStreamingClient(Requests[AsyncGenerator[Event, None], AsyncMessageStream,
     transport: which one that is: an installed plugin by name ("curl") or path, or "httpx" for
         httpx's own.
     base_url: the service's URL, in place of the one that region, profile and settings say.
+    region: of the service, such as "us-east-1"; else that of the profile.
+    profile_arn: the profile to ask in, for IAM Identity Center; else that of the login.
     timeout: seconds, or an httpx.Timeout. The default is 10 s to connect, and 60 s until the answer begins and
         between two pieces of it. None: none.
     max_retries: how often a request is repeated that the service did not act upon.
+    user_agent: what to add to ours, such as "my-program/1.0".
     settings: further settings of the library (docs/settings.md).
 
     A client belongs to one event loop; when that has ended, it works in the next one. Nothing is
@@ -168,7 +171,7 @@ class QStreamingClient(Requests[AsyncGenerator[Event, None], AsyncMessageStream,
         timeout: Timeouts = NOT_GIVEN,
         max_retries: Optional[int] = None,
     ) -> AsyncGenerator[Model, None]:
-        """The same one by one: a page is asked for when the one before has been read."""
+        """The models that the account may use, one by one: a page is asked for when it is needed."""
         body = partial(
             build_body, ListAvailableModelsRequest, origin=origin, model_provider=model_provider
         )
@@ -186,7 +189,7 @@ class QStreamingClient(Requests[AsyncGenerator[Event, None], AsyncMessageStream,
     def iter_available_profiles(
         self, *, timeout: Timeouts = NOT_GIVEN, max_retries: Optional[int] = None
     ) -> AsyncGenerator[Profile, None]:
-        """The same one by one: a page is asked for when the one before has been read."""
+        """The profiles that the login may use, one by one: a page is asked for when it is needed."""
         body = partial(build_body, ListAvailableProfilesRequest)
         call = ffi.CALL_LIST_AVAILABLE_PROFILES
         request = self._options.request(call, body(), "", timeout, max_retries)

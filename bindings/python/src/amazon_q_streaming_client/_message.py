@@ -20,6 +20,7 @@ from ._tools import AnyTool, tool_models
 from .models import (
     ChatTriggerType,
     ConversationState,
+    Model,
     UserInputMessage,
 )
 
@@ -41,6 +42,8 @@ def conversation_state(
 
     Raises QConfigurationError for what the service would refuse.
     """
+    if isinstance(model, Model):
+        raise QConfigurationError("model: must be a string, not Model; pass its model_id")
     for name, text in (("model", model), ("conversation_id", conversation_id)):
         if text is not None and not isinstance(text, str):
             raise QConfigurationError(f"{name}: must be a string, not {type(text).__name__}")

@@ -77,6 +77,10 @@ class Requests(Single, Generic[EventsT, StreamT, RunT]):
 
         message: a string, a UserInputMessage, or a whole ConversationState.
         history: a Conversation, or messages that alternate, a user's first.
+        tools: functions with @tool, or ToolSpecifications. The model only asks for them: see run_tools.
+        images: paths, bytes, open files, or what image() returned.
+        model: its id, the `model_id` of one of list_available_models(); else the service chooses.
+        conversation_id: a UUID, of the conversation that the history is of; else a new one.
         """
         state = conversation_state(message, history, tools, images, model, conversation_id)
         body = build_body(

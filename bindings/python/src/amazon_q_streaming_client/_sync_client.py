@@ -151,7 +151,7 @@ class SyncQStreamingClient(Requests[Generator[Event, None, None], MessageStream,
         timeout: Timeouts = NOT_GIVEN,
         max_retries: Optional[int] = None,
     ) -> Generator[Model, None, None]:
-        """The same one by one: a page is asked for when the one before has been read."""
+        """The models that the account may use, one by one: a page is asked for when it is needed."""
         body = partial(
             build_body, ListAvailableModelsRequest, origin=origin, model_provider=model_provider
         )
@@ -169,7 +169,7 @@ class SyncQStreamingClient(Requests[Generator[Event, None, None], MessageStream,
     def iter_available_profiles(
         self, *, timeout: Timeouts = NOT_GIVEN, max_retries: Optional[int] = None
     ) -> Generator[Profile, None, None]:
-        """The same one by one: a page is asked for when the one before has been read."""
+        """The profiles that the login may use, one by one: a page is asked for when it is needed."""
         body = partial(build_body, ListAvailableProfilesRequest)
         call = ffi.CALL_LIST_AVAILABLE_PROFILES
         request = self._options.request(call, body(), "", timeout, max_retries)

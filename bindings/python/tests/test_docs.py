@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/python-helpers.md: every block is a program, and runs."""
+"""README.md and docs/python*.md: every block of Python is a program, and runs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,22 @@ import pytest
 
 import amazon_q_streaming_client as q
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "python-helpers.md"
-BLOCKS = re.findall(
-    r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-)
+PACKAGE = Path(__file__).resolve().parents[1]
+PAGES = [PACKAGE / "README.md", *sorted((PACKAGE.parents[1] / "docs").glob("python*.md"))]
+BLOCKS = [
+    pytest.param(block, id=f"{page.name}-{number}")
+    for page in PAGES
+    for number, block in enumerate(
+        re.findall(
+            r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+        ),
+        start=1,
+    )
+]
 
 
-def test_the_page_has_blocks() -> None:
-    assert len(BLOCKS) == 6
+def test_the_pages_have_blocks() -> None:
+    assert len(BLOCKS) == 10
 
 
 @pytest.mark.usefixtures("database")
