@@ -78,9 +78,15 @@ void bus_done(struct bus *b)
 
 /* ---- time ---- */
 
-static gboolean bus_time_is_over(gpointer deadline)
+enum { TICK_MS = 100 };
+
+static gboolean bus_tick(gpointer data)
 {
-    g_cancellable_cancel(deadline);
+    struct bus *b = data;
+    if (--b->ticks > 0) {
+        return G_SOURCE_CONTINUE;
+    }
+    g_cancellable_cancel(b->deadline);
     return G_SOURCE_REMOVE;
 }
 
@@ -96,8 +102,10 @@ static void bus_stop_clock(struct bus *b)
 void bus_restart_clock(struct bus *b, guint wait_ms)
 {
     bus_stop_clock(b);
-    b->timer = g_timeout_source_new(wait_ms);
-    g_source_set_callback(b->timer, bus_time_is_over, b->deadline, NULL);
+    b->ticks = wait_ms / TICK_MS;
+    b->timer = g_timeout_source_new(TICK_MS);
+    g_source_set_priority(b->timer, G_PRIORITY_LOW); /* what has come counts first */
+    g_source_set_callback(b->timer, bus_tick, b, NULL);
     g_source_attach(b->timer, b->context);
 }
 
@@ -112,7 +120,7 @@ static aq_status bus_is_lost(struct aq_error *err)
 static aq_status bus_fail_io(struct bus *b, const GError *error, struct aq_error *err)
 {
     switch (error->code) {
-    case G_IO_ERROR_CANCELLED: /* by bus_time_is_over, nobody else has the deadline */
+    case G_IO_ERROR_CANCELLED: /* by bus_tick, nobody else has the deadline */
     case G_IO_ERROR_TIMED_OUT:
         return fail(err, AQ_E_UNAVAILABLE,
                     "keyring: timeout, its service did not answer within %d s, see whether it "

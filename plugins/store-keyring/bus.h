@@ -30,6 +30,7 @@ struct bus {
     GDBusConnection *connection; /* NULL until it is used, and when it was lost */
     GCancellable *deadline;      /* cancelled when the time is over; NULL outside begin and end */
     GSource *timer;
+    guint ticks;    /* of it that are left */
     bool peer_gone; /* the last failure: who was called has ended, or forgot us: begin anew */
     bool not_done;  /* ... and surely did nothing: no session, or locked; it may be repeated */
 };
@@ -47,7 +48,8 @@ void bus_done(struct bus *b);
 aq_status bus_begin(struct bus *b, struct aq_error *err);
 void bus_end(struct bus *b);
 
-/* The time begins anew: the next step of a series, or somebody is asked. */
+/* The time begins anew: the next step of a series, or somebody is asked. When this process, or the
+ * machine, stands still for longer, that is a tenth of a second of it. */
 void bus_restart_clock(struct bus *b, guint wait_ms);
 
 /*

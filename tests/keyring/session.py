@@ -114,6 +114,10 @@ class Session:
         except dbus.DBusException:
             return None
 
+    def clients(self):
+        """How many connections the bus has."""
+        return sum(name.startswith(":") for name in self._driver().ListNames())
+
     # ---- another client of it ----
 
     def connection(self):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A keyring that is locked, gone, stopped or late: an error that says so, and nothing is lost."""
 
+import signal
 import subprocess
+import time
 
 import pytest
 from conftest import KEYRING, command_in, put_login
@@ -77,6 +79,21 @@ def test_a_service_that_hangs_is_not_waited_for(q, session, login):
     refused(q, "keyring: timeout")
     session.resume()  # whatever it was asked is answered late, to nobody
     assert q.run(*EXPORT, *KEYRING).json["access_token"] == login["access_token"]
+
+
+def test_time_in_which_it_stands_still_itself_is_not_the_service_s(q, session, login):
+    before = session.clients()
+    session.pause()
+    running = q.start(*EXPORT, *KEYRING)
+    while session.clients() <= before:  # until it has something to wait for
+        assert running.poll() is None, running.communicate()
+    running.send_signal(signal.SIGSTOP)
+    time.sleep(4)  # longer than one call may take
+    session.resume()
+    running.send_signal(signal.SIGCONT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 0, err
+    assert login["access_token"].encode() in out
 
 
 def test_a_bus_that_hangs_is_not_waited_for(q, session, login):
