@@ -67,7 +67,9 @@ def assert_broken(report, clauses):
 @pytest.mark.parametrize("deed", [deed for deeds in TRIED.values() for deed in deeds])
 def test_the_broken_clause_is_named_and_no_other(reports, deed):
     report = reports[deed].result()
-    assert_broken(report, {**DEEDS, **GRANT_DEEDS}[deed])
+    # Where a jump into a frame that is gone leads to is chance: libc may say that the stack is smashed.
+    also = {"plugin.streams"} if deed == "longjmp" else set()
+    assert_broken(report, {**DEEDS, **GRANT_DEEDS}[deed] | (also & report.ids("failed")))
     assert report.code == (3 if deed == "open-nothing" else 1)
 
 

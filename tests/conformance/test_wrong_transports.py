@@ -54,7 +54,10 @@ def reports():
 @pytest.mark.parametrize("deed", TRIED)
 def test_the_broken_clause_is_named_and_no_other(reports, deed):
     report = reports[deed].result()
-    assert report.ids("failed") == DEEDS[deed] - (report.ids("skipped") & DEPENDS), report
+    # Where a jump into a frame that is gone leads to is chance: libc may say that the stack is smashed.
+    also = {"plugin.streams"} if deed == "longjmp" else set()
+    found = report.ids("failed") - (also - DEEDS[deed])
+    assert found == DEEDS[deed] - (report.ids("skipped") & DEPENDS), report
     assert report.code == (3 if deed == "open-nothing" else 1)
     for id in report.ids("failed"):
         assert len(report.text(id)) > 20, report.text(id)
