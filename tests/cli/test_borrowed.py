@@ -25,7 +25,7 @@ def test_nothing_borrowed_is_used_unless_it_is_named(online, cache):
 )
 def test_one_that_is_not_there_is_to_be_made_where_it_belongs(online, source, says):
     result = online.run(*EXPORT, "--source", source)
-    assert (result.code, result.out) == (4, "")
+    assert (result.code, result.out) == (4, ""), result
     assert says in result.err
     assert "q login" not in result.err
 

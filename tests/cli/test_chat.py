@@ -74,7 +74,7 @@ def test_without_end_of_line_the_answer_gets_one(online, login, service):
 def test_an_answer_without_text_says_so(online, login, service):
     script(service, [["meteringEvent", {"unit": "credit", "unitPlural": "credits", "usage": 1}]])
     result = online.run(*CHAT, "?")
-    assert (result.code, result.out) == (0, "")
+    assert (result.code, result.out) == (0, ""), result
     assert "no text" in result.err
 
 
@@ -179,7 +179,7 @@ def test_licensed_code_is_left_out_as_in_the_existing_cli(online, login, service
     reference = ["codeReferenceEvent", {"references": [{"licenseName": "GPL-3.0"}]}]
     script(service, say("before ", "licensed") + [reference] + say("after"))
     result = online.run(*CHAT, "?")
-    assert (result.code, result.out) == (0, "before after\n")
+    assert (result.code, result.out) == (0, "before after\n"), result
     assert "left out" in result.err
     script(service, say("before ") + [["meteringEvent", {"usage": 1}], reference] + say("after"))
     result = online.run(*CHAT, "--quiet", "?")
@@ -206,7 +206,7 @@ def test_licensed_code_is_left_out_as_in_the_existing_cli(online, login, service
 def test_a_refusal_is_exit_code_7(online, login, service, error, code):
     service.fault(CALL, error=error, times=-1)
     result = online.run(*CHAT, "?")
-    assert (result.code, result.out) == (code, "")
+    assert (result.code, result.out) == (code, ""), result
     assert result.err.startswith("q: ")
 
 
@@ -224,7 +224,7 @@ def test_an_answer_that_breaks_off_is_an_error_after_what_came(online, login, se
     script(service, say("one ", "two ", "three"))
     service.fault(CALL, cut={"frame": 2})
     result = online.run(*CHAT, "?")
-    assert (result.code, result.out) == (5, "one two \n")
+    assert (result.code, result.out) == (5, "one two \n"), result
     assert result.err.startswith("q: ")
 
 
@@ -232,7 +232,7 @@ def test_an_error_in_the_stream_is_an_error_after_what_came(online, login, servi
     script(service, say("one ", "two ", "three"))
     service.fault(CALL, exception_frame={"at": 1, "type": "internalServerException"})
     result = online.run(*CHAT, "?")
-    assert (result.code, result.out) == (7, "one \n")
+    assert (result.code, result.out) == (7, "one \n"), result
 
 
 def test_an_expired_login_is_refreshed_for_the_answer(online, service):
@@ -251,12 +251,12 @@ def test_a_rejected_token_is_refreshed_once(online, login, service):
 
 def test_nobody_logged_in_is_exit_code_4(online):
     result = online.run(*CHAT, "?")
-    assert (result.code, result.out) == (4, "")
+    assert (result.code, result.out) == (4, ""), result
 
 
 def test_a_terminal_is_told_what_exists(online, login, service):
     result = online.on_terminal("chat", stdin=True)
-    assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (2, ""), result
     assert "q chat --no-interactive PROMPT" in result.err
     assert online.on_terminal("chat", "question", stdin=True).code == 2
     assert online.on_terminal(*CHAT, stdin=True).code == 2

@@ -169,14 +169,14 @@ def test_min_valid_refreshes_what_would_not_last(online, service):
 
 def test_min_valid_that_no_token_reaches_is_temporary(online, login):
     result = online.run(*EXPORT, "--min-valid", "30d")
-    assert (result.code, result.out) == (5, "")
+    assert (result.code, result.out) == (5, ""), result
 
 
 def test_no_refresh_with_an_expired_token_is_temporary(online, service):
     service.seed(online.db, expires_in=-60)
     before = online.row()
     result = online.run(*EXPORT, "--no-refresh")
-    assert (result.code, result.out) == (5, "")
+    assert (result.code, result.out) == (5, ""), result
     assert result.err.startswith("q: ")
     assert service.calls("CreateToken") == 0
     assert online.row() == before
@@ -187,7 +187,7 @@ def test_a_failing_service_is_temporary_and_changes_nothing(online, service):
     before = online.row()
     service.fault("CreateToken", status=500, times=-1)
     result = online.run(*EXPORT)
-    assert (result.code, result.out) == (5, "")
+    assert (result.code, result.out) == (5, ""), result
     assert online.row() == before
 
 
@@ -195,7 +195,7 @@ def test_no_service_at_all_is_temporary(online, service):
     service.seed(online.db, expires_in=-60)
     online.env["AWS_ENDPOINT_URL_SSO_OIDC"] = "http://127.0.0.1:1"
     result = online.run(*EXPORT)
-    assert (result.code, result.out) == (5, "")
+    assert (result.code, result.out) == (5, ""), result
 
 
 def test_a_refused_refresh_token_needs_a_login(online, service):
@@ -203,13 +203,13 @@ def test_a_refused_refresh_token_needs_a_login(online, service):
     before = online.row()
     service.fault("CreateToken", oidc_error="invalid_grant", times=-1)
     result = online.run(*EXPORT)
-    assert (result.code, result.out) == (6, "")
+    assert (result.code, result.out) == (6, ""), result
     assert online.row() == before
 
 
 def test_not_logged_in_is_exit_code_4_and_leaves_no_file(q):
     result = q.run(*EXPORT)
-    assert (result.code, result.out) == (4, "")
+    assert (result.code, result.out) == (4, ""), result
     assert re.fullmatch(r"q: .+: .+\n", result.err)
     assert list(q.home.iterdir()) == []
 
@@ -219,12 +219,12 @@ def test_a_corrupt_store_is_exit_code_3(q):
     q.db.write_bytes(b"this is no database" * 100)
     q.db.chmod(0o600)
     result = q.run(*EXPORT)
-    assert (result.code, result.out) == (3, "")
+    assert (result.code, result.out) == (3, ""), result
 
 
 def test_a_store_nobody_wrote_is_exit_code_3(q):
     result = q.run(*EXPORT, "--store", "papyrus")
-    assert (result.code, result.out) == (3, "")
+    assert (result.code, result.out) == (3, ""), result
     assert "papyrus" in result.err
 
 
@@ -250,7 +250,7 @@ def test_a_bad_setting_of_the_user_is_a_usage_error(q):
     (q.data / "amazon-q").mkdir(mode=0o700, parents=True)
     (q.data / "amazon-q" / "settings.json").write_text("{not json")
     result = q.run(*EXPORT)
-    assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (2, ""), result
     assert "settings.json" in result.err
 
 
@@ -260,13 +260,13 @@ def test_another_file_descriptor_can_take_the_token(online, login):
     os.close(start)
     with os.fdopen(end) as pipe:
         assert json.load(pipe)["access_token"] == login["access_token"]
-    assert (result.code, result.out) == (0, "")
+    assert (result.code, result.out) == (0, ""), result
 
 
 def test_a_descriptor_for_reading_is_refused_before_anything_happens(online, login):
     with open(os.devnull) as null:
         result = online.run(*EXPORT, "--output-fd", str(null.fileno()), pass_fds=[null.fileno()])
-    assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (2, ""), result
 
 
 @pytest.mark.parametrize("form", ["json", "token", "env"])

@@ -73,11 +73,11 @@ def test_the_environment_has_absolute_paths_only(elsewhere):
 
 def test_a_working_directory_that_is_gone_is_a_usage_error(q):
     result = q.shell('mkdir gone; cd gone; rmdir ../gone; "$Q" whoami --db here.sqlite3')
-    assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (2, ""), result
     assert "'here.sqlite3'" in result.err and "give an absolute path" in result.err
 
 
 def test_a_path_that_is_too_long_is_a_usage_error(q):
     result = q.run("whoami", "--db", "x" * 4096)
-    assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (2, ""), result
     assert "too long" in result.err

@@ -163,7 +163,7 @@ def test_an_organisations_own_provider_has_profiles_and_the_service_is_told_whos
 def test_a_social_account_has_no_profiles_and_is_not_called_a_builder_id(kiro, service):
     seed(service, kiro, "social")
     result = kiro.run("profile", "list")
-    assert (result.code, result.out) == (1, "")
+    assert (result.code, result.out) == (1, ""), result
     assert "a social account has none" in result.err
     assert service.calls("ListAvailableProfiles") == 0
 

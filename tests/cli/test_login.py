@@ -51,7 +51,7 @@ def nothing_is_left(q):
 
 def test_a_builder_id_by_a_code(online, service):
     result = confirmed(online, service, "--license", "free")
-    assert (result.code, result.out) == (0, "Logged in with Builder ID\n")
+    assert (result.code, result.out) == (0, "Logged in with Builder ID\n"), result
     assert "/device?user_code=" in result.err
     assert online.stored()["start_url"] is None
     assert online.stored()["oauth_flow"] == "DeviceCode"
@@ -61,7 +61,7 @@ def test_a_builder_id_by_a_code(online, service):
 
 def test_a_builder_id_by_a_browser(here, service):
     result = here.run("login")
-    assert (result.code, result.out) == (0, "Logged in with Builder ID\n")
+    assert (result.code, result.out) == (0, "Logged in with Builder ID\n"), result
     assert here.stored()["start_url"] == "https://view.awsapps.com/start"
     assert here.stored()["oauth_flow"] == "Pkce"
     assert here.run("chat", "--no-interactive", "hello").code == 0
@@ -135,7 +135,7 @@ def test_a_second_login_by_a_code_registers_no_second_client(online, service):
 def test_who_is_logged_in_has_to_log_out_first(online, login, service):
     before = online.row()
     result = online.run("login")
-    assert (result.code, result.out) == (1, "")
+    assert (result.code, result.out) == (1, ""), result
     assert "log out first (q logout)" in result.err
     assert online.row() == before
     assert service.calls("StartDeviceAuthorization") == 0
@@ -300,7 +300,7 @@ def test_without_a_terminal_nothing_is_asked(here):
     assert here.run("login").out == "Logged in with Builder ID\n"
     shutil.rmtree(here.data)
     result = here.run("login", "--license", "pro")
-    assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (2, ""), result
     assert "--identity-provider" in result.err
 
 
@@ -337,7 +337,7 @@ def test_the_organisation_of_last_time_need_not_be_said_again(here):
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_asked(online, service, args, says):
     result = online.run("login", *args)
-    assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (2, ""), result
     assert says in result.err
     assert service.calls("RegisterClient") == 0
     assert nothing_is_left(online)
@@ -471,7 +471,7 @@ def test_ctrl_c_at_a_question_is_130(here):
 
 def test_without_a_terminal_several_profiles_are_listed_and_the_login_is_kept(here):
     result = here.run("login", *ORGANISATION)
-    assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (2, ""), result
     assert "--profile" in result.err and ARN + "1" in result.err
     assert here.run("whoami").code == 0
     assert here.run("profile", "use", ARN + "2").code == 0
@@ -535,7 +535,7 @@ def test_every_error_has_its_exit_code_and_says_what_to_do(here, service, operat
     service.fault(operation, oidc_error=error, times=-1)
     result = here.run("login")
     code, says = ERRORS[error]
-    assert (result.code, result.out) == (code, "")
+    assert (result.code, result.out) == (code, ""), result
     assert says in result.err and f"({error})" in result.err
     assert nothing_is_left(here)
 

@@ -22,7 +22,7 @@ def test_chromium_brings_the_code_and_shows_the_page(online, service):
     run = f'HOME={profile} timeout {PATIENCE_S} {CHROMIUM} {options} "$1" >{page} 2>/dev/null'
     browser(online, f"{run}; echo >{end}")
     result = online.run("login")
-    assert (result.code, result.out) == (0, "Logged in with Builder ID\n")
+    assert (result.code, result.out) == (0, "Logged in with Builder ID\n"), result
     assert select.select([ended], [], [], PATIENCE_S)[0]
     os.close(ended)
     shutil.rmtree(profile, ignore_errors=True)  # its history has the URL with the code

@@ -44,7 +44,7 @@ def test_token_registration_profile_and_customization_go_and_the_rest_stays(onli
     put = "INSERT INTO state (key, value) VALUES (?, ?)"
     change(online, put, "api.selectedCustomization", '{"arn":"c"}')
     result = online.run("logout")
-    assert (result.code, result.out) == (0, "")
+    assert (result.code, result.out) == (0, ""), result
     assert result.err == "q: logged out: login 'q-cli' is removed from store 'sqlite'\n"
     assert database(online) == {"auth.idc.start-url", "auth.idc.region"}
     assert online.run("whoami").code == 4
@@ -78,12 +78,12 @@ def test_as_json_it_is_one_object(online, login):
     assert (result.code, result.err) == (0, "")
     assert result.out == '{"removed":true,"source":"q-cli","store":"sqlite"}\n'
     pretty = online.run("logout", "--format", "json-pretty")
-    assert (pretty.code, pretty.out) == (0, '{\n  "removed": false\n}\n')
+    assert (pretty.code, pretty.out) == (0, '{\n  "removed": false\n}\n'), pretty
 
 
 def test_without_a_login_there_is_nothing_to_do(q):
     result = q.run("logout")
-    assert (result.code, result.out) == (0, "")
+    assert (result.code, result.out) == (0, ""), result
     assert result.err == "q: logged out: there was no login\n"
     assert q.run("logout", "--quiet").err == ""
     assert list(q.home.iterdir()) == []
@@ -175,7 +175,7 @@ def test_a_refresh_of_a_login_without_a_registration_does_not_bring_it_back(
 def test_an_api_key_is_for_whoever_set_it_to_end(online):
     online.env["KIRO_API_KEY"] = "ksk_not_shown"
     result = online.run("logout", "--source", "kiro-api-key")
-    assert (result.code, result.out) == (1, "")
+    assert (result.code, result.out) == (1, ""), result
     assert "unset KIRO_API_KEY" in result.err and "ksk_not_shown" not in result.err
 
 
@@ -187,7 +187,7 @@ def test_a_database_that_cannot_be_written_keeps_the_login_and_says_so(online, l
     settings.chmod(0o600)
     result = online.run("logout")
     holder.execute("ROLLBACK")
-    assert (result.code, result.out) == (3, "")
+    assert (result.code, result.out) == (3, ""), result
     assert "locked" in result.err
     assert online.run("whoami").code == 0
 
@@ -195,20 +195,20 @@ def test_a_database_that_cannot_be_written_keeps_the_login_and_says_so(online, l
 def test_a_token_that_was_handed_in_is_taken_away_where_it_comes_from(q):
     q.env["Q_TOKEN_FILE"] = str(q.home / "token")  # it need not even be there
     result = q.run("logout")
-    assert (result.code, result.out) == (1, "")
+    assert (result.code, result.out) == (1, ""), result
     assert "none is kept here" in result.err and f"token file {q.home}/token" in result.err
 
 
 def test_a_token_of_the_broker_is_not_logged_out_of_from_a_container(running, online):
     online.env["Q_STORE"] = "broker"
     result = online.run("logout")
-    assert (result.code, result.out) == (1, "")
+    assert (result.code, result.out) == (1, ""), result
     assert "store 'broker': hands out tokens and no login" in result.err
 
 
 def test_a_mistake_is_a_usage_error(q):
     result = q.run("logout", "-f", "yaml")
-    assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (2, ""), result
     assert "use plain, json or json-pretty" in result.err
 
 

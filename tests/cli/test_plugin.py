@@ -126,7 +126,7 @@ def test_the_directories_in_their_order(q, more):
 
 def test_a_name_that_nobody_has(q):
     result = q.run("plugin", "info", "nobody")
-    assert (result.code, result.out) == (3, "")
+    assert (result.code, result.out) == (3, ""), result
     assert result.err == (
         "q: plugin 'nobody': there is none, 'q plugin list' names all; a file is chosen by its "
         "absolute path\n"
@@ -146,7 +146,7 @@ def test_check_tries_a_plugin_by_its_name_and_by_a_relative_path(q):
     by_name = q.run("plugin", "check", "memory", *only)
     assert by_name.code == 0 and "ok       store.commit.saves" in by_name.out
     by_path = q.run("plugin", "check", "./store-memory.so", *only, cwd=OWN)
-    assert (by_path.code, by_path.out) == (by_name.code, by_name.out)
+    assert (by_path.code, by_path.out) == (by_name.code, by_name.out), by_path
 
 
 def test_check_hands_its_options_on(q):

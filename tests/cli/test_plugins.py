@@ -41,33 +41,33 @@ def write_answer(q, *texts):
 
 def test_a_store_by_its_path(q):
     result = q.run("user", "export-token", "--store", STORE_MEMORY)
-    assert (result.code, result.out) == (4, "")
+    assert (result.code, result.out) == (4, ""), result
     assert "store 'memory'" in result.err
 
 
 def test_a_store_by_its_name(q):
     result = q.run("whoami", "--store", "memory")
-    assert (result.code, result.out) == (4, "Not logged in\n")
+    assert (result.code, result.out) == (4, "Not logged in\n"), result
 
 
 def test_a_store_that_is_a_file_of_another_kind_is_refused(q):
     result = q.run("whoami", "--store", str(SCRIPT))
-    assert (result.code, result.out) == (3, "")
+    assert (result.code, result.out) == (3, ""), result
     assert "is not a store" in result.err
 
 
 def test_a_store_by_a_relative_path_is_refused(q):
     result = q.run("whoami", "--store", "./store-memory.so")
-    assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (2, ""), result
     assert "absolute path" in result.err
 
 
 def test_a_store_in_one_of_more_directories(q):
     unknown = q.run("whoami", "--store", "open")
-    assert (unknown.code, unknown.out) == (3, "")
+    assert (unknown.code, unknown.out) == (3, ""), unknown
     assert "no such plugin" in unknown.err
     found = q.run("whoami", "--store", "open", "--plugin", f"/nowhere:{FAKES}")
-    assert (found.code, found.out) == (3, "")
+    assert (found.code, found.out) == (3, ""), found
     assert "does not want to be opened" in found.err
 
 
@@ -89,7 +89,7 @@ def test_a_directory_that_is_not_absolute_is_refused_although_nobody_looks_there
 def test_an_answer_by_a_transport_from_its_path(online, login, service):
     log = write_answer(online, "A store keeps ", "logins.")
     result = online.run("chat", "--no-interactive", "--transport", str(SCRIPT), "What?")
-    assert (result.code, result.out) == (0, "A store keeps logins.\n")
+    assert (result.code, result.out) == (0, "A store keeps logins.\n"), result
     assert f"Bearer {login['access_token']}" in log.read_text()
     assert service.calls("GenerateAssistantResponse") == 0
 
@@ -105,12 +105,12 @@ def test_a_refresh_by_a_transport_that_fails_loses_nothing(online, service):
     before = online.row()
     write_script(online, ["error NETWORK"])
     result = online.run("user", "export-token", "--transport", str(SCRIPT))
-    assert (result.code, result.out) == (5, "")
+    assert (result.code, result.out) == (5, ""), result
     assert online.row() == before
 
 
 def test_a_transport_that_is_unknown_does_not_matter_until_it_is_needed(online, login):
     assert online.run("whoami", "--transport", "pigeon").code == 0
     result = online.run("chat", "--no-interactive", "--transport", "pigeon", "Hi")
-    assert (result.code, result.out) == (3, "")
+    assert (result.code, result.out) == (3, ""), result
     assert "transport 'pigeon'" in result.err

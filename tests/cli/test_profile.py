@@ -54,7 +54,7 @@ def test_as_json(organisation):
 
 def test_one_is_used_from_now_on_as_the_existing_cli_would(organisation, service):
     result = organisation.run("profile", "use", ARN + "2")
-    assert (result.code, result.out) == (0, f"Profile: {ARN}2\n")
+    assert (result.code, result.out) == (0, f"Profile: {ARN}2\n"), result
     text = json.dumps({"arn": ARN + "2", "profile_name": "Stand-in two"}, separators=(",", ":"))
     assert chosen(organisation) == (text, "text")
     assert f"Profile: {ARN}2\n" in organisation.run("whoami").out
@@ -83,7 +83,7 @@ def test_a_row_that_makes_no_sense_is_said_once_and_mended_by_a_choice(organisat
 def test_one_that_the_account_does_not_have_is_refused(organisation):
     before = chosen(organisation)
     result = organisation.run("profile", "use", ARN + "9")
-    assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (2, ""), result
     assert "list them (q profile list)" in result.err
     assert chosen(organisation) == before
 
@@ -109,7 +109,7 @@ def test_who_chooses_none_changes_nothing(organisation):
 
 def test_a_builder_id_has_no_profiles(online, login):
     result = online.run("profile", "list")
-    assert (result.code, result.out) == (1, "")
+    assert (result.code, result.out) == (1, ""), result
     assert "Builder ID" in result.err
 
 
@@ -152,4 +152,4 @@ def test_the_models_as_json_from_all_pages(online, login, service):
 def test_models_that_cannot_be_listed_are_an_error(online, login, service):
     service.fault("ListAvailableModels", error={"code": "AccessDeniedException", "status": 403})
     result = online.run("models")
-    assert (result.code, result.out) == (7, "")
+    assert (result.code, result.out) == (7, ""), result

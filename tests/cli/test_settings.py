@@ -96,7 +96,7 @@ def test_a_file_that_is_no_json_is_left_alone(q, file):
     file.write_text('{"a": 1,}')
     for args in (["list"], ["a"], ["a", "2"], ["--delete", "a"]):
         result = q.run("settings", *args)
-        assert (result.code, result.out) == (2, "")
+        assert (result.code, result.out) == (2, ""), result
         assert "settings.json: not a JSON object (byte " in result.err
     assert file.read_text() == '{"a": 1,}'
 
@@ -106,7 +106,7 @@ def test_a_directory_that_cannot_be_written_is_an_error_that_names_it(q, file):
     file.parent.chmod(0o500)
     result = q.run("settings", "a", "1")
     file.parent.chmod(0o700)
-    assert (result.code, result.out) == (1, "")
+    assert (result.code, result.out) == (1, ""), result
     assert "settings.json: cannot be written" in result.err
 
 
@@ -115,4 +115,4 @@ def test_a_directory_that_cannot_be_written_is_an_error_that_names_it(q, file):
 )
 def test_a_mistake_is_a_usage_error(q, args):
     result = q.run("settings", *args)
-    assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (2, ""), result

@@ -197,7 +197,7 @@ def test_a_token_without_an_expiry_is_exported_without_one(q, secret):
 def test_a_token_without_an_expiry_promises_no_validity(q, secret, wish):
     secret.put("bare-token")
     result = q.run(*EXPORT, "--min-valid", wish)
-    assert (result.code, result.out) == (5, "")
+    assert (result.code, result.out) == (5, ""), result
     assert f"token file {secret.path}: {RENEW} (without an expiry, " in result.err
 
 
@@ -237,7 +237,7 @@ def test_a_token_that_does_not_last_long_enough_says_how_long(q, secret):
 def test_a_token_that_the_service_rejects_is_exit_code_6(online, service, secret):
     secret.put("made-up")
     result = online.run(*CHAT)
-    assert (result.code, result.out) == (6, "")
+    assert (result.code, result.out) == (6, ""), result
     assert f"token file {secret.path}: {RENEW} (the service has rejected its token)" in result.err
 
 
@@ -280,7 +280,7 @@ def test_a_token_that_was_replaced_while_the_service_rejected_it_is_used(online,
 def test_wrong_content_is_named_with_cause_and_fix_and_never_shown(q, secret, content, says):
     secret.put(content)
     result = q.run("whoami")
-    assert (result.code, result.out) == (3, "")
+    assert (result.code, result.out) == (3, ""), result
     assert f"q: token file {secret.path}: " in result.err and says in result.err
     assert re.search("write what|put a new token there|write it without|it must hold", result.err)
     assert "CANARY" not in result.err and "odic" not in result.err

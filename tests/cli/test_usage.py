@@ -76,13 +76,13 @@ def test_help_on_a_group_lists_every_command_of_it(q):
 
 def test_help_on_nothing_known_is_a_usage_error(q):
     result = q.run("help", "dance")
-    assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (2, ""), result
     assert "'dance'" in result.err
 
 
 def test_without_a_command_help_goes_to_stderr(q):
     result = q.run()
-    assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (2, ""), result
     assert q.run("--help").out in result.err
     assert "q chat --no-interactive" in result.err.splitlines()[0]
 
@@ -90,7 +90,7 @@ def test_without_a_command_help_goes_to_stderr(q):
 def test_every_error_is_one_line_that_begins_with_q(q):
     for args in (["dance"], ["--dance"], ["chat", "a", "b"], ["--db"], ["whoami", "--raw"]):
         result = q.run(*args)
-        assert (result.code, result.out) == (2, "")
+        assert (result.code, result.out) == (2, ""), result
         assert all(re.match(r"q: .", line) for line in result.err.splitlines())
 
 
@@ -108,7 +108,7 @@ def test_every_error_is_one_line_that_begins_with_q(q):
 )
 def test_a_typo_gets_a_suggestion(q, typed, meant):
     result = q.run(*typed)
-    assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (2, ""), result
     assert result.err.splitlines()[1] == f"q: did you mean {meant}?"
 
 
@@ -120,7 +120,7 @@ def test_something_far_from_everything_gets_no_suggestion(q):
 def test_a_group_alone_names_every_command_of_it(q):
     for group, words in groups(q):
         result = q.run(group)
-        assert (result.code, result.out) == (2, "")
+        assert (result.code, result.out) == (2, ""), result
         names = ", ".join(word for word, _ in words)
         assert result.err == f"q: command '{group}': says not what to do, add one of: {names}\n"
 
@@ -166,7 +166,7 @@ def test_every_command_of_a_group_is_suggested(q):
 )
 def test_a_mistake_is_a_usage_error_that_says_what_to_do(q, args, says):
     result = q.run(*args)
-    assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (2, ""), result
     assert says in result.err
 
 
@@ -237,7 +237,7 @@ def test_called_by_any_other_name_it_is_q(q):
 def test_a_command_that_only_the_existing_cli_has_is_pointed_to(q, verb):
     for args in ([verb], [verb, "--license", "pro"], ["--quiet", verb], ["help", verb]):
         result = q.run(*args)
-        assert (result.code, result.out) == (2, "")
+        assert (result.code, result.out) == (2, ""), result
         assert result.err.startswith(f"q: command '{verb}': does not exist here yet, ")
         assert result.err.endswith(
             " the Amazon Q command line (another 'q'; 'type -a q' lists them)\n"
@@ -248,7 +248,7 @@ def test_a_command_that_only_the_existing_cli_has_is_pointed_to(q, verb):
 def test_who_asks_for_a_diagnostic_is_sent_to_the_doctor(q):
     for args in (["diagnostic"], ["diagnostic", "--format", "json"], ["help", "diagnostic"]):
         result = q.run(*args)
-        assert (result.code, result.out) == (2, "")
+        assert (result.code, result.out) == (2, ""), result
         assert result.err == "q: command 'diagnostic': is not the name here, use 'q doctor'\n"
 
 

@@ -97,7 +97,7 @@ def test_a_login_with_a_name(online, service):
 
 def test_nobody_is_exit_code_4(q):
     plain = q.run("whoami")
-    assert (plain.code, plain.out) == (4, "Not logged in\n")
+    assert (plain.code, plain.out) == (4, "Not logged in\n"), plain
     as_json = q.run("whoami", "-f", "json")
     assert (as_json.code, as_json.json) == (4, {"account": None})
     assert list(q.home.iterdir()) == []

@@ -42,7 +42,7 @@ def test_nobody_is_asked_to_confirm_a_login_that_could_not_be_saved(container, n
     before = host.db.read_bytes()
     file(container, host)
     result = container.run(container.q, *LOGIN)
-    assert (result.code, result.out) == (3, "")
+    assert (result.code, result.out) == (3, ""), result
     assert ADVICE in result.err and len(result.err.splitlines()) == 1
     assert service.counters()["connections"] == 0
     assert host.db.read_bytes() == before

@@ -140,7 +140,7 @@ def test_a_login_that_is_there_twice_is_refused(q, session, login):
     again = {"application": "amazonq", "login": "default", "xdg:schema": "org.libamazonq.Login"}
     session.add_item(again, "{}")
     result = q.run(*EXPORT, *KEYRING)
-    assert (result.code, result.out) == (3, "")
+    assert (result.code, result.out) == (3, ""), result
     assert "is in it twice" in result.err
 
 
@@ -148,7 +148,7 @@ def test_an_item_that_holds_something_else_is_an_error(q, session):
     ours = {"application": "amazonq", "login": "default", "xdg:schema": "org.libamazonq.Login"}
     session.add_item(ours, "no JSON")
     result = q.run(*EXPORT, *KEYRING)
-    assert (result.code, result.out) == (3, "")
+    assert (result.code, result.out) == (3, ""), result
     assert "holds something else" in result.err and "no JSON" not in result.err
 
 

@@ -19,7 +19,7 @@ from stored import (
 
 def test_a_login_is_copied_byte_for_byte_and_stays_where_it_was(q, session, seeded):
     result = q.run(*TO_KEYRING)
-    assert (result.code, result.out) == (0, "")
+    assert (result.code, result.out) == (0, ""), result
     assert "is in both stores now" in result.err
     assert "copied: login 'q-cli' from store 'sqlite' to store 'keyring'" in result.err
     assert in_keyring(session) == in_database(q) == seeded
@@ -28,7 +28,7 @@ def test_a_login_is_copied_byte_for_byte_and_stays_where_it_was(q, session, seed
 
 def test_with_purge_it_is_gone_from_where_it_was_without_a_trace(q, session, seeded):
     result = q.run(*TO_KEYRING, "--purge")
-    assert (result.code, result.out) == (0, "")
+    assert (result.code, result.out) == (0, ""), result
     assert result.err == (
         "q: moved: login 'q-cli' from store 'sqlite' to store 'keyring'\n"
         "q: note: to use it there from now on, run: q settings store keyring\n"
@@ -93,7 +93,7 @@ def test_a_newer_state_of_the_same_login_is_kept_unless_told(q, session, service
     assert q.run(*EXPORT, *KEYRING, "--force-refresh").code == 0
     newer = in_keyring(session)
     result = q.run(*TO_KEYRING, "--purge")
-    assert (result.code, result.out) == (3, "")
+    assert (result.code, result.out) == (3, ""), result
     assert "holds a newer state of it" in result.err and "--replace" in result.err
     assert in_keyring(session) == newer and in_database(q) == older
     assert q.run(*TO_KEYRING, "--purge", "--replace").code == 0
@@ -106,7 +106,7 @@ def test_another_login_is_kept_unless_told(q, session, service):
     service.seed(q.db)
     there, here = in_keyring(session), in_database(q)
     result = q.run(*TO_KEYRING, "--purge")
-    assert (result.code, result.out) == (3, "")
+    assert (result.code, result.out) == (3, ""), result
     assert "holds another one" in result.err
     assert in_keyring(session) == there and in_database(q) == here
     assert q.run(*TO_KEYRING, "--replace").code == 0
@@ -134,7 +134,7 @@ def test_two_names_of_one_place_lose_nothing(q, session, seeded):
     copy.symlink_to(plugin)
     args = ("user", "migrate", "--from", "sqlite", "--to", str(copy), "--db", str(q.db))
     result = q.run(*args, "--purge")
-    assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (2, ""), result
     assert "are the same place" in result.err
     assert in_database(q) == seeded
 
@@ -151,7 +151,7 @@ def test_two_names_of_one_place_lose_nothing(q, session, seeded):
 )
 def test_a_mistake_is_a_usage_error(q, seeded, args, says):
     result = q.run("user", "migrate", *args)
-    assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (2, ""), result
     assert says in result.err
 
 

@@ -157,7 +157,7 @@ def test_somebody_who_saves_for_ever_is_not_waited_for(q, session, service):
     before = in_keyring(session)
     session.connection().request_name("org.libamazonq.Keyring1.Commit.default")
     result = q.run("logout", *KEYRING)
-    assert (result.code, result.out) == (3, "")
+    assert (result.code, result.out) == (3, ""), result
     assert "another process is saving and does not come to an end, try again" in result.err
     assert in_keyring(session) == before
 
@@ -167,7 +167,7 @@ def test_a_library_file_is_never_a_fallback(q, session, login):
     q.env["SECRET_FILE_TEST_PATH"] = str(session.home / "fallback.keyring")
     q.env["SECRET_FILE_TEST_PASSWORD"] = "x"
     result = q.run(*EXPORT, *KEYRING)
-    assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (2, ""), result
     assert "SECRET_BACKEND" in result.err
     assert not (session.home / "fallback.keyring").exists()
 
