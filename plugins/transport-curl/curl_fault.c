@@ -91,10 +91,11 @@ static bool is_hung_up(const char *said)
 }
 
 /* True if a certificate is not signed with the key of the authority that it names. libcurl shows
- * the first of OpenSSL's errors alone, which is that of the arithmetic. */
+ * the first of OpenSSL's errors alone, which is that of the arithmetic, or, from 3.5 on, general.
+ */
 static bool is_signed_by_another(const char *said)
 {
-    return strstr(said, "rsa routines") ||
+    return strstr(said, "rsa routines") || strstr(said, "provider signature failure") ||
            (strstr(said, "asn1 encoding routines") && strstr(said, "EVP lib"));
 }
 
