@@ -19,6 +19,8 @@ import leaks
 
 BINARY = Path(os.environ["AQ_TEST_BIN"])
 OWN_NAME = BINARY.parent / "amazonq"  # what the file is called; `q` is a link to it
+# Whether other users can reach it; a home, the usual place for a tree, is often closed to them.
+OPEN_TO_OTHERS = all(place.stat().st_mode & 0o001 for place in BINARY.parents)
 SANITIZED = os.environ.get("AQ_TEST_SANITIZED") == "1"
 TIMEOUT_S = 90
 TOKEN_KEY = "codewhisperer:odic:token"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from broker import until
-from command import BINARY, SANITIZED
+from command import BINARY, OPEN_TO_OTHERS, SANITIZED
 from mounts import ROOT, mounts, needs_mounts
 
 CHAT = ("chat", "--no-interactive", "hello")
@@ -322,6 +322,7 @@ def test_a_pipe_in_place_of_a_file_is_told_where_pipes_go(q, secret):
 
 
 @pytest.mark.skipif(not ROOT, reason="needs root, to become somebody else")
+@pytest.mark.skipif(not OPEN_TO_OTHERS, reason="the build tree is closed to other users")
 def test_a_file_of_somebody_else_says_who_may_not_read_it(q, secret):
     secret.put("bare-token", mode=0o400)
     for path in (q.home, secret.path.parent):

@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from command import BINARY, SANITIZED
+from command import BINARY, OPEN_TO_OTHERS, SANITIZED
 
 PROGRAM = Path(os.environ["AQ_TEST_PRIVILEGED_Q"])
 FAKES = Path(os.environ["AQ_TEST_FAKES"])
@@ -23,6 +23,7 @@ REACHED = 0o755
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a program of another user"),
+    pytest.mark.skipif(not OPEN_TO_OTHERS, reason="the build tree is closed to other users"),
     pytest.mark.skipif(SANITIZED, reason="a sanitizer does not go with more rights"),
     pytest.mark.skipif(not shutil.which("setpriv"), reason="setpriv is not there"),
 ]
