@@ -51,6 +51,12 @@ EXPORT FILE *fopen(const char *path, const char *mode)
     return fd < 0 ? NULL : fdopen(fd, "r");
 }
 
+/* The same, as libraries call it that are built for large files. */
+EXPORT FILE *fopen64(const char *path, const char *mode)
+{
+    return fopen(path, mode);
+}
+
 EXPORT int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
 {
     struct sockaddr_in to = { 0 };
