@@ -132,7 +132,9 @@ EXPORT void *realloc(void *ptr, size_t size)
     if (__interceptor_realloc) {
         return __interceptor_realloc(ptr, size);
     }
-    return ptr ? __libc_realloc(ptr, size) : counted(__libc_realloc(ptr, size));
+    void *got = ptr ? __libc_realloc(ptr, size) : counted(__libc_realloc(ptr, size));
+    live -= ptr && size == 0 && !got; /* glibc has freed it */
+    return got;
 }
 
 EXPORT void free(void *ptr)
