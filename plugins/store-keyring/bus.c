@@ -52,12 +52,28 @@ bool bus_wait_until(struct bus *b, const bool *done)
     return *done;
 }
 
+/* Of a connection. Whoever asked may have gone when it comes to its end. */
+struct closing {
+    bool done;
+};
+
+static void bus_take_closing(GObject *source, GAsyncResult *result, gpointer data)
+{
+    struct closing *closing = data;
+    (void)source, (void)result;
+    closing->done = true;
+    g_rc_box_release(closing);
+}
+
+/* What GLib still has to send goes first, and the deadline alone does not end that. */
 static void bus_drop(struct bus *b)
 {
-    g_autoptr(GAsyncResult) result = NULL;
     if (b->connection) {
-        g_dbus_connection_close(b->connection, b->deadline, bus_take_result, &result);
-        g_dbus_connection_close_finish(b->connection, bus_wait(b, &result), NULL);
+        struct closing *closing = g_rc_box_new0(struct closing);
+        g_dbus_connection_close(b->connection, b->deadline, bus_take_closing,
+                                g_rc_box_acquire(closing));
+        bus_wait_until(b, &closing->done);
+        g_rc_box_release(closing);
         g_clear_object(&b->connection);
     }
 }
