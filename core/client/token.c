@@ -189,11 +189,12 @@ static aq_status token_decide(struct token_op *t, struct aq_error *err)
 /* Without it the service may refuse an organisation's login, and say nothing of a profile. */
 static void token_tell_odd_profile(const struct token_op *t)
 {
+    const struct aq_str key = t->login.source->profile_key; /* it has one, so there is a row */
     if (client_tells(t->op.client, CLIENT_PROFILE_ROW)) {
         log_printf(&t->op.client->log, LOG_WARN,
                    "login: its row '%.*s' is no object with a text arn, so no profile is used; "
                    "choose one (q profile use ARN), or log out and in again",
-                   AQ_STR_ARG(t->login.source->profile_key));
+                   (int)key.len, key.ptr);
     }
 }
 
