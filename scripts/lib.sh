@@ -10,7 +10,8 @@ fail() {
 }
 
 # What went wrong, from the log of a step: of each test of ctest that failed what it says itself, its
-# last lines where it says nothing that is known; of anything else the end.
+# last lines where it says nothing that is known; of other tests, and of valgrind, what they found; of
+# anything else the end.
 show_failures() {
     awk '
         function finish(    i) {
@@ -30,7 +31,8 @@ show_failures() {
             if (said < 40) reason[++said] = $0
         }
         END { finish(); exit !failed }
-    ' "$1" || grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking|Creating)' "$1" | tail -n 80
+    ' "$1" || grep -m 80 -E '^\[ +(ERROR|LINE|FAILED) +\]|^==[0-9]+==' "$1" ||
+        grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking|Creating)' "$1" | tail -n 80
 }
 
 # Run a command with the rights to install packages.

@@ -2,6 +2,7 @@
 /* Programs that hand out access keys: what they print, how they end, and what is left of them. */
 #include "cmocka_all.h"
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "host/aws_command.h"
@@ -316,14 +317,14 @@ static aq_status ask(struct buf *printed, struct aq_error *err)
 
 static bool is_answered(void)
 {
-    struct buf printed = BUF(0);
+    AUTO(buf) struct buf printed = BUF(0);
     struct aq_error err;
     return ask(&printed, &err) == AQ_OK && strcmp((char *)printed.ptr, "code 1234\n") == 0;
 }
 
 static bool is_told(void)
 {
-    struct buf printed = BUF(0);
+    AUTO(buf) struct buf printed = BUF(0);
     struct aq_error err;
     return ask(&printed, &err) == AQ_E_UNAVAILABLE &&
            strstr(err.text, "wants to ask on the terminal");
