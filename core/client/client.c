@@ -342,7 +342,7 @@ void client_sync(struct aq_client *client)
     client_arm(client, deadline_us);
 }
 
-bool client_tells(struct aq_client *client, enum client_warning what)
+bool client_tell_once(struct aq_client *client, enum client_warning what)
 {
     bool first = !(client->told & what);
     client->told |= what;

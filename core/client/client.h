@@ -112,8 +112,8 @@ enum client_warning {
     CLIENT_SERVICE_SETTING = 1 << 1, /* names no endpoint */
 };
 
-/* True the first time. */
-bool client_tells(struct aq_client *client, enum client_warning what);
+/* Whether to say it: true the first time. */
+bool client_tell_once(struct aq_client *client, enum client_warning what);
 
 /* AQ_OK, or AQ_E_FORKED in a child of the process that made the client. */
 aq_status client_check(const struct aq_client *client, struct aq_error *err);

@@ -180,7 +180,7 @@ static void stream_tell_odd_service(struct aq_client *client)
 {
     struct aq_str service;
     if (settings_has_service(&client->settings, &service) && service.len == 0 &&
-        client_tells(client, CLIENT_SERVICE_SETTING)) {
+        client_tell_once(client, CLIENT_SERVICE_SETTING)) {
         log_printf(&client->log, LOG_WARN,
                    "setting 'api.codewhisperer.service': is no object with the texts endpoint and "
                    "region, so it names no endpoint, and no profile is sent all the same; correct "

@@ -190,7 +190,7 @@ static aq_status token_decide(struct token_op *t, struct aq_error *err)
 static void token_tell_odd_profile(const struct token_op *t)
 {
     const struct aq_str key = t->login.source->profile_key; /* it has one, so there is a row */
-    if (client_tells(t->op.client, CLIENT_PROFILE_ROW)) {
+    if (client_tell_once(t->op.client, CLIENT_PROFILE_ROW)) {
         log_printf(&t->op.client->log, LOG_WARN,
                    "login: its row '%.*s' is no object with a text arn, so no profile is used; "
                    "choose one (q profile use ARN), or log out and in again",
