@@ -81,12 +81,15 @@ static void bus_drop(struct bus *b)
 void bus_done(struct bus *b)
 {
     struct aq_error ignored;
-    if (b->connection && bus_check_process(&ignored) == AQ_OK) {
+    if (b->was_begun && bus_check_process(&ignored) == AQ_OK) {
         b->deadline = g_cancellable_new();
         g_main_context_push_thread_default(b->context);
         bus_restart_clock(b, BUS_WAIT_MS);
         bus_drop(b);
         bus_end(b);
+        while (g_main_context_iteration(b->context, FALSE)) {
+            /* GLib frees there what belonged to signals that nobody takes any more */
+        }
     }
     g_main_context_unref(b->context);
     g_free(b->address);
@@ -226,6 +229,7 @@ aq_status bus_begin(struct bus *b, struct aq_error *err)
     if (st != AQ_OK) {
         return st;
     }
+    b->was_begun = true;
     b->deadline = g_cancellable_new();
     g_main_context_push_thread_default(b->context);
     bus_restart_clock(b, BUS_WAIT_MS);

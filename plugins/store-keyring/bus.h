@@ -31,6 +31,7 @@ struct bus {
     GCancellable *deadline;      /* cancelled when the time is over; NULL outside begin and end */
     GSource *timer;
     guint ticks;    /* of it that are left */
+    bool was_begun; /* at least once */
     bool peer_gone; /* the last failure: who was called has ended, or forgot us: begin anew */
     bool not_done;  /* ... and surely did nothing: no session, or locked; it may be repeated */
 };

@@ -53,6 +53,16 @@ static SecretService *session_service(struct session *session)
     return (SecretService *)session;
 }
 
+/* A proxy without an owner has its own words for that, and a code that says nothing. */
+static aq_status session_fail(struct bus *b, GDBusProxy *proxy, const GError *error,
+                              struct aq_error *err)
+{
+    g_autofree char *owner = g_dbus_proxy_get_name_owner(proxy);
+    g_autoptr(GError) gone = g_error_new_literal(G_DBUS_ERROR, G_DBUS_ERROR_NAME_HAS_NO_OWNER, "");
+    bool is_gone = !owner && g_error_matches(error, G_IO_ERROR, G_IO_ERROR_FAILED);
+    return bus_fail(b, is_gone ? gone : error, err);
+}
+
 aq_status session_open(struct bus *b, struct session **ret, struct aq_error *err)
 {
     g_autoptr(GAsyncResult) result = NULL;
@@ -63,7 +73,7 @@ aq_status session_open(struct bus *b, struct session **ret, struct aq_error *err
     g_autoptr(GObject) source = g_async_result_get_source_object(bus_wait(b, &result));
     GObject *session = g_async_initable_new_finish(G_ASYNC_INITABLE(source), result, &error);
     if (!session) {
-        return bus_fail(b, error, err);
+        return session_fail(b, G_DBUS_PROXY(source), error, err);
     }
     *ret = (struct session *)session;
     return AQ_OK;

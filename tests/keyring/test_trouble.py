@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A keyring that is locked, gone, stopped or late: an error that says so, and nothing is lost."""
 
+import json
 import signal
 import subprocess
 import time
@@ -135,6 +136,21 @@ def test_a_service_that_was_started_anew_during_a_refresh_gets_the_new_token(q, 
     assert running.returncode == 0, err
     assert token_in_keyring(session)["access_token"].encode() in out
     assert service.calls(REFRESH) == 1
+
+
+def test_an_answer_that_comes_after_the_bus_has_ended_is_kept_in_a_file(q, session, service):
+    put_login(q, service, expires_in=-60)
+    service.fault(REFRESH, hold="after")
+    running = q.start(*EXPORT, *KEYRING)
+    service.wait(REFRESH, held=1)
+    session.bus.kill()
+    session.bus.wait()
+    service.release()
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 0, err
+    (kept,) = (session.home / ".local/state/amazonq").glob("*.json")
+    assert kept.name in err.decode() and "session bus: " in err.decode()
+    assert json.loads(out)["access_token"].encode() in kept.read_bytes()
 
 
 def test_a_service_that_hangs_while_the_answer_comes_gets_the_new_token_later(q, session, service):
