@@ -64,8 +64,9 @@ def test_killed_with_the_lock_held_nothing_was_spent(online, service, rotation):
             port = door.getsockname()[1]
             online.env["AWS_ENDPOINT_URL_SSO_OIDC"] = f"http://127.0.0.1:{port}"
             process = online.start(*EXPORT)
-            door.accept()[0].close()
-            kill(process)
+            connection, _ = door.accept()
+            with connection:  # which would end the process by itself if it were closed
+                kill(process)
         online.env["AWS_ENDPOINT_URL_SSO_OIDC"] = service.url
         assert rows(online) == before
         assert not is_lost(online, rotation, before)
