@@ -25,10 +25,11 @@ SANITIZED = os.environ.get("AQ_TEST_SANITIZED") == "1"
 TIMEOUT_S = 90
 TOKEN_KEY = "codewhisperer:odic:token"
 
-# A shell starts background jobs with SIGINT ignored; what is started here shall not inherit that.
+# A shell starts background jobs with SIGINT ignored, and nohup with SIGHUP; what is started here
+# shall not inherit that. A handler of ours is not inherited, and the tests themselves go on.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 class Result:

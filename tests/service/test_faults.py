@@ -318,7 +318,7 @@ def raw_chat(service, token):
         f"content-type: application/x-amz-json-1.0\r\ncontent-length: {len(body)}\r\n"
         f"authorization: Bearer {token}\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2])), 5) as sock:
+    with socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2])), 60) as sock:
         sock.sendall(head.encode() + body)
         parts = []
         while part := sock.recv(65536):
