@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import time
+from pathlib import Path
 
 WAIT_S = 60
 
@@ -69,6 +70,11 @@ class Broker:
     def logged(self, pattern):
         """Wait for a line of the log."""
         return until(lambda: re.search(pattern, self.log), f"{pattern} in {self.log}")
+
+    def connections(self):
+        """How many callers are connected. Each has a socket of this name, as the one they come to."""
+        names = [line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines()]
+        return names.count(str(self.socket)) - 1
 
     def connect(self):
         return Caller(self.socket)

