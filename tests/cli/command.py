@@ -62,6 +62,7 @@ class Command:
             "stdin": subprocess.DEVNULL,
             "stdout": subprocess.PIPE,
             "stderr": subprocess.PIPE,
+            "bufsize": 0,  # communicate() would not find what a readline() before it had in store
             "env": self.env,
             "cwd": self.home,
             **options,

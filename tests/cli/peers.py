@@ -37,6 +37,17 @@ def _listening(handle, listener=None):
         thread.join()
 
 
+def read_head(client):
+    """All that a request says before its body, however many pieces it comes in."""
+    head = b""
+    while b"\r\n\r\n" not in head:
+        piece = client.recv(65536)
+        if not piece:
+            return b""
+        head += piece
+    return head
+
+
 def _pipe(source, sink):
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
@@ -81,12 +92,9 @@ class Proxy:
 
     def _handle(self, client):
         with client:
-            head = b""
-            while b"\r\n\r\n" not in head:
-                piece = client.recv(4096)
-                if not piece:
-                    return
-                head += piece
+            head = read_head(client)
+            if not head:
+                return
             self.asked.append(head.split()[1].decode())
             if self._refuse:
                 client.sendall(b"HTTP/1.1 %d No\r\ncontent-length: 0\r\n\r\n" % self._refuse)
@@ -146,7 +154,7 @@ def endless_refusal():
 
     def handle(connection):
         with contextlib.suppress(OSError), connection:
-            connection.recv(65536)
+            read_head(connection)
             connection.sendall(b"HTTP/1.1 500 No\r\ncontent-length: 100000\r\n\r\n")
             while not ended.wait(2):
                 connection.sendall(b" ")

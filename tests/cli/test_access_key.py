@@ -204,7 +204,7 @@ def test_ctrl_c_ends_a_credential_process_with_all_that_it_has_started(signed):
     process = signed.start(*CHAT)
     with open(pipe, "rb") as held:  # open once the program runs
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
         assert process.returncode == 130
         assert held.read() == b""  # nobody has it open any more
 

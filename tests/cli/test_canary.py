@@ -22,6 +22,7 @@ from pathlib import Path
 
 import pytest
 from command import BINARY, SANITIZED, TOKEN_KEY
+from peers import read_head
 from qservice import seed
 
 EXPORT = ("user", "export-token")
@@ -322,7 +323,7 @@ class Proxy:
             except OSError:
                 return
             with connection:
-                self.heard += connection.recv(65536)
+                self.heard += read_head(connection)
                 reply = f"HTTP/1.1 407 {PASSWORD}\r\nx: {PASSWORD}\r\ncontent-length: 0\r\n\r\n"
                 connection.sendall(reply.encode())
 

@@ -301,7 +301,7 @@ def test_a_signal_ends_the_wait_for_a_reader(online, login, service):
     process = online.start(*CHAT, "?")
     assert process.stdout.read(1) == b"a"  # the pipe is full soon, nobody reads on
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 130
+    assert process.wait(60) == 130
     process.stdout.close()
     assert process.communicate(timeout=60) == (b"", b"")
 

@@ -301,7 +301,7 @@ def test_a_pipe_that_does_not_block_gets_everything(online, login):
     os.close(start)
     with os.fdopen(end) as pipe:
         assert json.load(pipe)["access_token"] == login["access_token"]
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
 
 
 def test_a_token_that_would_break_a_header_is_not_printed(online, login):

@@ -438,7 +438,7 @@ def test_ctrl_c_while_the_profiles_are_listed_says_that_the_login_is_kept(here, 
     process = here.start("login", *ORGANISATION, "--format", form)
     service.wait("ListAvailableProfiles", held=1)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.decode().endswith(
         "q: profile: none was chosen; the login is kept, choose with 'q profile', "

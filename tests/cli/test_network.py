@@ -8,7 +8,7 @@ import threading
 
 import pytest
 from command import BINARY
-from peers import endless_refusal
+from peers import endless_refusal, read_head
 
 PLUGINS = BINARY.parent.parent / "lib" / "amazonq" / "plugins"
 ASK = ("chat", "--no-interactive", "hello")
@@ -43,7 +43,7 @@ class Proxy:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client):
-        head = client.recv(65536).decode()
+        head = read_head(client).decode()
         self.heads.append(head)
         host, _, port = head.split(" ")[1].rpartition(":")
         with client, socket.create_connection((host, int(port))) as peer:
