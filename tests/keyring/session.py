@@ -107,16 +107,20 @@ class Session:
 
     def owner_pid(self):
         """Process that is the secret service, or None."""
+        return self._pid_of(SECRETS)
+
+    def is_connected(self, pid):
+        """Whether this process is on the bus; those that have ended may be there a moment longer."""
+        return any(self._pid_of(name) == pid for name in self._driver().ListNames())
+
+    def _pid_of(self, name):
+        """Process that has this name, or None."""
         import dbus
 
         try:
-            return int(self._driver().GetConnectionUnixProcessID(SECRETS))
+            return int(self._driver().GetConnectionUnixProcessID(name))
         except dbus.DBusException:
             return None
-
-    def clients(self):
-        """How many connections the bus has."""
-        return sum(name.startswith(":") for name in self._driver().ListNames())
 
     # ---- another client of it ----
 
