@@ -13,7 +13,7 @@ TOOLS = {"PATH": "/usr/local/bin:/usr/bin:/bin", "CC": os.environ.get("CC", "cc"
 def attempt(*command, env=None, **more):
     """Run a command with nothing in its environment but what is given; it must succeed."""
     result = subprocess.run([str(part) for part in command], env=env or {}, text=True,
-                            stdin=subprocess.DEVNULL, capture_output=True, timeout=120, **more)
+                            stdin=subprocess.DEVNULL, capture_output=True, timeout=540, **more)
     assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
     return result
 
