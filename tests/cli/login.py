@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drive a login as the people and programs do that are at its two ends."""
 
+import codecs
 import fcntl
 import json
 import os
@@ -72,6 +73,7 @@ class Terminal:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.shown, self.seen = "", 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
         env = {**q.env, "TERM": "xterm"}
         self.process = q.start(*args, stdin=slave, stdout=slave, stderr=slave, env=env)
         os.close(slave)
@@ -88,7 +90,8 @@ class Terminal:
             data = os.read(self.master, 65536) if ready else b""
         except OSError:  # its last user has gone
             data = b""
-        self.shown += data.decode().replace("\r\n", "\n")
+        said = self._decoder.decode(data)  # a piece may end within a character or a line end
+        self.shown = (self.shown + said).replace("\r\n", "\n")
         return data
 
     def type(self, text):
