@@ -3,56 +3,27 @@
 
 #include "base/clock.h"
 #include "client/fake_store.h"
+#include "client/still_clock.h"
 #include "wire/timestamp.h"
 
 #include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 static bool has_fake_store;
 
-/* ---- the clocks: the real ones, moved ---- */
-
-static uint64_t passed_us;
-static int64_t wall_moved_s;
-
-uint64_t __real_clock_now_us(void);
-uint64_t __wrap_clock_now_us(void);
-int64_t __real_clock_wall_s(void);
-int64_t __wrap_clock_wall_s(void);
-int __real_timerfd_settime(int fd, int flags, const struct itimerspec *new, struct itimerspec *old);
-int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *new, struct itimerspec *old);
-
-uint64_t __wrap_clock_now_us(void)
-{
-    return __real_clock_now_us() + passed_us;
-}
-
-int64_t __wrap_clock_wall_s(void)
-{
-    return __real_clock_wall_s() + (int64_t)(passed_us / 1000000) + wall_moved_s;
-}
-
-int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *new, struct itimerspec *old)
-{
-    struct itimerspec moved = *new;
-    if (moved.it_value.tv_sec || moved.it_value.tv_nsec) {
-        moved.it_value.tv_sec -= (time_t)(passed_us / 1000000);
-    }
-    return __real_timerfd_settime(fd, flags, &moved, old);
-}
+/* ---- the clocks ---- */
 
 void fixture_pass(struct fixture *f, int seconds)
 {
-    passed_us += (uint64_t)seconds * 1000000;
+    still_clock_pass((uint64_t)seconds * 1000000);
     aq_client_step(f->client, NULL);
 }
 
 void fixture_set_wall(int64_t by_s)
 {
-    wall_moved_s += by_s;
+    still_clock_set_wall(by_s);
 }
 
 /* ---- the home ---- */
@@ -85,8 +56,7 @@ static int setup(void **state, bool fake)
     setenv("XDG_CACHE_HOME", fixture_path("cache"), 1);
     assert_int_equal(mkdir(fixture_path("runtime"), 0700), 0);
     has_fake_store = fake;
-    passed_us = 0;
-    wall_moved_s = 0;
+    still_clock_begin();
     fake_store_reset();
     fixture_play(f, "");
     *state = f;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the cases of tests/client share: a private home, a login in a store, a client with a
- * scripted transport, one operation, and clocks that can be moved.
+ * scripted transport, one operation, and clocks that stand still until they are moved.
  */
 #ifndef AQ_TESTS_CLIENT_FIXTURE_H
 #define AQ_TESTS_CLIENT_FIXTURE_H
