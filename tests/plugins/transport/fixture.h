@@ -2,7 +2,7 @@
 /*
  * What the tests of transports share: a peer (server.py in a process of its own), an instance of
  * the plugin, and requests that are driven to their end. Anything unexpected fails the test;
- * nothing waits longer than ten seconds.
+ * nothing waits longer than NEVER_MS.
  *
  * Each test is built once for each transport, AQ_TEST_TRANSPORT is its name. A case holds for all
  * of them unless it says for which.
@@ -68,7 +68,7 @@ void client_close(struct client *client);
 bool client_wait(struct client *client, int timeout_ms);
 
 /* Until the peers have sent what they have, and all is done that comes of it: until nothing has
- * happened for half a second, in which the machine did not stand still. */
+ * happened for half a second, and whoever could make something happen had nothing to do. */
 void client_settle(struct client *client);
 
 /* A request and everything that came of it. */
@@ -134,6 +134,8 @@ void assert_failed(const struct exchange *exchange, aq_status status, const char
 void assert_failed_somehow(const struct exchange *exchange);
 
 uint64_t now_ms(void);
+
+#define NEVER_MS 30000 /* what has not come by then does not come, however busy the machine */
 
 /* Memory of this process. The peak begins anew where that is permitted; elsewhere it tells less. */
 long memory_now_kib(void);
