@@ -469,5 +469,6 @@ def test_a_rejected_token_is_replaced_by_the_broker(
 def test_a_broker_that_has_gone_is_named_in_the_error(broker: Any) -> None:
     broker.terminate()
     broker.wait()
-    with pytest.raises(q.QError, match="nobody listens on .* start it on the host"):
-        Login("broker").token()
+    gone = pytest.raises(q.QError, match="nobody listens on .* start it on the host")
+    with Login("broker") as login, gone:
+        login.token()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -114,9 +115,12 @@ def peer() -> Iterator[Any]:
                     connection = listener.accept()[0]
                 except OSError:
                     return
-                with connection:
+                with connection, contextlib.suppress(ConnectionResetError):
                     connection.recv(65536)
                     connection.sendall(answers[0])
+                    connection.shutdown(socket.SHUT_WR)
+                    while connection.recv(65536):  # closed with bytes unread, it would be reset
+                        pass
 
         thread = threading.Thread(target=serve)
         thread.start()
