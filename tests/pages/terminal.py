@@ -71,9 +71,10 @@ class Terminal:
         self._type(f'failed=; . {self._block} </dev/null; echo "$end ${{failed:-0}}"')
         shown = []
         for line in self._process.stdout:
-            if line.startswith(self._end):
-                return "".join(shown), int(line.rpartition(" ")[2])
-            shown.append(line)
+            before, end, code = line.partition(self._end)  # a job may be amid a line
+            shown.append(before)
+            if end:
+                return "".join(shown), int(code)
         raise AssertionError("the terminal was closed:\n" + "".join(shown))
 
     def close(self):
