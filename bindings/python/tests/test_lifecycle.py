@@ -558,6 +558,31 @@ def test_a_thread_that_reads_is_woken_when_another_closes(
     assert [type(error) for error in ended] == [q.QClosedError]
 
 
+def test_a_thread_that_would_read_while_another_closes_is_told_that_it_is_closed(
+    sync_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closing, proceed = threading.Event(), threading.Event()
+    call = sync_client.stream("hello")._open_call()
+    assert call.next()
+    close_answer = call._close_answer
+
+    def close_slowly() -> None:
+        closing.set()
+        proceed.wait()
+        close_answer()
+
+    monkeypatch.setattr(call, "_close_answer", close_slowly)
+    thread = threading.Thread(target=call.close)
+    thread.start()
+    closing.wait()
+    try:
+        with pytest.raises(q.QClosedError):
+            call.next()
+    finally:
+        proceed.set()
+        thread.join()
+
+
 def test_two_threads_cannot_read_one_stream(token: str, service: Any) -> None:
     service.fault("GenerateAssistantResponse", stall=True)
     with SyncQStreamingClient(token) as client:

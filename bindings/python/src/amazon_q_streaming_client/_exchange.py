@@ -248,6 +248,8 @@ class Call:
     def next(self) -> list[EventTuple]:
         """As AsyncCall.next."""
         if not self._using.acquire(blocking=False):
+            if self._closed.is_set():  # by another thread, which may be at it
+                raise error_from(Failure(ffi.E_CANCELLED, STREAM_CLOSED))
             raise QConfigurationError(_BUSY)
         try:
             return self._next()
