@@ -103,6 +103,8 @@ def open_descriptors() -> list[str]:
 @pytest.fixture(scope="session")
 def settled() -> None:
     """What was there before is not looked through at each collection: that takes longer than a test."""
+    import hypothesis  # noqa: F401 - asks the collector who refers to trio's generator of random numbers
+
     gc.collect()
     gc.freeze()
 
