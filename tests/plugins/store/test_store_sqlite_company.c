@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -49,10 +51,23 @@ static void a_lock_of_another_sqlite_in_the_process_survives_our_reading_and_clo
                   (unsigned)count);
 }
 
+/* On the way to the system: a thread for which no time passes waits for as long as it takes. */
+static _Thread_local bool timeless;
+
+__attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *ret)
+{
+    if (timeless && clock == CLOCK_MONOTONIC) {
+        *ret = (struct timespec){ .tv_sec = 1 };
+        return 0;
+    }
+    return (int)syscall(SYS_clock_gettime, clock, ret);
+}
+
 static void *put_one(void *arg)
 {
     const struct plugin_setting settings[] = { { "path", arg }, { NULL, NULL } };
     struct instance i;
+    timeless = true;
     instance_open(&i, "store-sqlite", settings);
     aq_status status = instance_put(&i, "k", "1");
     instance_close(&i);

@@ -311,32 +311,41 @@ struct watched {
 };
 
 /* What appears in a watched directory is looked at, and watched as well. Returns how much of it. */
+static int look_at(int fd, const struct inotify_event *e, struct watched *list, int *count, int max)
+{
+    char path[1200];
+    struct stat st;
+    int n = 0;
+    while (n < *count && list[n].wd != e->wd) {
+        n++;
+    }
+    assert_true(n < *count);
+    snprintf(path, sizeof(path), "%s/%s", list[n].dir, e->name);
+    if (lstat(path, &st) != 0) {
+        return 0;
+    }
+    assert_int_equal(st.st_mode & 0777, S_ISDIR(st.st_mode) ? 0700 : 0600);
+    if (S_ISDIR(st.st_mode) && *count < max) {
+        struct watched *w = &list[(*count)++];
+        snprintf(w->dir, sizeof(w->dir), "%.790s", path);
+        w->wd = inotify_add_watch(fd, path, IN_CREATE | IN_ATTRIB | IN_MODIFY);
+        assert_true(w->wd >= 0);
+    }
+    return 1;
+}
+
+/* At all that has been told of by now, however much that is. */
 static int look(int fd, struct watched *list, int *count, int max)
 {
     _Alignas(struct inotify_event) char events[8192];
     int seen = 0;
-    ssize_t len = read(fd, events, sizeof(events));
-    for (ssize_t at = 0; at < len;) {
-        const struct inotify_event *e = (const void *)(events + at);
-        char path[1200];
-        struct stat st;
-        int n = 0;
-        while (n < *count && list[n].wd != e->wd) {
-            n++;
+    ssize_t len;
+    while ((len = read(fd, events, sizeof(events))) > 0) {
+        for (ssize_t at = 0; at < len;) {
+            const struct inotify_event *e = (const void *)(events + at);
+            seen += look_at(fd, e, list, count, max);
+            at += (ssize_t)(sizeof(*e) + e->len);
         }
-        assert_true(n < *count);
-        snprintf(path, sizeof(path), "%s/%s", list[n].dir, e->name);
-        if (lstat(path, &st) == 0) {
-            assert_int_equal(st.st_mode & 0777, S_ISDIR(st.st_mode) ? 0700 : 0600);
-            seen++;
-            if (S_ISDIR(st.st_mode) && *count < max) {
-                struct watched *w = &list[(*count)++];
-                snprintf(w->dir, sizeof(w->dir), "%.790s", path);
-                w->wd = inotify_add_watch(fd, path, IN_CREATE | IN_ATTRIB | IN_MODIFY);
-                assert_true(w->wd >= 0);
-            }
-        }
-        at += (ssize_t)(sizeof(*e) + e->len);
     }
     return seen;
 }
