@@ -17,6 +17,7 @@ from typing import Any, Iterator, Optional
 
 import anyio
 import pytest
+from hang import HANG_S
 
 import amazon_q_streaming_client as q
 from amazon_q_streaming_client import Login, QStreamingClient, SyncQStreamingClient
@@ -374,7 +375,7 @@ def test_32_processes_with_one_expired_login_make_one_refresh(database: Any, end
         subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True)
         for _ in range(32)
     ]
-    answers = [process.communicate(timeout=60)[0] for process in processes]
+    answers = [process.communicate(timeout=HANG_S)[0] for process in processes]
     assert all(int(answer) > 3 for answer in answers)
     assert endpoints.calls("CreateToken:refresh_token") == 1
 

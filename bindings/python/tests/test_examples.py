@@ -16,6 +16,7 @@ from typing import Any
 
 import anyio
 import pytest
+from hang import HANG_S
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 COMMAND = Path(os.environ.get("AQ_LIBRARY_DIR", "")).parent / "bin" / "q"  # of the same build
@@ -34,7 +35,7 @@ RUNS: dict[str, tuple[list[str], str, str]] = {
 
 def run(arguments: list[str], given: str = "") -> str:
     result = subprocess.run(
-        [sys.executable, *arguments], input=given, capture_output=True, text=True, timeout=60
+        [sys.executable, *arguments], input=given, capture_output=True, text=True, timeout=HANG_S
     )
     assert (result.returncode, result.stderr) == (0, "")
     return result.stdout
@@ -49,7 +50,7 @@ def test_an_example_runs_as_it_is(program: str, database: Any) -> None:
 @pytest.mark.skipif(not COMMAND.exists(), reason="the build has no command")
 def test_a_token_that_the_command_exports_streams_an_answer(database: Any) -> None:
     export = [str(COMMAND), "user", "export-token"]
-    exported = subprocess.run(export, capture_output=True, text=True, check=True, timeout=60).stdout
+    exported = subprocess.run(export, capture_output=True, text=True, check=True, timeout=HANG_S).stdout
     assert "You asked: hi" in run([str(EXAMPLES / "exported_token.py"), "hi"], exported)
 
 
@@ -73,14 +74,14 @@ def test_an_answer_is_served_to_browsers(database: Any) -> None:
         lines = ask(url)
     finally:
         server.terminate()
-        server.wait(timeout=60)
+        server.wait(timeout=HANG_S)
     pieces = [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
     assert "You asked: hello" in "".join(pieces)
 
 
 def ask(url: str) -> list[str]:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=60) as reply:
+    with opener.open(url, timeout=HANG_S) as reply:
         return str(reply.read().decode()).splitlines()
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from frames import STREAM, answer
+from hang import HANG_S
 
 import amazon_q_streaming_client as q
 from amazon_q_streaming_client import QStreamingClient, SyncQStreamingClient
@@ -283,7 +284,7 @@ def test_a_stream_that_is_closed_while_httpx_reads_ends_with_the_next_piece() ->
     class Pieces(httpx.SyncByteStream):
         def __iter__(self) -> Any:
             reading.set()
-            assert proceed.wait(30)
+            assert proceed.wait(HANG_S)
             yield answer("late")
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -300,10 +301,10 @@ def test_a_stream_that_is_closed_while_httpx_reads_ends_with_the_next_piece() ->
 
         thread = threading.Thread(target=reader)
         thread.start()
-        assert reading.wait(30)
+        assert reading.wait(HANG_S)
         stream.close()
         proceed.set()
-        thread.join(30)
+        thread.join(HANG_S)
     assert [type(error) for error in ended] == [q.QClosedError]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from hang import HANG_S
 
 import amazon_q_streaming_client as q
 from amazon_q_streaming_client import QStreamingClient, SyncQStreamingClient
@@ -101,7 +102,7 @@ async def test_a_slow_reader_is_not_forgotten_beside_fast_ones(client: Any, serv
             await anyio.sleep(0.01)
         seen.append(count)
 
-    with anyio.fail_after(30):
+    with anyio.fail_after(HANG_S):
         async with client, anyio.create_task_group() as group:
             for _ in range(4):
                 group.start_soon(read_slowly)
@@ -120,7 +121,7 @@ async def test_a_slow_reader_is_not_forgotten_beside_one_that_waits(
     async def wait() -> None:
         await read(client.generate_assistant_response("waits"))
 
-    with anyio.fail_after(30):
+    with anyio.fail_after(HANG_S):
         async with client, anyio.create_task_group() as group:
             group.start_soon(wait)
             await anyio.to_thread.run_sync(
@@ -154,7 +155,7 @@ async def test_a_stream_may_be_closed_while_another_task_reads_it(
             except q.QError as error:
                 ended.append(error)
 
-        with anyio.fail_after(30):
+        with anyio.fail_after(HANG_S):
             async with anyio.create_task_group() as group:
                 group.start_soon(reader)
                 await anyio.to_thread.run_sync(
@@ -180,7 +181,7 @@ async def test_two_readers_of_one_stream_are_told_so(client: Any, service: Any) 
             while await call.next():
                 pass
 
-        with anyio.fail_after(30):
+        with anyio.fail_after(HANG_S):
             async with anyio.create_task_group() as group:
                 group.start_soon(reader)
                 await anyio.to_thread.run_sync(
@@ -274,7 +275,7 @@ def test_a_client_refuses_a_second_loop_while_its_own_runs(
     thread.start()
     service.wait("GenerateAssistantResponse", calls=1)
     asyncio.run(refused())
-    thread.join(30)
+    thread.join(HANG_S)
     service.release()
     assert [type(error) for error in ended] == [q.QClosedError]
 
@@ -322,7 +323,7 @@ def run(program: str, code: int = 0, **environment: str) -> str:
         [sys.executable, "-W", "error", "-c", program],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_S,
         env={**os.environ, **environment},
     )
     assert result.returncode == code, result.stderr
@@ -446,7 +447,7 @@ def test_a_program_may_end_with_live_streams(token: str, service: Any, how: str)
         env={**os.environ, "TOKEN": token},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_S,
     )
     assert (result.returncode, result.stderr) == (0, "")
 
@@ -460,7 +461,7 @@ def test_sqlite_in_the_same_process_keeps_its_locks(database: Any) -> None:
     with q.Login() as login:
         login.token()
     other = [sys.executable, "-c", _TRY_LOCK, str(database)]
-    assert subprocess.run(other, timeout=30).returncode == 0
+    assert subprocess.run(other, timeout=HANG_S).returncode == 0
     connection.rollback()
     connection.close()
 
@@ -507,9 +508,9 @@ def test_a_sync_stream_that_the_collector_finds_does_no_harm(
 
 def test_a_sync_stream_may_be_collected_at_any_moment(token: str, service: Any) -> None:
     """Also while the pool of native clients is in use."""
-    program = """
+    program = f"""
 import faulthandler, gc, os
-faulthandler.dump_traceback_later(30, exit=True)
+faulthandler.dump_traceback_later({HANG_S // 2}, exit=True)
 import amazon_q_streaming_client as q
 
 class Cycle:
@@ -552,7 +553,7 @@ def test_a_thread_that_reads_is_woken_when_another_closes(
     thread.start()
     service.wait("GenerateAssistantResponse", calls=1)
     (client if closed == "the client" else stream).close()
-    thread.join(30)
+    thread.join(HANG_S)
     service.release()
     client.close()
     assert [type(error) for error in ended] == [q.QClosedError]
@@ -598,5 +599,5 @@ def test_two_threads_cannot_read_one_stream(token: str, service: Any) -> None:
         with pytest.raises(q.QConfigurationError, match="is being read already"):
             call.next()
         call.close()
-        thread.join(30)
+        thread.join(HANG_S)
     service.release()

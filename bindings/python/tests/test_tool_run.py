@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 import anyio
 import pytest
+from hang import HANG_S
 from pydantic import BaseModel
 
 import amazon_q_streaming_client as q
@@ -159,7 +160,7 @@ async def test_tools_of_one_answer_run_at_the_same_time(
 
     script(service, uses(("t1", "left", GIVEN), ("t2", "right", GIVEN)))
     async with client:
-        with anyio.fail_after(30):
+        with anyio.fail_after(HANG_S):
             await client.run_tools("hello", tools=[left, right]).final_message()
     assert [r["content"] for r in sent_results(service)] == [
         [{"text": "met 0"}],
@@ -169,7 +170,7 @@ async def test_tools_of_one_answer_run_at_the_same_time(
 
 @pytest.mark.anyio
 async def test_plain_functions_run_at_the_same_time_in_threads(client: Any, service: Any) -> None:
-    barrier = threading.Barrier(2, timeout=30)
+    barrier = threading.Barrier(2, timeout=HANG_S)
 
     @tool
     def meet(prompt: str) -> str:
@@ -184,7 +185,7 @@ async def test_plain_functions_run_at_the_same_time_in_threads(client: Any, serv
 
 
 def test_the_sync_run_uses_threads_when_there_are_several(sync_client: Any, service: Any) -> None:
-    barrier = threading.Barrier(2, timeout=30)
+    barrier = threading.Barrier(2, timeout=HANG_S)
     caller.set("me")
 
     @tool

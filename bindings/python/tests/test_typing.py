@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
+from hang import HANG_S
 
 import amazon_q_streaming_client as q
 
@@ -148,7 +149,7 @@ def test_programs_that_are_right_are_accepted_and_others_are_not(tmp_path: Path)
         env={**os.environ, "MYPYPATH": str(Path(q.__file__).parents[1])},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=HANG_S,
     )
     found: dict[tuple[str, int], set[str]] = {}
     for line in result.stdout.splitlines():

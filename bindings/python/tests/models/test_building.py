@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import pytest
+from hang import HANG_S
 
 THREADS = """
 import sys, threading
@@ -40,7 +41,7 @@ assert len(shapes) > 134 and not wrong, wrong
 
 
 def run(code):
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=HANG_S)
 
 
 def test_threads_may_be_the_first_to_use_a_class_at_once():

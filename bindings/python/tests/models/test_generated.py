@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from facts import ROOT
+from hang import HANG_S
 
 TOOL = "tools/generate-models"
 MODEL = "bindings/python/model/service-model.json"
@@ -13,7 +14,7 @@ MODELS = "bindings/python/src/amazon_q_streaming_client/models"
 
 def generate(root, *options):
     return subprocess.run(
-        [sys.executable, root / TOOL, *options], capture_output=True, text=True, timeout=60
+        [sys.executable, root / TOOL, *options], capture_output=True, text=True, timeout=HANG_S
     )
 
 
