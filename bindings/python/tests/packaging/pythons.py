@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -72,9 +73,13 @@ class Wheelhouse:
         self.directory = directory
 
     def provide(self, python, *requirements):
-        """Have the packages for that Python, from an index."""
-        run(python, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--dest",
-            self.directory, "--find-links", self.directory, *requirements, cwd=self.directory)
+        """Have the packages for that Python, from an index. None is there by half, for those that
+        install meanwhile."""
+        with tempfile.TemporaryDirectory(prefix=".new.", dir=self.directory) as new:
+            run(python, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--dest", new,
+                "--find-links", self.directory, *requirements, cwd=new)
+            for path in Path(new).iterdir():
+                path.replace(self.directory / path.name)
 
     @property
     def only(self):
