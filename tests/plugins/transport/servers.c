@@ -174,7 +174,9 @@ static bool start_nghttpd(struct real_server *server)
     return true;
 }
 
-/* It has no files itself. */
+/* It has no files itself. What has answered before it had the whole request (nginx does, with 404)
+ * still waits for the rest, and haproxy 2.6 lets the next client's request be taken for that: hence
+ * no connection to nginx serves two clients. */
 static bool start_haproxy(struct real_server *server)
 {
     const char *program = path_of("haproxy");
@@ -184,7 +186,7 @@ static bool start_haproxy(struct real_server *server)
     int listener = open_listener(&server->port);
     write_text("haproxy.conf",
                "global\n  maxconn 200\n"
-               "defaults\n  mode http\n"
+               "defaults\n  mode http\n  http-reuse never\n"
                "  timeout connect 10s\n  timeout client 60s\n  timeout server 60s\n"
                "listen all\n"
                "  bind fd@%d ssl crt %s alpn h2,http/1.1\n"
