@@ -70,8 +70,9 @@ install(
     FILES "${PROJECT_SOURCE_DIR}/LICENSE"
     DESTINATION "${CMAKE_INSTALL_DOCDIR}"
     COMPONENT runtime)
+# side by side, as the pages' links to the examples expect
 install(
-    DIRECTORY "${PROJECT_SOURCE_DIR}/examples"
+    DIRECTORY "${PROJECT_SOURCE_DIR}/docs" "${PROJECT_SOURCE_DIR}/examples"
     DESTINATION "${CMAKE_INSTALL_DOCDIR}"
     COMPONENT development
     OPTIONAL) # neither the image nor the Python package is built with them

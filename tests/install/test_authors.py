@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -62,6 +63,14 @@ def test_the_example_keeps_every_clause_of_the_conformance_suite(prefix, tmp_pat
     clauses = json.loads(report)["clauses"]
     assert {"store.commit.all-or-nothing", "store.kill", "store.full.file", "store.lock.death"} <= {
         clause["id"] for clause in clauses if clause["result"] == "ok"}
+
+
+@pytest.mark.parametrize("page", ["writing-a-store.md", "writing-a-transport.md"])
+def test_the_guides_are_installed_with_the_pages_and_examples_that_they_name(prefix, page):
+    guide = prefix / "share/doc/amazonq/docs" / page
+    named = re.findall(r"\]\(((?:\.\./examples/)?[^/():#]+)(?:#[^)]*)?\)", guide.read_text(encoding="utf-8"))
+    assert named
+    assert [name for name in named if not (guide.parent / name).exists()] == []
 
 
 @pytest.mark.skipif(not shutil.which("c++"), reason="needs c++")
